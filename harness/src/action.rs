@@ -1,0 +1,83 @@
+//! What a candidate may ask, what is refused and why.
+
+use crate::observation::{Axis, Tensor, quantities};
+
+quantities! {
+    /// Everything that can be asked: absolute values, held until replaced.
+    Asked {
+        /// Voltage set-point of each unit.
+        UnitVSet = "act.gen.v_set", Unit, "pu";
+        /// Scheduled active power of each unit.
+        UnitPSet = "act.gen.p_set", Unit, "MW";
+        /// Turns ratio of each branch.
+        BranchTap = "act.branch.tap", Branch, "1";
+        /// Step of each shunt.
+        ShuntStep = "act.shunt.step", Shunt, "1";
+        /// Connection of each branch: 0 or 1.
+        BranchStatus = "act.branch.status", Branch, "1";
+        /// Share of the demand of each bus to shed.
+        LoadShed = "act.load.shed", Bus, "1";
+    }
+}
+
+/// What kind of control a candidate exercises: decides what it may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// Generator voltage set-points, transformer taps, shunts.
+    VoltVar,
+    /// Active power of units and branch switching.
+    Redispatch,
+}
+
+impl Task {
+    /// Every task that this version simulates.
+    pub const LIST: &'static [Task] = &[Task::VoltVar, Task::Redispatch];
+
+    /// Its id in suites and manifests.
+    pub fn id(self) -> &'static str {
+        match self {
+            Task::VoltVar => "volt_var",
+            Task::Redispatch => "redispatch",
+        }
+    }
+
+    /// What a candidate of this task may ask; anything else is refused (`not_in_task`).
+    pub fn may_ask(self) -> &'static [Asked] {
+        match self {
+            Task::VoltVar => &[Asked::UnitVSet, Asked::BranchTap, Asked::ShuntStep],
+            Task::Redispatch => &[Asked::UnitPSet, Asked::BranchStatus],
+        }
+    }
+}
+
+/// One quantity asked for some elements in every rollout of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AskedTensor {
+    /// What.
+    pub quantity: Asked,
+    /// Element row (0-based, file order) of each column.
+    pub elements: Vec<u32>,
+    /// `[batch, elements.len()]`, canonical units. Never NaN: a NaN is a [`crate::candidate::Failure`] of its row.
+    pub values: Tensor,
+}
+
+/// Why something asked was not granted as asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// Clipped to the element's range.
+    Range,
+    /// Clipped to how far the unit can move within the step.
+    Ramp,
+    /// Refused: no such shunt step.
+    UnknownStep,
+    /// Refused: the element was switched too recently.
+    Cooldown,
+    /// Refused: the element is out of service.
+    OutOfService,
+    /// Refused: not one of the values that exist (a status of 0.5, a tap on a line).
+    Unknown,
+    /// Refused: the task does not control this.
+    NotInTask,
+}

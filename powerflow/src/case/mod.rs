@@ -1,0 +1,172 @@
+//! What a file says: its ids, its units, its order. Nothing here can be solved; see [`crate::Network`].
+
+pub mod check;
+
+use crate::diagnostic::Diagnostics;
+use crate::index::BusId;
+use crate::units::MvaBase;
+
+/// What the file wants a bus to be. The solver decides anew: see [`crate::Network::build`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BusKind {
+    /// Demand given, voltage unknown.
+    Pq,
+    /// Voltage magnitude held by a unit.
+    Pv,
+    /// Voltage magnitude and angle held.
+    Reference,
+    /// Out of service, with everything on it.
+    Isolated,
+}
+
+/// A case file, faithfully: file order, file ids, engineering units. Public fields, so that a test can build one.
+#[derive(Clone, Debug, Default)]
+pub struct Case {
+    /// The case's own name, or the file stem.
+    pub name: String,
+    /// The file as the user named it; empty for a case built in memory.
+    pub file: String,
+    /// Power base in MVA.
+    pub base_mva: MvaBase,
+    /// Nominal frequency in Hz.
+    pub frequency_hz: f64,
+    /// Buses in file order.
+    pub buses: Vec<CaseBus>,
+    /// Demands; several may share a bus.
+    pub loads: Vec<CaseLoad>,
+    /// Shunt elements; several may share a bus.
+    pub shunts: Vec<CaseShunt>,
+    /// Lines and transformers in file order.
+    pub branches: Vec<CaseBranch>,
+    /// Generating units in file order.
+    pub units: Vec<CaseUnit>,
+    /// What the file holds and the reader or the model leaves out (DC lines, storage, areas, unknown tables ...), in
+    /// words for the census; nothing is dropped without a line here.
+    pub ignored: Vec<String>,
+    /// Warnings and notes of reading; errors never get this far.
+    pub diagnostics: Diagnostics,
+}
+
+/// One bus.
+#[derive(Clone, Debug)]
+pub struct CaseBus {
+    /// Number in the file.
+    pub id: BusId,
+    /// What the file wants it to be.
+    pub kind: BusKind,
+    /// Stored voltage magnitude, pu.
+    pub vm_pu: f64,
+    /// Stored voltage angle, degrees.
+    pub va_deg: f64,
+    /// Nominal voltage, kV; 0 where the file has none.
+    pub base_kv: f64,
+    /// Highest allowed magnitude, pu.
+    pub vm_max_pu: f64,
+    /// Lowest allowed magnitude, pu.
+    pub vm_min_pu: f64,
+    /// Area number.
+    pub area: u64,
+    /// Name, where the file has one.
+    pub name: Option<String>,
+    /// Longitude and latitude in degrees, where the file has them.
+    pub location: Option<(f64, f64)>,
+    /// Line in the file, from 1, where known.
+    pub line: Option<u32>,
+}
+
+/// One demand: constant power.
+#[derive(Clone, Debug)]
+pub struct CaseLoad {
+    /// Its bus.
+    pub bus: BusId,
+    /// Active power, MW, positive consumes.
+    pub p_mw: f64,
+    /// Reactive power, Mvar, positive consumes.
+    pub q_mvar: f64,
+    /// Whether it is connected.
+    pub in_service: bool,
+}
+
+/// One shunt element.
+#[derive(Clone, Debug)]
+pub struct CaseShunt {
+    /// Its bus.
+    pub bus: BusId,
+    /// MW consumed at 1 pu.
+    pub g_mw: f64,
+    /// Mvar injected at 1 pu.
+    pub b_mvar: f64,
+    /// Whether it is connected.
+    pub in_service: bool,
+    /// Mvar at 1 pu of every selectable step, ascending, where the file gives steps; empty for a fixed shunt, which
+    /// can only be switched out (step 0) and in (step 1).
+    pub steps_mvar: Vec<f64>,
+}
+
+/// One line or transformer: pi model, tap at the from side.
+#[derive(Clone, Debug)]
+pub struct CaseBranch {
+    /// From bus (tap side).
+    pub from: BusId,
+    /// To bus.
+    pub to: BusId,
+    /// Series resistance, pu.
+    pub r_pu: f64,
+    /// Series reactance, pu.
+    pub x_pu: f64,
+    /// Shunt conductance and susceptance at the from end, pu (half the line charging on an ordinary line).
+    pub from_shunt_pu: (f64, f64),
+    /// The same at the to end.
+    pub to_shunt_pu: (f64, f64),
+    /// Long-term rating in MVA; `None` where the file has none (0 in MATPOWER).
+    pub rate_a_mva: Option<f64>,
+    /// Short-term rating in MVA.
+    pub rate_b_mva: Option<f64>,
+    /// Emergency rating in MVA.
+    pub rate_c_mva: Option<f64>,
+    /// Off-nominal turns ratio; 1 on a line.
+    pub tap: f64,
+    /// Phase shift, degrees; positive delays the to side.
+    pub shift_deg: f64,
+    /// Whether it is connected.
+    pub in_service: bool,
+    /// Whether it is a transformer (the file says so, or tap or shift are off nominal, or MATPOWER's tap is not 0).
+    pub transformer: bool,
+    /// Range and number of tap positions, where the file gives them: (lowest, highest, positions).
+    pub tap_range: Option<(f64, f64, u32)>,
+    /// Name or circuit id, where the file has one.
+    pub name: Option<String>,
+    /// Line in the file, from 1, where known.
+    pub line: Option<u32>,
+}
+
+/// One generating unit.
+#[derive(Clone, Debug)]
+pub struct CaseUnit {
+    /// Its bus.
+    pub bus: BusId,
+    /// Scheduled active power, MW.
+    pub p_mw: f64,
+    /// Stored reactive power, Mvar: what it injects when it does not hold voltage.
+    pub q_mvar: f64,
+    /// Active range, MW.
+    pub p_min_mw: f64,
+    /// Active range, MW.
+    pub p_max_mw: f64,
+    /// Reactive range, Mvar; infinite where the file says so.
+    pub q_min_mvar: f64,
+    /// Reactive range, Mvar; infinite where the file says so.
+    pub q_max_mvar: f64,
+    /// Voltage set-point, pu.
+    pub v_set_pu: f64,
+    /// Machine base, MVA.
+    pub m_base_mva: f64,
+    /// Ramp rate, MW per minute, where the file gives one.
+    pub ramp_mw_per_min: Option<f64>,
+    /// Whether it runs.
+    pub in_service: bool,
+    /// Whether it regulates voltage where its bus is PV or reference (false for a unit in a fixed-Q mode).
+    pub regulates: bool,
+    /// Line in the file, from 1, where known.
+    pub line: Option<u32>,
+}

@@ -1,0 +1,71 @@
+//! The loop for one network.
+
+use serde::{Deserialize, Serialize};
+
+/// Whether units' reactive ranges are respected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReactiveLimits {
+    /// A bus whose units reach a limit stops holding its voltage, and takes it up again when it can.
+    #[default]
+    Enforce,
+    /// Units provide whatever holds the voltage: a textbook's answer.
+    Ignore,
+}
+
+/// Who provides the difference between schedule and demand plus losses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Slack {
+    /// Units with headroom, in proportion to their largest power; the rest is unmet and reported.
+    #[default]
+    Distributed,
+    /// The units at the reference bus, without limit: a textbook's answer.
+    Single,
+}
+
+/// Where Newton starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// The voltages stored in the file.
+    #[default]
+    Case,
+    /// Set-point magnitudes (1 pu elsewhere), zero angles.
+    Flat,
+    /// Set-point magnitudes, angles of the linear power flow.
+    Dc,
+}
+
+/// How to solve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewtonConfig {
+    /// Reactive limits of units.
+    pub reactive_limits: ReactiveLimits,
+    /// Slack.
+    pub slack: Slack,
+    /// Start.
+    pub start: Start,
+    /// Largest mismatch of a bus that counts as solved, pu.
+    pub tolerance_pu: f64,
+    /// Newton iterations in one attempt.
+    pub iterations_max: u32,
+    /// Passes over limits and slack.
+    pub passes_max: u32,
+    /// Whether another start is tried when the first one fails.
+    pub rescue: bool,
+}
+
+impl Default for NewtonConfig {
+    fn default() -> Self {
+        Self {
+            reactive_limits: ReactiveLimits::default(),
+            slack: Slack::default(),
+            start: Start::default(),
+            tolerance_pu: 1e-8,
+            iterations_max: 20,
+            passes_max: 30,
+            rescue: true,
+        }
+    }
+}

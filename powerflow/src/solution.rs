@@ -1,0 +1,186 @@
+//! What a power flow answers: a [`Solution`], or a [`Divergence`] that says why not.
+
+use serde::Serialize;
+
+use crate::index::{BranchIdx, BusId, BusIdx, Column, UnitIdx};
+
+/// Whether a bus has a voltage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BusStatus {
+    /// Energised and solved.
+    Live,
+    /// Its island has no source.
+    Dead,
+    /// Out of service in the file (type 4).
+    Isolated,
+}
+
+/// Which start or method answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rung {
+    /// Newton from the start that was asked for.
+    Newton,
+    /// Newton from set-point magnitudes and zero angles.
+    FlatStart,
+    /// Newton from the angles of the linear power flow.
+    DcStart,
+    /// Newton with shortened steps.
+    Damped,
+    /// The linear power flow itself, because it was asked for.
+    Linear,
+}
+
+/// A complex number, rectangular.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Complex {
+    /// Real part.
+    pub re: f64,
+    /// Imaginary part.
+    pub im: f64,
+}
+
+impl Complex {
+    /// Magnitude.
+    pub fn abs(self) -> f64 {
+        (self.re * self.re + self.im * self.im).sqrt()
+    }
+}
+
+/// A bus whose units reached a reactive limit and stopped holding its voltage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum LimitSide {
+    /// At the sum of its units' lower limits; the voltage is above the set-point.
+    Low,
+    /// At the sum of its units' upper limits; the voltage is below the set-point.
+    High,
+}
+
+/// One energised island of a solution.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Island {
+    /// The bus whose angle is held.
+    pub reference: BusIdx,
+    /// Active power that no unit could provide (positive) or take back (negative), pu. The numbers of the solution
+    /// need it to come from somewhere (the reference bus), so a state with an unmet balance is no state a grid can hold.
+    pub unmet_pu: f64,
+}
+
+/// A solved power flow.
+#[derive(Clone, Debug)]
+pub struct Solution {
+    /// Complex voltage of each bus, pu; zero and meaningless where `status` is not live: read it through [`Self::voltage`].
+    pub(crate) voltage: Column<BusIdx, Complex>,
+    /// Which buses are energised.
+    pub status: Column<BusIdx, BusStatus>,
+    /// Active power of each unit, pu, zero where it is off: the schedule plus its share of the imbalance.
+    pub unit_p_pu: Column<UnitIdx, f64>,
+    /// Reactive power of each unit, pu, zero where it is off.
+    pub unit_q_pu: Column<UnitIdx, f64>,
+    /// Energised islands, by their first bus.
+    pub islands: Vec<Island>,
+    /// Buses whose units are at a reactive limit, in file order.
+    pub at_limit: Vec<(BusIdx, LimitSide)>,
+    /// Newton iterations, over all outer passes.
+    pub iterations: u32,
+    /// Largest power mismatch of a bus, pu, at the final voltages.
+    pub mismatch_pu: f64,
+    /// Who answered.
+    pub rung: Rung,
+}
+
+impl Solution {
+    /// Complex voltage of a bus, pu; `None` where it is not energised.
+    pub fn voltage(&self, bus: BusIdx) -> Option<Complex> {
+        (self.status[bus] == BusStatus::Live).then(|| self.voltage[bus])
+    }
+
+    /// Voltage magnitude of a bus, pu; `None` where it is not energised.
+    pub fn vm_pu(&self, bus: BusIdx) -> Option<f64> {
+        self.voltage(bus).map(Complex::abs)
+    }
+
+    /// Active power that no unit could provide or take back, pu: the sum of magnitudes over islands.
+    pub fn unmet_pu(&self) -> f64 {
+        self.islands.iter().map(|i| i.unmet_pu.abs()).sum()
+    }
+}
+
+/// Power flowing into each branch at both ends, pu; zero where it is out of service or dead.
+#[derive(Clone, Debug, Default)]
+pub struct Flows {
+    /// Active power into the branch at its from end.
+    pub p_from_pu: Column<BranchIdx, f64>,
+    /// Reactive power into the branch at its from end.
+    pub q_from_pu: Column<BranchIdx, f64>,
+    /// Active power into the branch at its to end.
+    pub p_to_pu: Column<BranchIdx, f64>,
+    /// Reactive power into the branch at its to end.
+    pub q_to_pu: Column<BranchIdx, f64>,
+}
+
+impl Flows {
+    /// Apparent power at the more loaded end, pu.
+    pub fn apparent_pu(&self, branch: BranchIdx) -> f64 {
+        let from = self.p_from_pu[branch].hypot(self.q_from_pu[branch]);
+        from.max(self.p_to_pu[branch].hypot(self.q_to_pu[branch]))
+    }
+
+    /// Active losses, pu: what flows in and does not come out.
+    pub fn losses_pu(&self) -> f64 {
+        let sum = |column: &Column<BranchIdx, f64>| column.as_slice().iter().sum::<f64>();
+        sum(&self.p_from_pu) + sum(&self.p_to_pu)
+    }
+}
+
+/// Why there is no solution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DivergenceReason {
+    /// The iteration limit was reached while the mismatch did not settle.
+    IterationLimit,
+    /// A voltage or a mismatch stopped being a number, or collapsed to zero.
+    NotFinite,
+    /// No bus has a source: there is nothing to solve.
+    NoSource,
+    /// Newton stopped, but Kirchhoff's law recomputed from the case does not hold at its voltages.
+    FailedAudit,
+}
+
+/// A power flow without an answer. That is a result: it says which bus is worst, by how much, and how the attempts went.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Divergence {
+    /// What stopped the last attempt.
+    pub reason: DivergenceReason,
+    /// The bus with the largest mismatch at the best point of all attempts, by its number in the file.
+    pub worst_bus: BusId,
+    /// Its active mismatch, MW: scheduled minus computed.
+    pub mismatch_mw: f64,
+    /// Its reactive mismatch, Mvar.
+    pub mismatch_mvar: f64,
+    /// Iterations of all attempts.
+    pub iterations: u32,
+    /// Largest mismatch of a bus after each iteration of the first attempt, pu.
+    pub trend_pu: Vec<f64>,
+    /// Attempts that were made, in order.
+    pub tried: Vec<Rung>,
+}
+
+impl std::fmt::Display for Divergence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let why = match self.reason {
+            DivergenceReason::IterationLimit => "the mismatch did not settle",
+            DivergenceReason::NotFinite => "the voltages ran away",
+            DivergenceReason::NoSource => "no bus has a source",
+            DivergenceReason::FailedAudit => "Kirchhoff's law does not hold at the voltages that were found",
+        };
+        write!(
+            f,
+            "no solution found: {why}; worst is bus {}, {:.3} MW and {:.3} Mvar out of balance after {} iterations",
+            self.worst_bus, self.mismatch_mw, self.mismatch_mvar, self.iterations
+        )
+    }
+}
+
+impl std::error::Error for Divergence {}

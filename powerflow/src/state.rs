@@ -1,0 +1,87 @@
+//! A moment in time: everything that may differ between two power flows of one network.
+
+use std::sync::Arc;
+
+use crate::index::{BranchIdx, BusIdx, Column, ShuntIdx, UnitIdx};
+use crate::network::Network;
+
+/// One of the two busbars of a substation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Busbar {
+    /// The first, where everything is in the file.
+    #[default]
+    One,
+    /// The second, empty until an element is moved there.
+    Two,
+}
+
+/// Which busbar of its bus every element is connected to. A [`crate::Plan`] belongs to a topology and is cached by it;
+/// switching an element in or out is not a change of topology but a patch.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Topology {
+    /// Busbar of each branch's from end and to end; empty means all on the first.
+    branch_ends: Vec<(Busbar, Busbar)>,
+    /// Busbar of each unit; empty means all on the first.
+    units: Vec<Busbar>,
+}
+
+impl Topology {
+    /// Every element on the first busbar of its bus, as in the file.
+    pub fn unsplit() -> Self {
+        Topology { branch_ends: Vec::new(), units: Vec::new() }
+    }
+
+    /// Whether no bus is split.
+    pub fn is_unsplit(&self) -> bool {
+        self.branch_ends.iter().all(|e| *e == (Busbar::One, Busbar::One))
+            && self.units.iter().all(|b| *b == Busbar::One)
+    }
+}
+
+/// Injections, switches, set-points and taps: what the file gives at first, and what events and actions change.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Busbars.
+    pub topology: Arc<Topology>,
+    /// Active demand of each bus, pu, positive consumes.
+    pub demand_p_pu: Column<BusIdx, f64>,
+    /// Reactive demand of each bus, pu, positive consumes.
+    pub demand_q_pu: Column<BusIdx, f64>,
+    /// Scheduled active power of each unit, pu; not counted while the unit is off.
+    pub unit_p_pu: Column<UnitIdx, f64>,
+    /// Lowest active power that the balance may move each unit to now, pu (its minimum, and how far it can ramp).
+    pub unit_p_low_pu: Column<UnitIdx, f64>,
+    /// Highest active power that the balance may move each unit to now, pu.
+    pub unit_p_high_pu: Column<UnitIdx, f64>,
+    /// Voltage set-point of each unit, pu.
+    pub unit_v_set_pu: Column<UnitIdx, f64>,
+    /// Whether each unit runs.
+    pub unit_on: Column<UnitIdx, bool>,
+    /// Whether each branch is connected.
+    pub branch_on: Column<BranchIdx, bool>,
+    /// Turns ratio of each branch.
+    pub tap_ratio: Column<BranchIdx, f64>,
+    /// Step of each shunt; 0 is out.
+    pub shunt_step: Column<ShuntIdx, u32>,
+}
+
+impl State {
+    /// The operating point in the file.
+    pub(crate) fn of(network: &Network) -> Self {
+        let units = &network.units;
+        State {
+            topology: Arc::new(Topology::unsplit()),
+            demand_p_pu: network.buses.demand_p_pu.clone(),
+            demand_q_pu: network.buses.demand_q_pu.clone(),
+            unit_p_pu: units.p_pu.clone(),
+            // A file may schedule a unit outside its own range: the balance must not make that worse, nor mend it unasked.
+            unit_p_low_pu: units.p_min_pu.iter().map(|(u, low)| low.min(units.p_pu[u])).collect(),
+            unit_p_high_pu: units.p_max_pu.iter().map(|(u, high)| high.max(units.p_pu[u])).collect(),
+            unit_v_set_pu: units.v_set_pu.clone(),
+            unit_on: units.in_service.clone(),
+            branch_on: network.branches.in_service.clone(),
+            tap_ratio: network.branches.tap_ratio.clone(),
+            shunt_step: network.shunts.step.clone(),
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Versioned documents: plain numbers and text. What a second run could change is in [`RunRecord`], never in [`Evidence`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Schema of [`Evidence`].
+pub const EVIDENCE_SCHEMA: &str = "gridgate/evidence/1";
+/// Schema of [`RunRecord`].
+pub const RUN_SCHEMA: &str = "gridgate/run/1";
+
+/// SHA-256 of a file's bytes, lower-case hexadecimal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Digest {
+    /// 64 hexadecimal digits.
+    pub sha256: String,
+}
+
+/// The answer to a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Unsafe was rejected.
+    Pass,
+    /// Safe was rejected.
+    Fail,
+    /// Neither, with the episodes that there are.
+    Undecided,
+    /// The claim could not be evaluated (a missing number, a solver defect): never a pass.
+    Error,
+    /// Not evaluated on purpose; on a required gate this counts as an error.
+    Skipped,
+}
+
+/// How much a gate matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Decides the suite's verdict.
+    #[default]
+    Required,
+    /// Printed, never changes the exit code.
+    Warn,
+}
+
+/// Who was judged.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CandidateRecord {
+    /// Name from its manifest.
+    pub name: String,
+    /// Version from its manifest.
+    pub version: String,
+    /// Digest over all files of the candidate.
+    pub digest: Digest,
+    /// Adapter kind: `onnx`, `process`, `python`, `do_nothing`.
+    pub adapter: String,
+    /// `closed_loop` or `advisory`.
+    pub mode: String,
+    /// Task it was asked to do.
+    pub task: String,
+}
+
+/// An input file by digest; the path is as the suite names it, never of this machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputRecord {
+    /// `suite`, `grid`, `candidate` ...
+    pub role: String,
+    /// Name relative to the suite file.
+    pub name: String,
+    /// Its bytes.
+    pub digest: Digest,
+}
+
+/// What was simulated.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PopulationRecord {
+    /// Its id in the suite.
+    pub id: String,
+    /// Digest over the digests of its scenarios, in index order.
+    pub digest: Digest,
+    /// Episodes: exactly the indices 0..n-1.
+    pub n: u64,
+    /// Hazards with their parameters as the suite gives them, in words.
+    pub hazards: Vec<String>,
+    /// How the episodes ended: `survived`, `blackout`, `collapse`, `candidate_failed`, `solver_gave_up` -> count.
+    pub outcomes: BTreeMap<String, u64>,
+}
+
+/// One scenario worth looking at, with the command that replays it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorstRecord {
+    /// Population.
+    pub population: String,
+    /// Index in the population.
+    pub index: u64,
+    /// Digest of the scenario's content.
+    pub scenario: Digest,
+    /// The metric's value there; `None` where the episode has none (its candidate failed, say).
+    pub value: Option<f64>,
+    /// How it ended, in words.
+    pub outcome: String,
+    /// The file with its recorded steps, relative to the run folder, where it was kept.
+    pub trajectory: Option<String>,
+    /// `gridgate replay RUN population/index`.
+    pub replay: String,
+}
+
+/// A gate's claim and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateRecord {
+    /// Its id in the suite.
+    pub id: String,
+    /// The claim in one sentence, e.g. "at most 1 % of episodes have voltage.violation_pu_min above 0.5".
+    pub claim: String,
+    /// Population.
+    pub population: String,
+    /// Metric id.
+    pub metric: String,
+    /// Unit of the metric.
+    pub unit: String,
+    /// Kind of gate: `rate`, `mean`, `quantile`, `noninferiority`.
+    pub kind: String,
+    /// Required or warn.
+    pub severity: Severity,
+    /// Verdict.
+    pub verdict: Verdict,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// Episodes that were counted.
+    pub n: u64,
+    /// Episodes beyond the threshold (rate gates).
+    pub k: Option<u64>,
+    /// Point estimate.
+    pub estimate: Option<f64>,
+    /// Confidence interval of the estimate (an end that is not bounded is `None`).
+    pub interval: (Option<f64>, Option<f64>),
+    /// Level of the interval and of the test.
+    pub alpha: f64,
+    /// Method and its version, e.g. `e-mixture/1`, `clopper-pearson/1`.
+    pub method: String,
+    /// e-value against "unsafe", where the method has one; capped at 1e300.
+    pub e_value: Option<f64>,
+    /// What it is compared with: names and numbers from the suite, e.g. `over` -> 0.5, `max` -> 0.01.
+    pub threshold: BTreeMap<String, f64>,
+    /// Episodes without a value for this metric (counted against the candidate).
+    pub missing: u64,
+    /// The worst scenarios, worst first, at most three.
+    pub worst: Vec<WorstRecord>,
+    /// Line of the gate in the suite file, from 1.
+    pub line: Option<u32>,
+}
+
+/// A summary number of a population.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measurement {
+    /// Metric id.
+    pub metric: String,
+    /// Unit.
+    pub unit: String,
+    /// Population.
+    pub population: String,
+    /// Who acted: `candidate`, or the comparator's name (`do_nothing`).
+    pub subject: String,
+    /// Episodes with a value.
+    pub n: u64,
+    /// Mean over them.
+    pub mean: Option<f64>,
+    /// Two-sided 95 % interval of the mean (normal approximation, for orientation only; gates have their own bounds).
+    pub interval: Option<(f64, f64)>,
+    /// Median.
+    pub median: Option<f64>,
+    /// 99 % quantile.
+    pub p99: Option<f64>,
+    /// Largest value.
+    pub max: Option<f64>,
+}
+
+/// What was and what was not judged.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Covers {
+    /// Phenomena and time scales that the simulation contains, in words.
+    pub judged: Vec<String>,
+    /// Those that it does not contain.
+    pub not_judged: Vec<String>,
+}
+
+/// The document a verdict rests on. Byte-identical for any number of threads, and for a second run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// [`EVIDENCE_SCHEMA`].
+    pub schema: String,
+    /// Suite name.
+    pub suite: String,
+    /// Suite seed.
+    pub seed: u64,
+    /// Suite verdict.
+    pub verdict: Verdict,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// Which error rate the verdict claims, in one sentence.
+    pub claim: String,
+    /// Candidate.
+    pub candidate: CandidateRecord,
+    /// What it is compared with; `None` where no gate compares.
+    pub champion: Option<CandidateRecord>,
+    /// Program name, version and numeric mode.
+    pub engine: BTreeMap<String, String>,
+    /// Everything that was read, by digest.
+    pub inputs: Vec<InputRecord>,
+    /// Settings of the loop and the physics, as text.
+    pub settings: BTreeMap<String, String>,
+    /// Populations.
+    pub populations: Vec<PopulationRecord>,
+    /// Gates, in suite order.
+    pub gates: Vec<GateRecord>,
+    /// Measurements.
+    pub measurements: Vec<Measurement>,
+    /// Files beside this one that hold results, by digest: `episodes.jsonl`, kept trajectories.
+    pub files: BTreeMap<String, Digest>,
+    /// What was and was not judged.
+    pub covers: Covers,
+    /// Modelling assumptions that the verdict rests on, each a sentence.
+    pub assumptions: Vec<String>,
+    /// How exact the physics was: solver, tolerance, largest mismatch, rungs, audits.
+    pub fidelity: BTreeMap<String, String>,
+    /// The tested region: quantity -> (lowest, highest) that occurred.
+    pub envelope: BTreeMap<String, (f64, f64)>,
+    /// Known limits of this evidence, each a sentence.
+    pub limits: Vec<String>,
+}
+
+/// What only a clock and a machine can know; beside the evidence, never digested into a verdict.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunRecord {
+    /// [`RUN_SCHEMA`].
+    pub schema: String,
+    /// Digest of `evidence.json`.
+    pub evidence: Digest,
+    /// Wall-clock seconds.
+    pub elapsed_s: f64,
+    /// Threads.
+    pub threads: u32,
+    /// Episodes per second of wall clock, all subjects together.
+    pub episodes_per_s: f64,
+    /// Power flows solved.
+    pub solves: u64,
+    /// Live timings of the candidate: `latency.compute_ms.p50` ... -> ms.
+    pub timings_ms: BTreeMap<String, f64>,
+    /// Start, RFC 3339, UTC.
+    pub started: String,
+    /// Whether a time-out made this run depend on the clock (which exempts it from the byte law).
+    pub clock_dependent: bool,
+}
+
+/// One kept episode, step by step: what the report draws and `gridgate replay` repeats.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpisodeRecord {
+    /// `gridgate/trajectory/1`.
+    pub schema: String,
+    /// Population.
+    pub population: String,
+    /// Index.
+    pub index: u64,
+    /// How it ended, in words.
+    pub outcome: String,
+    /// Events with their times, in words: (seconds, text).
+    pub events: Vec<(f64, String)>,
+    /// Steps.
+    pub steps: Vec<StepRecord>,
+    /// Metric id -> value at the end.
+    pub metrics: BTreeMap<String, Option<f64>>,
+}
+
+/// One step of a kept episode.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepRecord {
+    /// Start of the step, s.
+    pub time_s: f64,
+    /// Magnitude of each bus after the step's actions, pu, file order; `None` where it is not energised.
+    pub vm_pu: Vec<Option<f64>>,
+    /// Loading of each branch, share of its rating; `None` where it has no rating or is out.
+    pub loading: Vec<Option<f64>>,
+    /// Demand served and demand wanted, MW.
+    pub served_mw: f64,
+    /// Demand wanted, MW.
+    pub demand_mw: f64,
+    /// What was asked for, quantity -> one value per element (`None` where nothing was asked).
+    pub asked: BTreeMap<String, Vec<Option<f64>>>,
+    /// What was granted, the same shape.
+    pub granted: BTreeMap<String, Vec<Option<f64>>>,
+    /// Refusals and clippings: (element in words, reason, how many times in this step), at most 20.
+    pub refused: Vec<(String, String, u32)>,
+    /// Anything else worth a line: a limit reached, a bus dead, no solution.
+    pub notes: Vec<String>,
+}
+
+/// The network as a picture needs it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkRecord {
+    /// `gridgate/network/1`.
+    pub schema: String,
+    /// Case name.
+    pub name: String,
+    /// Bus numbers in the file.
+    pub bus_ids: Vec<u64>,
+    /// Voltage limits of each bus, pu.
+    pub limits_pu: Vec<(f64, f64)>,
+    /// Nominal voltage, kV.
+    pub base_kv: Vec<f64>,
+    /// Longitude and latitude, where the file has them.
+    pub location: Vec<Option<(f64, f64)>>,
+    /// Rows of from and to bus of each branch.
+    pub branches: Vec<(u32, u32)>,
+    /// Rows of the buses with units.
+    pub unit_buses: Vec<u32>,
+}
