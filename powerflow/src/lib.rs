@@ -1,20 +1,32 @@
 //! Physics at one instant: reading cases, building networks, solving AC power flow.
 
 pub mod case;
+mod config;
+mod dc;
 pub mod diagnostic;
+mod distributed_slack;
 mod index;
+mod kernel;
+mod kirchhoff;
+mod lane;
 pub mod network;
-mod newton;
+mod plan;
+mod problem;
+mod reactive_limits;
 mod solution;
+mod solver;
 mod state;
 pub mod units;
 
 pub use case::Case;
+pub use config::{NewtonConfig, ReactiveLimits, Slack, Start};
+pub use dc::{LinearFlow, solve_linear};
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use index::{BranchIdx, BusId, BusIdx, Column, Index, NodeIdx, ShuntIdx, UnitIdx};
 pub use network::Network;
-pub use newton::{NewtonConfig, ReactiveLimits, Slack, Start};
+pub use plan::{Nodes, Plan};
 pub use solution::{
     BusStatus, Complex, Divergence, DivergenceReason, Flows, Island, LimitSide, Rung, Solution,
 };
+pub use solver::{Solver, solve};
 pub use state::{Busbar, State, Topology};

@@ -2,7 +2,12 @@
 
 use serde::Serialize;
 
-use crate::index::{BranchIdx, BusId, BusIdx, Column, UnitIdx};
+use crate::index::{BranchIdx, BusId, BusIdx, Column, Index, NodeIdx, UnitIdx};
+use crate::network::Network;
+use crate::network::admittance::TwoPort;
+use crate::plan::Plan;
+use crate::problem::Problem;
+use crate::state::State;
 
 /// Whether a bus has a voltage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -28,8 +33,6 @@ pub enum Rung {
     DcStart,
     /// Newton with shortened steps.
     Damped,
-    /// The linear power flow itself, because it was asked for.
-    Linear,
 }
 
 /// A complex number, rectangular.
@@ -70,8 +73,8 @@ pub struct Island {
 /// A solved power flow.
 #[derive(Clone, Debug)]
 pub struct Solution {
-    /// Complex voltage of each bus, pu; zero and meaningless where `status` is not live: read it through [`Self::voltage`].
-    pub(crate) voltage: Column<BusIdx, Complex>,
+    /// Complex voltage of each node, pu; zero and meaningless where the bus is not live: read it through [`Self::voltage`].
+    pub(crate) voltage: Column<NodeIdx, Complex>,
     /// Which buses are energised.
     pub status: Column<BusIdx, BusStatus>,
     /// Active power of each unit, pu, zero where it is off: the schedule plus its share of the imbalance.
@@ -82,18 +85,27 @@ pub struct Solution {
     pub islands: Vec<Island>,
     /// Buses whose units are at a reactive limit, in file order.
     pub at_limit: Vec<(BusIdx, LimitSide)>,
-    /// Newton iterations, over all outer passes.
+    /// Buses that turned between limit and set-point too often and were left at their limit, in file order.
+    pub unsettled: Vec<BusIdx>,
+    /// Buses with units that are dead because their island has no solution, in file order.
+    pub unsolved: Vec<BusIdx>,
+    /// Newton iterations, over all passes and rungs.
     pub iterations: u32,
-    /// Largest power mismatch of a bus, pu, at the final voltages.
+    /// Largest power that does not balance at a live bus, pu, recomputed from the case.
     pub mismatch_pu: f64,
     /// Who answered.
     pub rung: Rung,
 }
 
 impl Solution {
-    /// Complex voltage of a bus, pu; `None` where it is not energised.
+    /// Complex voltage of a bus (of its first busbar), pu; `None` where it is not energised.
     pub fn voltage(&self, bus: BusIdx) -> Option<Complex> {
-        (self.status[bus] == BusStatus::Live).then(|| self.voltage[bus])
+        (self.status[bus] == BusStatus::Live).then(|| self.voltage[NodeIdx::from_row(bus.row())])
+    }
+
+    /// Voltage angle of a bus, rad in (-pi, pi]; `None` where it is not energised.
+    pub fn va_rad(&self, bus: BusIdx) -> Option<f64> {
+        self.voltage(bus).map(|v| libm::atan2(v.im, v.re))
     }
 
     /// Voltage magnitude of a bus, pu; `None` where it is not energised.
@@ -121,16 +133,58 @@ pub struct Flows {
 }
 
 impl Flows {
+    /// Flows at the voltages of a solution, from branch two-ports.
+    pub(crate) fn of(network: &Network, plan: &Plan, state: &State, solution: &Solution) -> Self {
+        let n = network.branches.from.len();
+        let mut flows = Flows {
+            p_from_pu: Column::filled(0.0, n),
+            q_from_pu: Column::filled(0.0, n),
+            p_to_pu: Column::filled(0.0, n),
+            q_to_pu: Column::filled(0.0, n),
+        };
+        for (branch, from) in plan.nodes.branch_from.iter() {
+            if !Problem::branch_live(network, state, branch)
+                || solution.status[network.branches.from[branch]] != BusStatus::Live
+            {
+                continue;
+            }
+            let (vf, vt) = (solution.voltage[*from], solution.voltage[plan.nodes.branch_to[branch]]);
+            let ratio = state.tap_ratio[branch];
+            let y = if plan.base[branch] != TwoPort::default() && ratio == network.branches.tap_ratio[branch]
+            {
+                plan.base[branch]
+            } else {
+                TwoPort::of(&network.branches, branch, ratio)
+            };
+            let into_from = current(y.from_from, vf, y.from_to, vt);
+            let into_to = current(y.to_from, vf, y.to_to, vt);
+            flows.p_from_pu[branch] = vf.re * into_from.re + vf.im * into_from.im;
+            flows.q_from_pu[branch] = vf.im * into_from.re - vf.re * into_from.im;
+            flows.p_to_pu[branch] = vt.re * into_to.re + vt.im * into_to.im;
+            flows.q_to_pu[branch] = vt.im * into_to.re - vt.re * into_to.im;
+        }
+        flows
+    }
+
     /// Apparent power at the more loaded end, pu.
     pub fn apparent_pu(&self, branch: BranchIdx) -> f64 {
-        let from = self.p_from_pu[branch].hypot(self.q_from_pu[branch]);
-        from.max(self.p_to_pu[branch].hypot(self.q_to_pu[branch]))
+        let square = |p: f64, q: f64| p * p + q * q;
+        let from = square(self.p_from_pu[branch], self.q_from_pu[branch]);
+        from.max(square(self.p_to_pu[branch], self.q_to_pu[branch])).sqrt()
     }
 
     /// Active losses, pu: what flows in and does not come out.
     pub fn losses_pu(&self) -> f64 {
         let sum = |column: &Column<BranchIdx, f64>| column.as_slice().iter().sum::<f64>();
         sum(&self.p_from_pu) + sum(&self.p_to_pu)
+    }
+}
+
+/// `a v + b w`.
+fn current(a: Complex, v: Complex, b: Complex, w: Complex) -> Complex {
+    Complex {
+        re: a.re * v.re - a.im * v.im + b.re * w.re - b.im * w.im,
+        im: a.re * v.im + a.im * v.re + b.re * w.im + b.im * w.re,
     }
 }
 
@@ -144,6 +198,8 @@ pub enum DivergenceReason {
     NotFinite,
     /// No bus has a source: there is nothing to solve.
     NoSource,
+    /// Newton found voltages near zero: another root of the equations, at which no grid operates.
+    LowVoltage,
     /// Newton stopped, but Kirchhoff's law recomputed from the case does not hold at its voltages.
     FailedAudit,
 }
@@ -173,6 +229,7 @@ impl std::fmt::Display for Divergence {
             DivergenceReason::IterationLimit => "the mismatch did not settle",
             DivergenceReason::NotFinite => "the voltages ran away",
             DivergenceReason::NoSource => "no bus has a source",
+            DivergenceReason::LowVoltage => "only a collapsed root of the equations was found",
             DivergenceReason::FailedAudit => "Kirchhoff's law does not hold at the voltages that were found",
         };
         write!(

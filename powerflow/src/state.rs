@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::index::{BranchIdx, BusIdx, Column, ShuntIdx, UnitIdx};
+use crate::index::{BranchIdx, BusIdx, Column, Index, ShuntIdx, UnitIdx};
 use crate::network::Network;
 
 /// One of the two busbars of a substation.
@@ -16,25 +16,59 @@ pub enum Busbar {
 }
 
 /// Which busbar of its bus every element is connected to. A [`crate::Plan`] belongs to a topology and is cached by it;
-/// switching an element in or out is not a change of topology but a patch.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// switching an element in or out is not a change of topology but a patch. An empty list means all on the first busbar.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Topology {
-    /// Busbar of each branch's from end and to end; empty means all on the first.
     branch_ends: Vec<(Busbar, Busbar)>,
-    /// Busbar of each unit; empty means all on the first.
     units: Vec<Busbar>,
+    demands: Vec<Busbar>,
+    shunts: Vec<Busbar>,
 }
 
 impl Topology {
     /// Every element on the first busbar of its bus, as in the file.
     pub fn unsplit() -> Self {
-        Topology { branch_ends: Vec::new(), units: Vec::new() }
+        Topology::default()
     }
 
-    /// Whether no bus is split.
-    pub fn is_unsplit(&self) -> bool {
-        self.branch_ends.iter().all(|e| *e == (Busbar::One, Busbar::One))
-            && self.units.iter().all(|b| *b == Busbar::One)
+    /// Busbars of a branch's from and to end.
+    pub fn branch_ends(&self, branch: BranchIdx) -> (Busbar, Busbar) {
+        self.branch_ends.get(branch.row()).copied().unwrap_or_default()
+    }
+
+    /// Busbar of a unit.
+    pub fn unit(&self, unit: UnitIdx) -> Busbar {
+        self.units.get(unit.row()).copied().unwrap_or_default()
+    }
+
+    /// Busbar of a bus's demand.
+    pub fn demand(&self, bus: BusIdx) -> Busbar {
+        self.demands.get(bus.row()).copied().unwrap_or_default()
+    }
+
+    /// Busbar of a shunt.
+    pub fn shunt(&self, shunt: ShuntIdx) -> Busbar {
+        self.shunts.get(shunt.row()).copied().unwrap_or_default()
+    }
+
+    /// Buses with anything on their second busbar, ascending.
+    pub(crate) fn second_busbars(&self, network: &Network) -> Vec<BusIdx> {
+        let mut split = vec![false; network.buses.id.len()];
+        let mut mark = |bus: BusIdx, busbar: Busbar| split[bus.row()] |= busbar == Busbar::Two;
+        for (i, (from, to)) in self.branch_ends.iter().enumerate() {
+            mark(network.branches.from[BranchIdx::from_row(i)], *from);
+            mark(network.branches.to[BranchIdx::from_row(i)], *to);
+        }
+        for (i, busbar) in self.units.iter().enumerate() {
+            mark(network.units.bus[UnitIdx::from_row(i)], *busbar);
+        }
+        for (i, busbar) in self.demands.iter().enumerate() {
+            mark(BusIdx::from_row(i), *busbar);
+        }
+        for (i, busbar) in self.shunts.iter().enumerate() {
+            mark(network.shunts.bus[ShuntIdx::from_row(i)], *busbar);
+        }
+        (0..split.len()).filter(|row| split[*row]).map(BusIdx::from_row).collect()
     }
 }
 

@@ -170,3 +170,62 @@ pub struct CaseUnit {
     /// Line in the file, from 1, where known.
     pub line: Option<u32>,
 }
+
+impl Case {
+    /// Two buses and a line: the smallest thing with a power flow. For examples and tests.
+    pub fn two_bus_example() -> Self {
+        let bus = |id, kind| CaseBus {
+            id: BusId(id),
+            kind,
+            vm_pu: 1.0,
+            va_deg: 0.0,
+            base_kv: 110.0,
+            vm_max_pu: 1.1,
+            vm_min_pu: 0.9,
+            area: 1,
+            name: None,
+            location: None,
+            line: None,
+        };
+        Case {
+            name: "two buses".into(),
+            frequency_hz: 50.0,
+            buses: vec![bus(1, BusKind::Reference), bus(2, BusKind::Pq)],
+            loads: vec![CaseLoad { bus: BusId(2), p_mw: 80.0, q_mvar: 20.0, in_service: true }],
+            branches: vec![CaseBranch {
+                from: BusId(1),
+                to: BusId(2),
+                r_pu: 0.01,
+                x_pu: 0.1,
+                from_shunt_pu: (0.0, 0.01),
+                to_shunt_pu: (0.0, 0.01),
+                rate_a_mva: Some(120.0),
+                rate_b_mva: None,
+                rate_c_mva: None,
+                tap: 1.0,
+                shift_deg: 0.0,
+                in_service: true,
+                transformer: false,
+                tap_range: None,
+                name: None,
+                line: None,
+            }],
+            units: vec![CaseUnit {
+                bus: BusId(1),
+                p_mw: 80.0,
+                q_mvar: 0.0,
+                p_min_mw: 0.0,
+                p_max_mw: 150.0,
+                q_min_mvar: -60.0,
+                q_max_mvar: 60.0,
+                v_set_pu: 1.02,
+                m_base_mva: 160.0,
+                ramp_mw_per_min: None,
+                in_service: true,
+                regulates: true,
+                line: None,
+            }],
+            ..Case::default()
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! What a solver sees: checked, per unit on the system base, dense, immutable, shared by every thread.
 
+pub(crate) mod admittance;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

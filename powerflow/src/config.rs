@@ -1,4 +1,4 @@
-//! The loop for one network.
+//! How to solve: limits, slack, start, tolerance.
 
 use serde::{Deserialize, Serialize};
 
@@ -50,10 +50,13 @@ pub struct NewtonConfig {
     pub tolerance_pu: f64,
     /// Newton iterations in one attempt.
     pub iterations_max: u32,
-    /// Passes over limits and slack.
+    /// Passes over limits and slack; each bus and unit turns a bounded number of times, so this is a second fence.
     pub passes_max: u32,
     /// Whether another start is tried when the first one fails.
     pub rescue: bool,
+    /// What becomes of an island that has no solution while others have one: dead, and named in the solution, or the
+    /// whole state diverges.
+    pub unsolved_islands_die: bool,
 }
 
 impl Default for NewtonConfig {
@@ -64,8 +67,9 @@ impl Default for NewtonConfig {
             start: Start::default(),
             tolerance_pu: 1e-8,
             iterations_max: 20,
-            passes_max: 30,
+            passes_max: 60,
             rescue: true,
+            unsolved_islands_die: false,
         }
     }
 }

@@ -1,0 +1,150 @@
+//! Kirchhoff's law, recomputed from the case by code that shares nothing with the solver: branch currents from the
+//! file's r, x, b and taps, by division and with complex turns ratios; sums by bus; no admittance matrix, no patches,
+//! no elimination order.
+
+use std::collections::HashMap;
+
+use crate::case::{BusKind, Case};
+use crate::index::{BranchIdx, BusId, BusIdx, Index, ShuntIdx, UnitIdx};
+use crate::network::Network;
+use crate::plan::Plan;
+use crate::solution::{Complex, Solution};
+use crate::state::State;
+
+/// The auditor of one case.
+#[derive(Clone, Debug)]
+pub(crate) struct Kirchhoff {
+    /// Rows of the from and to bus of each branch.
+    ends: Vec<(usize, usize)>,
+    /// Series impedance, pu.
+    series: Vec<Complex>,
+    /// Turns ratio of unit magnitude, `exp(j shift)`.
+    turn: Vec<Complex>,
+}
+
+/// What an audit found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Audit {
+    /// Largest apparent power that does not balance at a live bus, pu.
+    pub(crate) mismatch_pu: f64,
+    /// How much of that can be rounding, pu: the largest sum of magnitudes at a bus, times a few units in the last place.
+    pub(crate) rounding_pu: f64,
+}
+
+/// Power into each node, and the sum of its magnitudes.
+struct Books {
+    sum: Vec<Complex>,
+    scale: Vec<f64>,
+}
+
+impl Books {
+    fn book(&mut self, node: usize, power: Complex, sign: f64) {
+        self.sum[node].re += sign * power.re;
+        self.sum[node].im += sign * power.im;
+        self.scale[node] += power.re.abs() + power.im.abs();
+    }
+}
+
+impl Kirchhoff {
+    pub(crate) fn new(case: &Case) -> Self {
+        let row: HashMap<BusId, usize> = case.buses.iter().enumerate().map(|(i, b)| (b.id, i)).collect();
+        Kirchhoff {
+            ends: case.branches.iter().map(|b| (row[&b.from], row[&b.to])).collect(),
+            series: case.branches.iter().map(|b| Complex { re: b.r_pu, im: b.x_pu }).collect(),
+            turn: case
+                .branches
+                .iter()
+                .map(|b| {
+                    let angle = b.shift_deg.to_radians();
+                    Complex { re: libm::cos(angle), im: libm::sin(angle) }
+                })
+                .collect(),
+        }
+    }
+
+    /// Balances every live bus: units + unmet - demand - shunts - what flows into branches.
+    pub(crate) fn audit(&self, network: &Network, plan: &Plan, state: &State, solution: &Solution) -> Audit {
+        let case = &network.case;
+        let n = plan.node_count();
+        let mut books = Books { sum: vec![Complex::default(); n], scale: vec![0.0; n] };
+        for (i, branch) in case.branches.iter().enumerate() {
+            let (from_bus, to_bus) = self.ends[i];
+            let idx = BranchIdx::from_row(i);
+            let isolated = |row: usize| case.buses[row].kind == BusKind::Isolated;
+            if !state.branch_on[idx] || isolated(from_bus) || isolated(to_bus) {
+                continue;
+            }
+            let (from, to) = (plan.nodes.branch_from[idx], plan.nodes.branch_to[idx]);
+            let (vf, vt) = (solution.voltage[from], solution.voltage[to]);
+            let ratio = times(self.turn[i], Complex { re: state.tap_ratio[idx], im: 0.0 });
+            let behind = over(vf, ratio);
+            let current = over(Complex { re: behind.re - vt.re, im: behind.im - vt.im }, self.series[i]);
+            let charge = |v: Complex, (g, b): (f64, f64)| times(v, Complex { re: g, im: b });
+            let (at_from, at_to) = (charge(behind, branch.from_shunt_pu), charge(vt, branch.to_shunt_pu));
+            // An ideal transformer divides the current by the conjugate of its ratio.
+            let into_from = over(
+                Complex { re: current.re + at_from.re, im: current.im + at_from.im },
+                Complex { re: ratio.re, im: -ratio.im },
+            );
+            let into_to = Complex { re: at_to.re - current.re, im: at_to.im - current.im };
+            let (s_from, s_to) = (power(vf, into_from), power(vt, into_to));
+            books.book(from.row(), s_from, -1.0);
+            books.book(to.row(), s_to, -1.0);
+            // A branch of tiny impedance carries the difference of two nearly equal voltages.
+            let size = self.series[i].abs();
+            books.scale[from.row()] += vf.abs() * vf.abs() / size;
+            books.scale[to.row()] += vt.abs() * vt.abs() / size;
+        }
+        for (i, _) in case.buses.iter().enumerate() {
+            let bus = BusIdx::from_row(i);
+            let demand = Complex { re: state.demand_p_pu[bus], im: state.demand_q_pu[bus] };
+            books.book(plan.nodes.demand[bus].row(), demand, -1.0);
+        }
+        for (i, shunt) in case.shunts.iter().enumerate() {
+            let idx = ShuntIdx::from_row(i);
+            let step = state.shunt_step[idx];
+            if step == 0 {
+                continue;
+            }
+            let node = plan.nodes.shunt[idx];
+            let square = solution.voltage[node].abs().powi(2);
+            let g = shunt.g_mw / case.base_mva.0;
+            let b = network.shunts.steps_pu[idx][step as usize];
+            books.book(node.row(), Complex { re: g * square, im: -b * square }, -1.0);
+        }
+        for (i, _) in case.units.iter().enumerate() {
+            let unit = UnitIdx::from_row(i);
+            let power = Complex { re: solution.unit_p_pu[unit], im: solution.unit_q_pu[unit] };
+            books.book(plan.nodes.unit[unit].row(), power, 1.0);
+        }
+        for island in &solution.islands {
+            books.book(island.reference.row(), Complex { re: island.unmet_pu, im: 0.0 }, 1.0);
+        }
+        let mut audit = Audit { mismatch_pu: 0.0, rounding_pu: 0.0 };
+        for (node, bus) in plan.nodes.bus.iter() {
+            if solution.voltage(*bus).is_some() {
+                let gap = books.sum[node.row()].abs();
+                // Not `f64::max`, which would drop a NaN.
+                if !(gap <= audit.mismatch_pu) {
+                    audit.mismatch_pu = gap;
+                }
+                audit.rounding_pu = audit.rounding_pu.max(books.scale[node.row()] * 64.0 * f64::EPSILON);
+            }
+        }
+        audit
+    }
+}
+
+fn times(a: Complex, b: Complex) -> Complex {
+    Complex { re: a.re * b.re - a.im * b.im, im: a.re * b.im + a.im * b.re }
+}
+
+fn over(a: Complex, b: Complex) -> Complex {
+    let square = b.re * b.re + b.im * b.im;
+    Complex { re: (a.re * b.re + a.im * b.im) / square, im: (a.im * b.re - a.re * b.im) / square }
+}
+
+/// `v conj(i)`.
+fn power(v: Complex, i: Complex) -> Complex {
+    Complex { re: v.re * i.re + v.im * i.im, im: v.im * i.re - v.re * i.im }
+}
