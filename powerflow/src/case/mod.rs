@@ -1,6 +1,19 @@
 //! What a file says: its ids, its units, its order. Nothing here can be solved; see [`crate::Network`].
 
+mod census;
 pub mod check;
+mod complaints;
+mod convert;
+mod islands;
+mod matpower;
+mod read;
+
+pub use census::{
+    BranchCensus, BusCensus, CENSUS_SCHEMA, Census, DemandCensus, IslandCensus, ShuntCensus, UnitCensus,
+    VoltageLevel, census,
+};
+pub use check::check;
+pub use read::read;
 
 use crate::diagnostic::Diagnostics;
 use crate::index::BusId;
