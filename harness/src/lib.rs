@@ -2,5 +2,7 @@
 
 pub mod action;
 pub mod candidate;
+pub mod cli;
 pub mod gate;
 pub mod observation;
+pub mod study;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `gridgate`.
+
+fn main() -> std::process::ExitCode {
+    std::process::ExitCode::from(harness::cli::main())
+}

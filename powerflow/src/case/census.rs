@@ -147,21 +147,12 @@ pub fn census(case: &Case) -> Census {
     let kind = |kind| case.buses.iter().filter(|b| b.kind == kind).count();
     let transformers = case.branches.iter().filter(|b| b.transformer).count();
     let in_service = |b: &&super::CaseBranch| b.in_service && islands.ends(case, b).is_some();
-    let running: Vec<_> = case
-        .units
-        .iter()
-        .filter(|u| u.in_service && islands.connected(case, u.bus).is_some())
-        .collect();
-    let loads: Vec<_> = case
-        .loads
-        .iter()
-        .filter(|l| l.in_service && islands.connected(case, l.bus).is_some())
-        .collect();
-    let shunts: Vec<_> = case
-        .shunts
-        .iter()
-        .filter(|s| s.in_service && islands.connected(case, s.bus).is_some())
-        .collect();
+    let running: Vec<_> =
+        case.units.iter().filter(|u| u.in_service && islands.connected(case, u.bus).is_some()).collect();
+    let loads: Vec<_> =
+        case.loads.iter().filter(|l| l.in_service && islands.connected(case, l.bus).is_some()).collect();
+    let shunts: Vec<_> =
+        case.shunts.iter().filter(|s| s.in_service && islands.connected(case, s.bus).is_some()).collect();
     let finite = |sum: f64| sum.is_finite().then_some(sum);
     let mut levels: Vec<VoltageLevel> = Vec::new();
     let mut kvs: Vec<f64> = case.buses.iter().map(|b| b.base_kv).collect();

@@ -24,7 +24,9 @@ pub fn check(case: &Case) -> Diagnostics {
     checker.sources();
     checker.scale();
     let mut diagnostics = checker.out.finish();
-    if !case.file.is_empty() && diagnostics.0.iter().any(|d| d.place.as_ref().is_some_and(|p| p.line.is_some())) {
+    if !case.file.is_empty()
+        && diagnostics.0.iter().any(|d| d.place.as_ref().is_some_and(|p| p.line.is_some()))
+    {
         // Only to show the lines: what cannot be read any more is not shown.
         if let Ok(bytes) = std::fs::read(&case.file) {
             show_lines(&mut diagnostics, &String::from_utf8_lossy(&bytes));
@@ -41,7 +43,11 @@ pub(super) fn numbers(case: &Case, out: &mut Complaints) {
             out.push(Diagnostic::error("case.number.not-finite", message).at(case.file.as_str(), line));
         }
     };
-    demand(&|| "the case".to_owned(), None, &[("base MVA", case.base_mva.0), ("frequency", case.frequency_hz)]);
+    demand(
+        &|| "the case".to_owned(),
+        None,
+        &[("base MVA", case.base_mva.0), ("frequency", case.frequency_hz)],
+    );
     for bus in &case.buses {
         let values = [
             ("vm", bus.vm_pu),
@@ -121,11 +127,8 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn push(&mut self, diagnostic: Diagnostic, line: Option<u32>) {
-        let placed = if self.case.file.is_empty() {
-            diagnostic
-        } else {
-            diagnostic.at(self.case.file.as_str(), line)
-        };
+        let placed =
+            if self.case.file.is_empty() { diagnostic } else { diagnostic.at(self.case.file.as_str(), line) };
         self.out.push(placed);
     }
 
@@ -161,11 +164,20 @@ impl Checker<'_> {
             if self.islands.row(bus).is_none() {
                 let message = format!("{subject} bus {bus}, which the file does not define");
                 let diagnostic = Diagnostic::error(code, message).hint(nearest(&ids, bus.0));
-                self.out.push(if case.file.is_empty() { diagnostic } else { diagnostic.at(case.file.as_str(), line) });
+                self.out.push(if case.file.is_empty() {
+                    diagnostic
+                } else {
+                    diagnostic.at(case.file.as_str(), line)
+                });
             }
         };
         for (i, branch) in case.branches.iter().enumerate() {
-            unknown("case.branch.unknown-bus", format!("branch {} starts at", i + 1), branch.from, branch.line);
+            unknown(
+                "case.branch.unknown-bus",
+                format!("branch {} starts at", i + 1),
+                branch.from,
+                branch.line,
+            );
             unknown("case.branch.unknown-bus", format!("branch {} ends at", i + 1), branch.to, branch.line);
         }
         for (i, unit) in case.units.iter().enumerate() {
@@ -203,7 +215,12 @@ impl Checker<'_> {
             })
             .map(|l| l.bus.to_string())
             .collect();
-        self.aggregate("case.demand.isolated", &isolated, "demands are at isolated buses", "they are not served");
+        self.aggregate(
+            "case.demand.isolated",
+            &isolated,
+            "demands are at isolated buses",
+            "they are not served",
+        );
     }
 
     fn branches(&mut self) {
@@ -223,7 +240,9 @@ impl Checker<'_> {
                 let message = format!("turns ratio of {name} is {}, and must be positive", branch.tap);
                 self.push(Diagnostic::error("case.branch.tap", message), branch.line);
             }
-            for (which, rating) in [("A", branch.rate_a_mva), ("B", branch.rate_b_mva), ("C", branch.rate_c_mva)] {
+            for (which, rating) in
+                [("A", branch.rate_a_mva), ("B", branch.rate_b_mva), ("C", branch.rate_c_mva)]
+            {
                 if let Some(mva) = rating.filter(|mva| *mva < 0.0) {
                     let message = format!("rating {which} of {name} is {mva} MVA");
                     let hint = "0 means no rating";
@@ -248,7 +267,11 @@ impl Checker<'_> {
             for (code, what, low, high, symbol) in ranges {
                 if low > high {
                     let message = format!("{what} range of {name} is {low} to {high} {symbol}: upside down");
-                    let complaint = if runs { Diagnostic::error(code, message) } else { Diagnostic::warning(code, message) };
+                    let complaint = if runs {
+                        Diagnostic::error(code, message)
+                    } else {
+                        Diagnostic::warning(code, message)
+                    };
                     self.push(complaint, unit.line);
                 }
             }
@@ -276,7 +299,12 @@ impl Checker<'_> {
         let effect = "they inject their scheduled P and Q and hold no voltage";
         self.aggregate("case.unit.pq-bus", &at_pq, "units are at PQ buses", effect);
         let effect = "they stay there until something moves them";
-        self.aggregate("case.unit.schedule", &out_of_range, "units are scheduled outside their range", effect);
+        self.aggregate(
+            "case.unit.schedule",
+            &out_of_range,
+            "units are scheduled outside their range",
+            effect,
+        );
     }
 
     /// Buses whose running units want different voltages: the last one in the file counts, as in MATPOWER.
@@ -347,7 +375,8 @@ impl Checker<'_> {
             .collect();
         for (first, mw, ids) in dead {
             let count = if ids.len() == 1 { "1 bus".to_owned() } else { format!("{} buses", ids.len()) };
-            let message = format!("{count} without a source ({mw:.1} MW demand) are dead: bus {}", list(&ids));
+            let message =
+                format!("{count} without a source ({mw:.1} MW demand) are dead: bus {}", list(&ids));
             self.push(Diagnostic::warning("case.island.no-source", message), case.buses[first].line);
         }
     }

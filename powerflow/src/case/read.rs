@@ -168,7 +168,9 @@ fn add_lines(case: &mut Case, scan: &Scan<'_>, complaints: &mut Complaints) {
 
 fn unreadable(file: &str, error: &std::io::Error) -> Diagnostics {
     let (code, hint) = match error.kind() {
-        std::io::ErrorKind::NotFound => ("case.file.missing", "check the path; it is relative to the working folder"),
+        std::io::ErrorKind::NotFound => {
+            ("case.file.missing", "check the path; it is relative to the working folder")
+        }
         _ => ("case.file.unreadable", "check that the file may be read"),
     };
     Diagnostic::error(code, format!("the file cannot be read: {error}")).at(file, None).hint(hint).into()
@@ -179,7 +181,8 @@ fn refuse_what_is_no_text(file: &str, bytes: &[u8], extension: &str) -> Result<(
     let refusal = if bytes.iter().all(u8::is_ascii_whitespace) {
         Diagnostic::error("case.file.empty", "the file is empty").hint("fetch or write it again")
     } else if bytes.starts_with(&[0x1f, 0x8b]) {
-        Diagnostic::error("case.file.binary", "the file is compressed with gzip").hint("unpack it first: gunzip")
+        Diagnostic::error("case.file.binary", "the file is compressed with gzip")
+            .hint("unpack it first: gunzip")
     } else if !binary && bytes.contains(&0) {
         Diagnostic::error("case.file.binary", "the file is binary, not the text of a case").hint(FORMATS)
     } else {
@@ -239,17 +242,23 @@ fn severity(finding: &Finding) -> Severity {
         | "READ.PSLF.RECORD_DROPPED"
         | "READ.PSLF.SOURCE_MALFORMED" => Severity::Error,
         // A transformer whose impedance base or ratio could not be used as stated.
-        "READ.PSSE.VALUE_SUBSTITUTED" if says(&["PSS/E transformer", "impedance correction"]) => Severity::Error,
+        "READ.PSSE.VALUE_SUBSTITUTED" if says(&["PSS/E transformer", "impedance correction"]) => {
+            Severity::Error
+        }
         // Control pointers and tables that only steer control leave the stored operating point as it is.
         "READ.PSSE.REFERENCE_DROPPED" if says(&["impedance is read uncorrected"]) => Severity::Error,
         // The title card's date decides nothing; a section without end or with another count may have lost records.
-        "READ.IEEE_CDF.SOURCE_MALFORMED" if says(&["is not closed", "header declares", "outside a section"]) => {
+        "READ.IEEE_CDF.SOURCE_MALFORMED"
+            if says(&["is not closed", "header declares", "outside a section"]) =>
+        {
             Severity::Error
         }
         "READ.IEEE_CDF.VALUE_SUBSTITUTED" => Severity::Error,
         "READ.PANDAPOWER.FIELD_DROPPED" if says(&["taps were ignored"]) => Severity::Error,
         // Costs, labels and fields that the format itself keeps for other programs.
-        _ if says(&["poly_cost", "pwl_cost", "retained only in"]) && !says(&["section", "table contains"]) => {
+        _ if says(&["poly_cost", "pwl_cost", "retained only in"])
+            && !says(&["section", "table contains"]) =>
+        {
             Severity::Note
         }
         _ => reported,

@@ -124,6 +124,8 @@ pub struct Network {
     pub shunts: Shunts,
     /// The file it was built from.
     pub case: Arc<Case>,
+    /// Warnings and notes of reading and checking the file.
+    pub diagnostics: Diagnostics,
     row_of: HashMap<BusId, BusIdx>,
 }
 
@@ -222,6 +224,7 @@ impl Network {
             branches,
             units,
             shunts,
+            diagnostics: Diagnostics(case.diagnostics.0.iter().cloned().chain(complaints.0).collect()),
             case: Arc::new(case),
             row_of,
         }))

@@ -1,0 +1,5 @@
+//! Questions about one network that need no candidate: what `gridgate solve` and `gridgate.solve` answer.
+
+mod solution;
+
+pub use solution::{BranchRow, BusRow, GeneratorRow, SOLUTION_SCHEMA, SolutionDocument, Solved, solve};

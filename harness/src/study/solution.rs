@@ -1,0 +1,350 @@
+//! The document `gridgate/solution/1`: a power flow in engineering units, by file ids.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use powerflow::{
+    BusStatus, Diagnostic, Diagnostics, Divergence, Index, Network, NewtonConfig, Rung, Slack, Solution,
+    Solver,
+};
+use serde::Serialize;
+
+/// Schema of [`SolutionDocument`].
+pub const SOLUTION_SCHEMA: &str = "gridgate/solution/1";
+
+/// A bus of a solution.
+#[derive(Clone, Debug, Serialize)]
+pub struct BusRow {
+    /// Number in the file.
+    pub id: u64,
+    /// Magnitude, pu; absent where the bus is not live, or the flow is linear.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vm_pu: Option<f64>,
+    /// Angle, degrees; absent where the bus is not live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub va_deg: Option<f64>,
+    /// `live`, `dead` or `isolated`.
+    pub status: BusStatus,
+}
+
+/// A branch of a solution.
+#[derive(Clone, Debug, Serialize)]
+pub struct BranchRow {
+    /// Row in the file, from 1.
+    pub row: usize,
+    /// From bus.
+    pub from: u64,
+    /// To bus.
+    pub to: u64,
+    /// Whether it carries current.
+    pub in_service: bool,
+    /// Active power into the branch at the from end, MW.
+    pub p_from_mw: f64,
+    /// Reactive power into the branch at the from end, Mvar; absent in a linear flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub q_from_mvar: Option<f64>,
+    /// Active power into the branch at the to end, MW.
+    pub p_to_mw: f64,
+    /// Reactive power into the branch at the to end, Mvar; absent in a linear flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub q_to_mvar: Option<f64>,
+}
+
+/// A generating unit of a solution.
+#[derive(Clone, Debug, Serialize)]
+pub struct GeneratorRow {
+    /// Row in the file, from 1.
+    pub row: usize,
+    /// Bus.
+    pub bus: u64,
+    /// Whether it runs.
+    pub in_service: bool,
+    /// Active power, MW.
+    pub p_mw: f64,
+    /// Reactive power, Mvar; absent in a linear flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub q_mvar: Option<f64>,
+}
+
+/// See the module. Rows are in file order.
+#[derive(Clone, Debug, Serialize)]
+pub struct SolutionDocument {
+    /// [`SOLUTION_SCHEMA`].
+    pub schema: &'static str,
+    /// Case name.
+    pub case: String,
+    /// `solved` or `no_solution`.
+    pub status: &'static str,
+    /// Which method answered; absent where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rung: Option<String>,
+    /// Newton iterations, over all attempts.
+    pub iterations: u32,
+    /// Largest power that does not balance at a bus, pu, recomputed from the case; where there is no solution, the
+    /// mismatch of the worst bus at the best point that was found.
+    pub mismatch_pu: f64,
+    /// Power base, MVA.
+    pub base_mva: f64,
+    /// Buses; empty where there is no solution.
+    pub buses: Vec<BusRow>,
+    /// Branches; empty where there is no solution.
+    pub branches: Vec<BranchRow>,
+    /// Generating units; empty where there is no solution.
+    pub generators: Vec<GeneratorRow>,
+    /// Active losses, MW; absent where there is no solution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub losses_mw: Option<f64>,
+    /// Power that no unit could provide or take back, MW, all islands; absent where there is no solution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmet_mw: Option<f64>,
+    /// Buses that do not hold their voltage because their units are at a reactive limit.
+    pub at_reactive_limit: Vec<u64>,
+    /// What is worth knowing about the case and the answer.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A case with its answer.
+#[derive(Debug)]
+pub struct Solved {
+    /// The network.
+    pub network: Arc<Network>,
+    /// The document.
+    pub document: SolutionDocument,
+}
+
+/// Reads a case and solves the operating point in it.
+///
+/// # Errors
+/// Everything that is wrong with the file; a power flow without a solution is no error but a document that says so.
+pub fn solve(path: &Path, config: &NewtonConfig, linear: bool) -> Result<Solved, Diagnostics> {
+    let network = Network::build(powerflow::case::read(path)?)?;
+    let document = if linear { linear_document(&network, config)? } else { document(&network, config) };
+    Ok(Solved { network, document })
+}
+
+fn empty(network: &Network) -> SolutionDocument {
+    SolutionDocument {
+        schema: SOLUTION_SCHEMA,
+        case: network.name.clone(),
+        status: "solved",
+        rung: None,
+        iterations: 0,
+        mismatch_pu: 0.0,
+        base_mva: network.base.0,
+        buses: Vec::new(),
+        branches: Vec::new(),
+        generators: Vec::new(),
+        losses_mw: None,
+        unmet_mw: None,
+        at_reactive_limit: Vec::new(),
+        diagnostics: network.diagnostics.0.clone(),
+    }
+}
+
+fn document(network: &Arc<Network>, config: &NewtonConfig) -> SolutionDocument {
+    let mut solver = Solver::new(network);
+    let state = network.initial_state();
+    match solver.solve(&state, None, config) {
+        Ok(solution) => {
+            let flows = solver.flows(&state, &solution);
+            solved(network, config, &solution, &flows)
+        }
+        Err(divergence) => diverged(network, &divergence),
+    }
+}
+
+fn solved(
+    network: &Network,
+    config: &NewtonConfig,
+    solution: &Solution,
+    flows: &powerflow::Flows,
+) -> SolutionDocument {
+    let base = network.base;
+    let mut document = empty(network);
+    document.rung = Some(rung_id(solution.rung));
+    document.iterations = solution.iterations;
+    document.mismatch_pu = solution.mismatch_pu;
+    document.losses_mw = Some(base.from_pu(flows.losses_pu()));
+    document.unmet_mw = Some(base.from_pu(solution.unmet_pu()));
+    document.at_reactive_limit = solution.at_limit.iter().map(|(bus, _)| network.buses.id[*bus].0).collect();
+    for (bus, id) in network.buses.id.iter() {
+        document.buses.push(BusRow {
+            id: id.0,
+            vm_pu: solution.vm_pu(bus),
+            va_deg: solution.va_rad(bus).map(f64::to_degrees),
+            status: solution.status[bus],
+        });
+    }
+    for branch in network.branches.from.indices() {
+        document.branches.push(BranchRow {
+            row: branch.row() + 1,
+            from: network.buses.id[network.branches.from[branch]].0,
+            to: network.buses.id[network.branches.to[branch]].0,
+            in_service: network.branches.in_service[branch]
+                && solution.status[network.branches.from[branch]] == BusStatus::Live,
+            p_from_mw: base.from_pu(flows.p_from_pu[branch]),
+            q_from_mvar: Some(base.from_pu(flows.q_from_pu[branch])),
+            p_to_mw: base.from_pu(flows.p_to_pu[branch]),
+            q_to_mvar: Some(base.from_pu(flows.q_to_pu[branch])),
+        });
+    }
+    for unit in network.units.bus.indices() {
+        document.generators.push(GeneratorRow {
+            row: unit.row() + 1,
+            bus: network.buses.id[network.units.bus[unit]].0,
+            in_service: network.units.in_service[unit]
+                && solution.status[network.units.bus[unit]] == BusStatus::Live,
+            p_mw: base.from_pu(solution.unit_p_pu[unit]),
+            q_mvar: Some(base.from_pu(solution.unit_q_pu[unit])),
+        });
+    }
+    let diagnostics = &mut document.diagnostics;
+    if solution.rung != Rung::Newton {
+        diagnostics.push(Diagnostic::note(
+            "solve.rescued",
+            format!("Newton from the start that was asked for failed; {} answered", rung_id(solution.rung)),
+        ));
+    }
+    for island in &solution.islands {
+        let unmet_mw = base.from_pu(island.unmet_pu);
+        if unmet_mw.abs() > 1e-6 {
+            let reference = network.buses.id[island.reference];
+            diagnostics.push(
+                Diagnostic::warning(
+                    "solve.unmet-balance",
+                    format!(
+                        "no unit can {} {:.3} MW in the island of bus {reference}; the flows below take it from that bus",
+                        if unmet_mw > 0.0 { "provide" } else { "take back" },
+                        unmet_mw.abs()
+                    ),
+                )
+                .hint("schedule more or less generation, or solve with --slack single for a textbook's answer"),
+            );
+        }
+    }
+    for bus in &solution.unsettled {
+        diagnostics.push(Diagnostic::warning(
+            "solve.limit-cycling",
+            format!(
+                "the units at bus {} turned between reactive limit and set-point {} times and were left at the limit",
+                network.buses.id[*bus], 8
+            ),
+        ));
+    }
+    let dead: Vec<u64> = solution
+        .status
+        .iter()
+        .filter(|(_, s)| **s == BusStatus::Dead)
+        .map(|(bus, _)| network.buses.id[bus].0)
+        .collect();
+    if !dead.is_empty() {
+        let demand: f64 = solution
+            .status
+            .iter()
+            .filter(|(_, s)| **s == BusStatus::Dead)
+            .map(|(bus, _)| network.buses.demand_p_pu[bus])
+            .sum();
+        let first: Vec<String> = dead.iter().take(5).map(u64::to_string).collect();
+        diagnostics.push(Diagnostic::warning(
+            "solve.dead-buses",
+            format!(
+                "{} buses without a source are dead ({}{}), {:.3} MW are not served",
+                dead.len(),
+                first.join(", "),
+                if dead.len() > 5 { ", ..." } else { "" },
+                base.from_pu(demand)
+            ),
+        ));
+    }
+    if config.slack == Slack::Single {
+        for island in &solution.islands {
+            let beyond: f64 = network
+                .units
+                .bus
+                .iter()
+                .filter(|(u, bus)| **bus == island.reference && network.units.in_service[*u])
+                .map(|(u, _)| (solution.unit_p_pu[u] - network.units.p_max_pu[u]).max(0.0))
+                .sum();
+            if beyond > 1e-9 {
+                diagnostics.push(Diagnostic::warning(
+                    "solve.slack-beyond-range",
+                    format!(
+                        "the units at reference bus {} provide {:.3} MW more than their maximum",
+                        network.buses.id[island.reference],
+                        base.from_pu(beyond)
+                    ),
+                ));
+            }
+        }
+    }
+    document
+}
+
+fn diverged(network: &Network, divergence: &Divergence) -> SolutionDocument {
+    let mut document = empty(network);
+    document.status = "no_solution";
+    document.iterations = divergence.iterations;
+    document.mismatch_pu =
+        network.base.to_pu(divergence.mismatch_mw.abs().max(divergence.mismatch_mvar.abs()));
+    let tried: Vec<String> = divergence.tried.iter().map(|r| rung_id(*r)).collect();
+    let mut complaint = Diagnostic::error("solve.no-solution", divergence.to_string());
+    complaint = complaint.hint(format!(
+        "tried {}; look at demand and reactive support near bus {}, or at the branches that feed it",
+        tried.join(", "),
+        divergence.worst_bus
+    ));
+    document.diagnostics.push(complaint);
+    document
+}
+
+fn linear_document(network: &Arc<Network>, config: &NewtonConfig) -> Result<SolutionDocument, Diagnostics> {
+    let flow = powerflow::solve_linear(network, &network.initial_state(), config)?;
+    let base = network.base;
+    let mut document = empty(network);
+    document.rung = Some("linear".into());
+    document.losses_mw = Some(0.0);
+    document.unmet_mw = Some(base.from_pu(flow.unmet_pu));
+    for (bus, id) in network.buses.id.iter() {
+        document.buses.push(BusRow {
+            id: id.0,
+            vm_pu: None,
+            va_deg: flow.angle_rad[bus.row()].map(f64::to_degrees),
+            status: flow.status[bus.row()],
+        });
+    }
+    for branch in network.branches.from.indices() {
+        let p = base.from_pu(flow.branch_p_pu[branch.row()]);
+        document.branches.push(BranchRow {
+            row: branch.row() + 1,
+            from: network.buses.id[network.branches.from[branch]].0,
+            to: network.buses.id[network.branches.to[branch]].0,
+            in_service: network.branches.in_service[branch]
+                && flow.status[network.branches.from[branch].row()] == BusStatus::Live,
+            p_from_mw: p,
+            q_from_mvar: None,
+            p_to_mw: -p,
+            q_to_mvar: None,
+        });
+    }
+    for unit in network.units.bus.indices() {
+        document.generators.push(GeneratorRow {
+            row: unit.row() + 1,
+            bus: network.buses.id[network.units.bus[unit]].0,
+            in_service: network.units.in_service[unit]
+                && flow.status[network.units.bus[unit].row()] == BusStatus::Live,
+            p_mw: base.from_pu(flow.unit_p_pu[unit.row()]),
+            q_mvar: None,
+        });
+    }
+    Ok(document)
+}
+
+fn rung_id(rung: Rung) -> String {
+    match rung {
+        Rung::Newton => "newton",
+        Rung::FlatStart => "flat_start",
+        Rung::DcStart => "dc_start",
+        Rung::Damped => "damped",
+    }
+    .into()
+}
