@@ -183,3 +183,27 @@ fn the_likelihood_is_that_of_all_discrete_draws() {
     let unknown = ["kind = 'line_trip'\nk = 2\nkeep_connected = true", "kind = 'generator_trip'"];
     assert_eq!(scenario(Seed(3), &population("p", &unknown), &world(&network), 0).log_likelihood, None);
 }
+
+#[test]
+fn scenarios_are_those_of_an_independent_program() {
+    let expected: serde_json::Value =
+        serde_json::from_str(include_str!("data/stream_words.json")).expect("stream_words.json is JSON");
+    let network = network();
+    let population = population("outages", &["kind = 'line_trip'\nk = 3\nat_s = [120, 900]\nspread_s = 60"]);
+    let cases = expected["scenarios"].as_array().expect("a list");
+    assert_eq!(cases.len(), 3);
+    for case in cases {
+        let index = case["index"].as_str().and_then(|digits| digits.parse().ok()).expect("an index");
+        let drawn = scenario(Seed(20261121), &population, &world(&network), index);
+        let outages: Vec<(u64, usize)> = drawn
+            .timeline
+            .iter()
+            .map(|timed| match timed.event {
+                Event::BranchOut { branch } => (timed.at.0, branch.row()),
+                _ => panic!("a line trip that never returns drew {timed:?}"),
+            })
+            .collect();
+        assert_eq!(serde_json::json!(outages), case["outages"]);
+        assert_eq!(drawn.digest(), case["digest"].as_str().expect("a digest"));
+    }
+}

@@ -127,4 +127,26 @@ normal = []
 for p in [1e-300, 1e-20, 1.1102230246251565e-16, 1e-9, 1e-3, 0.0249, 0.0751, 0.2, 0.25, 0.45, 0.4999]:
     normal.append({"p": p, "z": float(quantile(p))})
 
-print(json.dumps({"streams": streams, "normal": normal}, indent=1, ensure_ascii=True))
+def line_trip(seed, population, index, branches, k, at_s, spread_s):
+    """Outages (nanosecond, branch row) of one line_trip, first in its population: smallest keys, in their order."""
+    name = "line_trip#0/"
+    which = longs(seed, population, name + "which", index, branches)
+    lost = sorted(range(branches), key=lambda row: which[row])[:k]
+    when = [(word >> 11) / 2**53 for word in longs(seed, population, name + "when", index, k + 1)]
+    begins = at_s[0] + (at_s[1] - at_s[0]) * when[0]
+    dated = [(round((begins + spread_s * u) * 1e9), row) for row, u in zip(lost, when[1:])]
+    return sorted(dated, key=lambda outage: outage[0])
+
+
+def digest(outages):
+    events = [{"at": at, "event": {"kind": "branch_out", "branch": row}} for at, row in outages]
+    content = {"schema": "gridgate/timeline/1", "timeline": events}
+    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+
+
+scenarios = []
+for index in [0, 1, 2**33 + 5]:
+    outages = line_trip(20261121, "outages", index, branches=10, k=3, at_s=[120.0, 900.0], spread_s=60.0)
+    scenarios.append({"index": str(index), "outages": outages, "digest": digest(outages)})
+
+print(json.dumps({"streams": streams, "normal": normal, "scenarios": scenarios}, indent=1, ensure_ascii=True))
