@@ -1,0 +1,156 @@
+//! Laws that draw events, and the list of all of them. A new hazard is a file here, its `mod` line and its list entry.
+
+use powerflow::{Diagnostic, Diagnostics, Network};
+use toml::Table;
+
+use crate::event::TimedEvent;
+use crate::nearest::advice;
+use crate::seed::Streams;
+use crate::settings::Parameter;
+
+pub mod generator_trip;
+pub mod line_trip;
+pub mod load_swing;
+
+/// Where and how long a hazard acts.
+#[derive(Clone, Copy, Debug)]
+pub struct World<'a> {
+    /// The grid as the file describes it.
+    pub network: &'a Network,
+    /// Length of the episode, s; events at or after it are left out of a timeline.
+    pub horizon_s: f64,
+    /// Length of one step of the loop, s. An event takes effect at the first step that begins at or after it.
+    pub step_s: f64,
+}
+
+impl World<'_> {
+    /// When the last step begins, s: the last moment at which an event can take effect.
+    pub fn last_step_s(&self) -> f64 {
+        (self.horizon_s - self.step_s).max(0.0)
+    }
+}
+
+/// A law that draws events.
+pub trait Hazard: std::fmt::Debug + Send + Sync {
+    /// Adds what happens in one scenario, in any order; returns the natural logarithm of the likelihood of its discrete
+    /// draws (which elements and how many, not when), or `None` where it does not know it. Depends on nothing but its
+    /// arguments, and does not read what is already in `timeline`.
+    fn draw(&self, world: &World<'_>, streams: &Streams, timeline: &mut Vec<TimedEvent>) -> Option<f64>;
+
+    /// Its name in suites, one of [`LIST`].
+    fn kind(&self) -> &'static str;
+
+    /// Its law and settings in words, for reports.
+    fn describe(&self) -> String;
+
+    /// Complaints about a world that it cannot act in as its settings say. After an error [`Self::draw`] does what it
+    /// can, which is not what was asked for.
+    fn check(&self, _world: &World<'_>) -> Diagnostics {
+        Diagnostics::default()
+    }
+}
+
+/// One entry of [`LIST`].
+#[derive(Clone, Copy, Debug)]
+pub struct HazardKind {
+    /// The value of `kind` in a suite.
+    pub name: &'static str,
+    /// One line for help texts and documents.
+    pub summary: &'static str,
+    /// Every key it knows besides `kind`.
+    pub parameters: &'static [Parameter],
+    /// Whether a population may hold only one of it.
+    pub alone: bool,
+    /// Reads its table.
+    pub parse: fn(&Table) -> Result<Box<dyn Hazard>, Diagnostics>,
+}
+
+/// Every hazard, by name.
+pub const LIST: &[HazardKind] = &[generator_trip::KIND, line_trip::KIND, load_swing::KIND];
+
+/// Reads one entry of `hazards` in a suite.
+///
+/// # Errors
+/// `hazard.missing-kind`, `hazard.unknown-kind` with the nearest known one, and all that the kind's own reader finds.
+pub fn parse(table: &Table) -> Result<Box<dyn Hazard>, Diagnostics> {
+    let names = || LIST.iter().map(|entry| entry.name);
+    let known = || names().collect::<Vec<_>>().join(", ");
+    match table.get("kind") {
+        None => Err(Diagnostic::error("hazard.missing-kind", "a hazard has no `kind`")
+            .hint(format!("known are {}", known()))
+            .into()),
+        Some(toml::Value::String(name)) => match LIST.iter().find(|entry| entry.name == name) {
+            Some(entry) => (entry.parse)(table),
+            None => Err(Diagnostic::error(
+                "hazard.unknown-kind",
+                format!("there is no hazard of the kind `{name}`"),
+            )
+            .hint(advice(name, names()))
+            .into()),
+        },
+        Some(other) => Err(Diagnostic::error(
+            "hazard.wrong-type",
+            format!("`kind` of a hazard should be a word, not {other}"),
+        )
+        .hint(format!("known are {}", known()))
+        .into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_the_folder() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/hazard");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .expect("the folder of the hazards")
+            .map(|entry| entry.expect("an entry").path())
+            .map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned())
+            .filter(|stem| stem != "mod")
+            .collect();
+        files.sort();
+        assert_eq!(files, LIST.iter().map(|entry| entry.name).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_kind_works_without_settings_and_names_itself() {
+        for entry in LIST {
+            let table = format!("kind = '{}'", entry.name).parse().expect("TOML");
+            let hazard = parse(&table).unwrap_or_else(|complaints| panic!("{}: {complaints}", entry.name));
+            assert_eq!(hazard.kind(), entry.name);
+            assert!(!hazard.describe().is_empty() && !entry.summary.is_empty());
+        }
+    }
+
+    /// A key of the list that a reader forgets would be accepted and do nothing: a wrong type must be refused for each.
+    #[test]
+    fn every_parameter_in_the_list_is_read() {
+        for entry in LIST {
+            for parameter in entry.parameters {
+                let table =
+                    format!("kind = '{}'\n{} = {{}}", entry.name, parameter.name).parse().expect("TOML");
+                let complaints = parse(&table).expect_err(parameter.name);
+                assert_eq!(complaints.0[0].code, "hazard.wrong-type", "{}.{}", entry.name, parameter.name);
+                assert!(complaints.0[0].message.contains(parameter.name));
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_words_are_answered_with_the_nearest_known() {
+        for (text, code, hint) in [
+            ("k = 1", "hazard.missing-kind", "known are generator_trip, line_trip, load_swing"),
+            ("kind = 'line_tripp'", "hazard.unknown-kind", "did you mean `line_trip`?"),
+            ("kind = 'earthquake'", "hazard.unknown-kind", "known are generator_trip"),
+            ("kind = 3", "hazard.wrong-type", "known are generator_trip"),
+            ("kind = 'load_swing'\nsgima = 0.1", "hazard.unknown-key", "did you mean `sigma`?"),
+        ] {
+            let complaints = parse(&text.parse().expect("TOML")).expect_err(text);
+            assert_eq!(complaints.0[0].code, code, "{text}");
+            let advice = complaints.0[0].hint.as_deref().expect("advice");
+            assert!(advice.starts_with(hint), "{text}: {advice}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The n-th scenario, computed without the n-1 before it.
+
+use std::collections::BTreeMap;
+
+use powerflow::{BranchIdx, UnitIdx};
+
+use crate::event::{Event, TimedEvent};
+use crate::hazard::World;
+use crate::population::Population;
+use crate::scenario::Scenario;
+use crate::seed::{Seed, streams};
+
+/// Scenario `index` of a population: a function of its arguments and of nothing else.
+///
+/// The hazard at place `i` of the population's list draws from streams named `kind#i/...`. Events are in time order, equal
+/// moments in the order they were drawn, all of them before the horizon. Where outages of one element overlap, it goes
+/// out with the first and returns when the last one ends, so that for every element `Out` and `Back` alternate.
+///
+/// Check the population first ([`Population::check`]): where that finds errors, this draws what it can.
+pub fn scenario(seed: Seed, population: &Population, world: &World<'_>, index: u64) -> Scenario {
+    let all = streams(seed, &population.id, index);
+    let mut timeline = Vec::new();
+    let mut log_likelihood = Some(0.0);
+    for (place, hazard) in population.hazards.iter().enumerate() {
+        let own = all.within(&format!("{}#{place}", hazard.kind()));
+        let ln = hazard.draw(world, &own, &mut timeline);
+        log_likelihood = log_likelihood.zip(ln).map(|(sum, ln)| sum + ln);
+    }
+    // Stable: equal moments stay in the order they were drawn.
+    timeline.sort_by_key(|event| event.at);
+    Scenario { population: population.id.clone(), index, timeline: merged(timeline), log_likelihood }
+}
+
+/// What can be out.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Element {
+    Branch(BranchIdx),
+    Unit(UnitIdx),
+}
+
+/// Which element an event takes out (true) or gives back (false); `None` for events of another kind.
+fn switches(event: &Event) -> Option<(Element, bool)> {
+    match event {
+        Event::BranchOut { branch } => Some((Element::Branch(*branch), true)),
+        Event::BranchBack { branch } => Some((Element::Branch(*branch), false)),
+        Event::UnitOut { unit } => Some((Element::Unit(*unit), true)),
+        Event::UnitBack { unit } => Some((Element::Unit(*unit), false)),
+        Event::DemandRamp { .. } => None,
+    }
+}
+
+/// The union of the outages of every element.
+fn merged(mut timeline: Vec<TimedEvent>) -> Vec<TimedEvent> {
+    let mut reasons_to_be_out: BTreeMap<Element, u32> = BTreeMap::new();
+    timeline.retain(|timed| {
+        let Some((element, out)) = switches(&timed.event) else { return true };
+        let reasons = reasons_to_be_out.entry(element).or_insert(0);
+        if out {
+            *reasons += 1;
+            *reasons == 1
+        } else {
+            *reasons = reasons.saturating_sub(1);
+            *reasons == 0
+        }
+    });
+    timeline
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Moment;
+    use powerflow::Index;
+
+    #[test]
+    fn overlapping_outages_are_one() {
+        let branch = BranchIdx::from_row(3);
+        let unit = UnitIdx::from_row(3);
+        let at = |seconds: u64, event| TimedEvent { at: Moment(seconds * 1_000_000_000), event };
+        let (out, back) = (Event::BranchOut { branch }, Event::BranchBack { branch });
+        let timeline = vec![
+            at(1, out.clone()),
+            at(2, Event::UnitOut { unit }),
+            at(3, out.clone()),
+            at(4, back.clone()),
+            at(5, Event::UnitBack { unit }),
+            at(6, back.clone()),
+            at(7, out.clone()),
+        ];
+        let kept: Vec<u64> = merged(timeline).iter().map(|e| e.at.0 / 1_000_000_000).collect();
+        assert_eq!(kept, [1, 2, 5, 6, 7]);
+    }
+}
