@@ -1,0 +1,83 @@
+//! What is measured of a rollout: one noun per file.
+
+mod blackout;
+mod energy_not_served;
+mod losses;
+mod overload;
+mod redispatch;
+mod switching;
+mod unmet_balance;
+mod voltage;
+
+use crate::grid::{Grid, Unserved};
+use crate::grid::grant::Grants;
+
+/// One step as a metric sees it: the state that holds over `[t, t + duration)`.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// The grid after events, actions and settling.
+    pub grid: &'a Grid,
+    /// Length of the step, s.
+    pub duration_s: f64,
+    /// Demand that is not served now.
+    pub unserved: Unserved,
+    /// Demand when the episode began, MW.
+    pub initial_demand_mw: f64,
+    /// What was granted in this step.
+    pub grants: &'a Grants,
+}
+
+/// Accumulates one metric over one rollout.
+pub trait Meter {
+    /// Takes a step into account.
+    fn step(&mut self, step: &Step<'_>);
+    /// The metric so far.
+    fn value(&self) -> f64;
+}
+
+/// One entry of [`LIST`].
+pub struct Metric {
+    /// Its id in suites and documents.
+    pub id: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// What it is, in one sentence that begins with "its".
+    pub meaning: &'static str,
+    /// A fresh meter.
+    pub meter: fn() -> Box<dyn Meter>,
+}
+
+/// Every metric, in the order of documents.
+pub const LIST: &[Metric] = &[
+    energy_not_served::METRIC,
+    blackout::BLACKOUT,
+    blackout::COLLAPSE,
+    voltage::VIOLATION,
+    voltage::WORST,
+    overload::MINUTES,
+    overload::WORST,
+    unmet_balance::METRIC,
+    losses::METRIC,
+    redispatch::METRIC,
+    switching::METRIC,
+];
+
+/// Ids of every metric.
+pub fn ids() -> Vec<&'static str> {
+    LIST.iter().map(|m| m.id).collect()
+}
+
+/// The metric of that id.
+pub fn by_id(id: &str) -> Option<(usize, &'static Metric)> {
+    LIST.iter().enumerate().find(|(_, m)| m.id == id)
+}
+
+/// Minutes of a duration in seconds.
+fn minutes(duration_s: f64) -> f64 {
+    duration_s / 60.0
+}
+
+/// Hours of a duration in seconds.
+fn hours(duration_s: f64) -> f64 {
+    duration_s / 3600.0
+}

@@ -1,0 +1,119 @@
+//! What happened in one rollout: its end, its measurements, and a digest of every step as it happened.
+
+use std::collections::BTreeMap;
+
+use reports::{EpisodeRecord, StepRecord};
+use serde::{Deserialize, Serialize};
+
+use crate::candidate::Cause;
+use crate::metric;
+
+/// How a rollout ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It reached the horizon with at least 95 % of its initial demand served throughout.
+    Survived,
+    /// More than 5 % of the initial demand was unserved at some time.
+    Blackout,
+    /// Less than 5 % of the initial demand was served at some time.
+    Collapse,
+    /// The candidate gave no usable decision.
+    CandidateFailed,
+    /// No power flow was found for all or part of the grid: counted both ways, as lost and as served.
+    SolverGaveUp,
+}
+
+impl Outcome {
+    /// Its id in documents.
+    pub fn id(self) -> &'static str {
+        match self {
+            Outcome::Survived => "survived",
+            Outcome::Blackout => "blackout",
+            Outcome::Collapse => "collapse",
+            Outcome::CandidateFailed => "candidate_failed",
+            Outcome::SolverGaveUp => "solver_gave_up",
+        }
+    }
+}
+
+/// One line of `episodes.jsonl`: everything a verdict needs of one rollout, and nothing that a second run could change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Episode {
+    /// Population.
+    pub population: String,
+    /// Index in the population.
+    pub index: u64,
+    /// `candidate`, or the comparator's name.
+    pub subject: String,
+    /// Digest of the scenario's content.
+    pub scenario: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why the candidate failed, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// What it returned, or why there was no power flow, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Steps that were lived through.
+    pub steps: u32,
+    /// Metric id -> value; `None` where the rollout ended before the horizon without one that can be known.
+    pub metrics: BTreeMap<String, Option<f64>>,
+    /// Where the solver gave up: the metrics up to then, as if the rest had gone well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_served: Option<BTreeMap<String, f64>>,
+    /// Requests not granted as asked, by reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refusals: BTreeMap<crate::action::Refusal, u64>,
+    /// SHA-256 over every step: time, voltages, requests, grants.
+    pub trajectory: String,
+}
+
+impl Episode {
+    /// A metric of this rollout, with a solver that gave up counted as lost.
+    pub fn metric(&self, id: &str) -> Option<f64> {
+        self.metrics.get(id).copied().flatten()
+    }
+
+    /// A metric of this rollout, with a solver that gave up counted as if the rest had gone well.
+    pub fn metric_as_served(&self, id: &str) -> Option<f64> {
+        match &self.as_served {
+            Some(values) => values.get(id).copied(),
+            None => self.metric(id),
+        }
+    }
+}
+
+/// A rollout as the loop hands it on: the line, and the steps where they were recorded.
+#[derive(Clone, Debug)]
+pub struct Trajectory {
+    /// The line.
+    pub episode: Episode,
+    /// Every step, where recording was asked for.
+    pub record: Option<EpisodeRecord>,
+}
+
+/// Schema of a kept trajectory.
+pub const TRAJECTORY_SCHEMA: &str = "gridgate/trajectory/1";
+
+impl Trajectory {
+    /// The kept document of a recorded rollout.
+    pub fn document(episode: &Episode, events: Vec<(f64, String)>, steps: Vec<StepRecord>) -> EpisodeRecord {
+        EpisodeRecord {
+            schema: TRAJECTORY_SCHEMA.into(),
+            population: episode.population.clone(),
+            index: episode.index,
+            outcome: episode.outcome.id().into(),
+            events,
+            steps,
+            metrics: episode.metrics.clone(),
+        }
+    }
+}
+
+/// Metric ids with a value each, in the order of [`metric::LIST`].
+pub(crate) fn by_id(values: &[f64]) -> BTreeMap<String, f64> {
+    metric::LIST.iter().zip(values).map(|(m, v)| (m.id.to_owned(), *v)).collect()
+}
