@@ -52,8 +52,8 @@ pub struct UnitCensus {
     pub total: usize,
     /// In service at a bus that is in service.
     pub running: usize,
-    /// Sum of largest active power, MW.
-    pub capacity_mw: f64,
+    /// Sum of largest active power, MW; `None` where one is infinite.
+    pub capacity_mw: Option<f64>,
     /// Sum of scheduled active power, MW.
     pub scheduled_mw: f64,
     /// Sum of lower reactive limits, Mvar; `None` where one is infinite.
@@ -147,21 +147,12 @@ pub fn census(case: &Case) -> Census {
     let kind = |kind| case.buses.iter().filter(|b| b.kind == kind).count();
     let transformers = case.branches.iter().filter(|b| b.transformer).count();
     let in_service = |b: &&super::CaseBranch| b.in_service && islands.ends(case, b).is_some();
-    let running: Vec<_> = case
-        .units
-        .iter()
-        .filter(|u| u.in_service && islands.connected(case, u.bus).is_some())
-        .collect();
-    let loads: Vec<_> = case
-        .loads
-        .iter()
-        .filter(|l| l.in_service && islands.connected(case, l.bus).is_some())
-        .collect();
-    let shunts: Vec<_> = case
-        .shunts
-        .iter()
-        .filter(|s| s.in_service && islands.connected(case, s.bus).is_some())
-        .collect();
+    let running: Vec<_> =
+        case.units.iter().filter(|u| u.in_service && islands.connected(case, u.bus).is_some()).collect();
+    let loads: Vec<_> =
+        case.loads.iter().filter(|l| l.in_service && islands.connected(case, l.bus).is_some()).collect();
+    let shunts: Vec<_> =
+        case.shunts.iter().filter(|s| s.in_service && islands.connected(case, s.bus).is_some()).collect();
     let finite = |sum: f64| sum.is_finite().then_some(sum);
     let mut levels: Vec<VoltageLevel> = Vec::new();
     let mut kvs: Vec<f64> = case.buses.iter().map(|b| b.base_kv).collect();
@@ -209,7 +200,7 @@ pub fn census(case: &Case) -> Census {
         units: UnitCensus {
             total: case.units.len(),
             running: running.len(),
-            capacity_mw: running.iter().map(|u| u.p_max_mw).sum(),
+            capacity_mw: finite(running.iter().map(|u| u.p_max_mw).sum()),
             scheduled_mw: running.iter().map(|u| u.p_mw).sum(),
             q_min_mvar: finite(running.iter().map(|u| u.q_min_mvar).sum()),
             q_max_mvar: finite(running.iter().map(|u| u.q_max_mvar).sum()),
@@ -244,7 +235,6 @@ pub fn census(case: &Case) -> Census {
 
 impl std::fmt::Display for Census {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // A mean of no value is absent, not zero: an unbounded sum is said in words.
         let bound = |sum: Option<f64>| sum.map_or("unbounded".to_owned(), |q| format!("{q:.1}"));
         let (b, br, u, d, s) = (&self.buses, &self.branches, &self.units, &self.demand, &self.shunts);
         writeln!(f, "case      {}, {} MVA base, {} Hz", self.name, self.base_mva, self.frequency_hz)?;
@@ -260,11 +250,11 @@ impl std::fmt::Display for Census {
         )?;
         writeln!(
             f,
-            "units     {}: {} running, {:.1} MW scheduled of {:.1} MW, {} to {} Mvar",
+            "units     {}: {} running, {:.1} MW scheduled of {} MW, {} to {} Mvar",
             u.total,
             u.running,
             u.scheduled_mw,
-            u.capacity_mw,
+            bound(u.capacity_mw),
             bound(u.q_min_mvar),
             bound(u.q_max_mvar)
         )?;
@@ -304,5 +294,51 @@ impl std::fmt::Display for Census {
             count(Severity::Warning),
             count(Severity::Note)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::CaseBus;
+    use crate::index::BusId;
+
+    #[test]
+    fn islands_levels_and_kinds_are_counted() {
+        let bus = |id, kind, base_kv| CaseBus {
+            id: BusId(id),
+            kind,
+            vm_pu: 1.0,
+            va_deg: 0.0,
+            base_kv,
+            vm_max_pu: 1.1,
+            vm_min_pu: 0.9,
+            area: id % 2,
+            name: None,
+            location: (id == 1).then_some((7.0, 46.0)),
+            line: None,
+        };
+        let case = Case {
+            name: "three".to_owned(),
+            frequency_hz: 50.0,
+            buses: vec![
+                bus(1, BusKind::Pq, 20.0),
+                bus(2, BusKind::Pq, 110.0),
+                bus(3, BusKind::Isolated, 20.0),
+            ],
+            ..Case::default()
+        };
+        let census = census(&case);
+        assert_eq!((census.buses.pq, census.buses.isolated, census.buses.located), (2, 1, 1));
+        let levels: Vec<_> = census.voltage_levels.iter().map(|l| (l.kv, l.buses)).collect();
+        assert_eq!(levels, [(110.0, 1), (20.0, 2)]);
+        assert_eq!(
+            census.islands.iter().map(|i| (i.first_bus, i.live)).collect::<Vec<_>>(),
+            [(1, false), (2, false)]
+        );
+        assert_eq!(census.areas, BTreeMap::from([(0, 1), (1, 2)]));
+        let text = census.to_string();
+        assert!(text.contains("islands   2: 0 live, 2 dead"), "{text}");
+        assert!(text.ends_with("checks    1 errors, 0 warnings, 0 notes"), "{text}");
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use powerio_tx::{
-    BalancedNetwork, Branch, BusType, CoordinateSpace, Generator, Load, LoadVoltageModel, Shunt, SourceFormat,
-    SwitchedShuntMode,
+    BalancedNetwork, Branch, BusType, CoordinateSpace, Generator, Load, LoadVoltageModel, Shunt,
+    SourceFormat, SwitchedShuntMode,
 };
 
 use crate::case::complaints::Complaints;
@@ -25,7 +25,8 @@ pub(super) fn fill(case: &mut Case, network: &BalancedNetwork, out: &mut Complai
     case.name = network.name().trim().to_owned();
     case.base_mva = MvaBase(network.base_mva());
     case.frequency_hz = network.base_frequency();
-    let geographic = network.geo().as_ref().is_some_and(|g| matches!(g.space, CoordinateSpace::Geographic { .. }));
+    let geographic =
+        network.geo().as_ref().is_some_and(|g| matches!(g.space, CoordinateSpace::Geographic { .. }));
     case.buses = network
         .buses()
         .iter()
@@ -123,9 +124,10 @@ fn rate(mva: f64) -> Option<f64> {
 
 fn branch(branch: &Branch) -> CaseBranch {
     let charging = branch.calc_terminal_charging();
-    let control = branch.control.as_ref().filter(|c| {
-        c.ntp > 1 && c.tap_min > 0.0 && c.tap_min < c.tap_max && branch.shift == 0.0
-    });
+    let control = branch
+        .control
+        .as_ref()
+        .filter(|c| c.ntp > 1 && c.tap_min > 0.0 && c.tap_min < c.tap_max && branch.shift == 0.0);
     CaseBranch {
         from: id(branch.from),
         to: id(branch.to),
@@ -198,7 +200,7 @@ fn expand_three_windings(case: &mut Case, network: &BalancedNetwork, out: &mut C
             line: None,
         });
         case.branches.extend(legs.iter().map(|leg| CaseBranch { transformer: true, ..branch(leg) }));
-        // Referred to the star point, pu of the system base; susceptance of a magnetising branch is negative.
+        // Referred to the star point, pu of the system base; the susceptance of a magnetising branch is negative.
         if transformer.mag_g != 0.0 || transformer.mag_b != 0.0 {
             case.shunts.push(CaseShunt {
                 bus: BusId(star_id as u64),
@@ -242,7 +244,10 @@ fn add_switches(case: &mut Case, network: &BalancedNetwork, out: &mut Complaints
         line: None,
     }));
     let closed = switches.iter().filter(|s| s.closed).count();
-    let message = format!("{closed} closed switches are branches of {SWITCH_X_PU:e} pu; {} are open", switches.len() - closed);
+    let message = format!(
+        "{closed} closed switches are branches of {SWITCH_X_PU:e} pu; {} are open",
+        switches.len() - closed
+    );
     out.push(Diagnostic::note("case.switch.reactance", message).at(case.file.as_str(), None));
 }
 
@@ -284,9 +289,11 @@ impl Omissions<'_> {
         }
         let storage = network.storage();
         if !storage.is_empty() {
-            let active: Vec<_> = storage.iter().filter(|s| s.in_service && (s.ps != 0.0 || s.qs != 0.0)).collect();
+            let active: Vec<_> =
+                storage.iter().filter(|s| s.in_service && (s.ps != 0.0 || s.qs != 0.0)).collect();
             let mw: f64 = active.iter().map(|s| s.ps).sum();
-            let what = format!("{} storage units, {} of them with power ({mw:.1} MW)", storage.len(), active.len());
+            let what =
+                format!("{} storage units, {} of them with power ({mw:.1} MW)", storage.len(), active.len());
             if active.is_empty() {
                 self.note("case.storage.ignored", what);
             } else {
@@ -338,7 +345,8 @@ impl Omissions<'_> {
                 .filter(|t| (0..3).any(|w| t.winding_impedance_correction(w).is_some()))
                 .count();
         if corrected > 0 {
-            let what = format!("impedance correction of {corrected} transformers: nominal impedances are used");
+            let what =
+                format!("impedance correction of {corrected} transformers: nominal impedances are used");
             self.warn("case.transformer.impedance-correction", what);
         }
         let remote: BTreeSet<usize> = network
@@ -356,9 +364,13 @@ impl Omissions<'_> {
             );
             self.warn("case.unit.remote-regulation", what);
         }
-        let tapping = network.branches().iter().filter(|b| b.control.as_ref().is_some_and(|c| c.enabled)).count();
+        let tapping =
+            network.branches().iter().filter(|b| b.control.as_ref().is_some_and(|c| c.enabled)).count();
         if tapping > 0 {
-            self.note("case.transformer.control", format!("automatic taps of {tapping} transformers: they stay put"));
+            self.note(
+                "case.transformer.control",
+                format!("automatic taps of {tapping} transformers: they stay put"),
+            );
         }
         let switched = network
             .shunts()
@@ -366,7 +378,10 @@ impl Omissions<'_> {
             .filter(|s| s.control.as_ref().is_some_and(|c| c.mode != SwitchedShuntMode::Locked))
             .count();
         if switched > 0 {
-            self.note("case.shunt.control", format!("automatic switching of {switched} shunts: they stay put"));
+            self.note(
+                "case.shunt.control",
+                format!("automatic switching of {switched} shunts: they stay put"),
+            );
         }
         let areas = network.areas().len();
         if areas > 0 && network.source_format() != SourceFormat::Matpower {

@@ -179,7 +179,8 @@ impl<'a> Scan<'a> {
                 out.push(self.at(table.start, Diagnostic::error("case.file.truncated", message)).hint(hint));
             }
             if self.tables[..i].iter().any(|t| t.name == table.name) {
-                let message = format!("mpc.{} is assigned a second time; MATPOWER would use this one", table.name);
+                let message =
+                    format!("mpc.{} is assigned a second time; MATPOWER would use this one", table.name);
                 let hint = "keep one of the two";
                 out.push(self.at(table.start, Diagnostic::error("case.matpower.twice", message)).hint(hint));
             }
@@ -206,7 +207,8 @@ impl<'a> Scan<'a> {
                 let Some((cell, at)) = self.cell(row, column) else { continue };
                 if !cell.parse().is_ok_and(|v: f64| allowed.contains(&v)) {
                     let list = allowed.iter().map(|v| v.to_string()).collect::<Vec<_>>().join(", ");
-                    let message = format!("{what} of {table} row {} is {cell}, and must be one of {list}", i + 1);
+                    let message =
+                        format!("{what} of {table} row {} is {cell}, and must be one of {list}", i + 1);
                     out.push(self.at(at, Diagnostic::error("case.matpower.code", message)));
                 }
             }
@@ -223,7 +225,8 @@ impl<'a> Scan<'a> {
         }
         ids.sort_by_key(|(id, row)| (*id, row.line, row.start));
         for pair in ids.windows(2).filter(|p| p[0].0 == p[1].0) {
-            let message = format!("bus {} is declared twice; the first time on line {}", pair[1].0, pair[0].1.line);
+            let message =
+                format!("bus {} is declared twice; the first time on line {}", pair[1].0, pair[0].1.line);
             out.push(self.at(pair[1].1.start, Diagnostic::error("case.bus.duplicate", message)));
         }
         let known: Vec<u64> = ids.iter().map(|(id, _)| *id).collect();
@@ -249,10 +252,8 @@ impl<'a> Scan<'a> {
                     let id = id as u64;
                     if known.binary_search(&id).is_err() {
                         let at = self.cell(row, column).map_or(row.start, |(_, at)| at);
-                        let message = format!(
-                            "{subject} {} {verb} bus {id}, which the file does not define",
-                            i + 1
-                        );
+                        let message =
+                            format!("{subject} {} {verb} bus {id}, which the file does not define", i + 1);
                         let hint = format!("{}{declared}", nearest(&known, id));
                         out.push(self.at(at, Diagnostic::error(code, message)).hint(hint));
                     }
@@ -355,7 +356,8 @@ fn is_indexed_assignment(code: &str) -> bool {
 /// Statements that cannot change a literal: end of the function, names of columns, local variables.
 fn is_harmless(code: &str) -> bool {
     let code = code.trim_end_matches([';', ',']).trim();
-    if code.is_empty() || ["end", "endfunction", "return", "define_constants", "clear", "clc"].contains(&code) {
+    if code.is_empty() || ["end", "endfunction", "return", "define_constants", "clear", "clc"].contains(&code)
+    {
         return true;
     }
     if code.contains("mpc") || code.contains(';') {
@@ -373,9 +375,7 @@ fn is_harmless(code: &str) -> bool {
         && names.map_or_else(
             || plain(name),
             |list| {
-                list.split([',', ' ', '\t'])
-                    .filter(|n| !n.is_empty() && *n != "..." && *n != "~")
-                    .all(plain)
+                list.split([',', ' ', '\t']).filter(|n| !n.is_empty() && *n != "..." && *n != "~").all(plain)
             },
         )
 }
@@ -423,7 +423,9 @@ mod tests {
 
     #[test]
     fn local_names_and_comments_are_harmless() {
-        let text = format!("{CASE}Vbase = 12.66 * 1e3;\n[PQ, PV, REF] = idx_bus;\n% mpc = f(mpc)\n%{{\nmpc = g(mpc)\n%}}\nend\n");
+        let text = format!(
+            "{CASE}Vbase = 12.66 * 1e3;\n[PQ, PV, REF] = idx_bus;\n% mpc = f(mpc)\n%{{\nmpc = g(mpc)\n%}}\nend\n"
+        );
         assert_eq!(complaints(&text), Vec::<String>::new());
     }
 
@@ -443,7 +445,10 @@ mod tests {
         let shown = all.0[0].to_string();
         assert!(shown.contains("branch 1 ends at bus 9010, which the file does not define"), "{shown}");
         assert!(shown.contains("c.m:6:5"), "{shown}");
-        assert!(shown.contains("the largest bus number is 910; buses are declared on lines 2 to 3"), "{shown}");
+        assert!(
+            shown.contains("the largest bus number is 910; buses are declared on lines 2 to 3"),
+            "{shown}"
+        );
         assert_eq!(nearest(&[901, 910], 905), "nearest bus numbers are 901 and 910");
     }
 }
