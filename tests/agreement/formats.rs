@@ -46,7 +46,7 @@ fn psse_files_have_the_sizes_that_matpower_found() {
     let unpacked = Unpacked::new();
     let mut compared = 0;
     for (name, entry) in index["files"].as_object().expect("files of the index") {
-        let file = entry["file"].as_str().expect("file");
+        let Some(file) = entry["file"].as_str() else { continue };
         let skipped = file.contains(".dyr") && !REFUSED.iter().any(|(refused, _)| *refused == file);
         if skipped {
             continue;

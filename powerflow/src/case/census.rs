@@ -141,6 +141,11 @@ pub struct Census {
     pub diagnostics: Diagnostics,
 }
 
+/// A sum in order; that of nothing is 0, where the standard library's is -0.
+pub(super) fn sum(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, |sum, value| sum + value)
+}
+
 /// Counts a case; the complaints are those of reading it and of [`check`](super::check()).
 pub fn census(case: &Case) -> Census {
     let islands = Islands::of(case);
@@ -200,21 +205,21 @@ pub fn census(case: &Case) -> Census {
         units: UnitCensus {
             total: case.units.len(),
             running: running.len(),
-            capacity_mw: finite(running.iter().map(|u| u.p_max_mw).sum()),
-            scheduled_mw: running.iter().map(|u| u.p_mw).sum(),
-            q_min_mvar: finite(running.iter().map(|u| u.q_min_mvar).sum()),
-            q_max_mvar: finite(running.iter().map(|u| u.q_max_mvar).sum()),
+            capacity_mw: finite(sum(running.iter().map(|u| u.p_max_mw))),
+            scheduled_mw: sum(running.iter().map(|u| u.p_mw)),
+            q_min_mvar: finite(sum(running.iter().map(|u| u.q_min_mvar))),
+            q_max_mvar: finite(sum(running.iter().map(|u| u.q_max_mvar))),
         },
         demand: DemandCensus {
             total: loads.len(),
-            p_mw: loads.iter().map(|l| l.p_mw).sum(),
-            q_mvar: loads.iter().map(|l| l.q_mvar).sum(),
+            p_mw: sum(loads.iter().map(|l| l.p_mw)),
+            q_mvar: sum(loads.iter().map(|l| l.q_mvar)),
         },
         shunts: ShuntCensus {
             total: shunts.len(),
             switched: shunts.iter().filter(|s| !s.steps_mvar.is_empty()).count(),
-            g_mw: shunts.iter().map(|s| s.g_mw).sum(),
-            b_mvar: shunts.iter().map(|s| s.b_mvar).sum(),
+            g_mw: sum(shunts.iter().map(|s| s.g_mw)),
+            b_mvar: sum(shunts.iter().map(|s| s.b_mvar)),
         },
         voltage_levels: levels,
         islands: islands
@@ -224,7 +229,7 @@ pub fn census(case: &Case) -> Census {
                 first_bus: case.buses[i.buses[0]].id.0,
                 buses: i.buses.len(),
                 live: i.live,
-                demand_mw: i.buses.iter().map(|&row| demand[row]).sum(),
+                demand_mw: sum(i.buses.iter().map(|&row| demand[row])),
             })
             .collect(),
         areas,
@@ -271,7 +276,7 @@ impl std::fmt::Display for Census {
         writeln!(f, "voltages  {}{more}", levels.join(", "))?;
         let live = self.islands.iter().filter(|i| i.live).count();
         let largest = self.islands.iter().map(|i| i.buses).max().unwrap_or(0);
-        let dead_mw: f64 = self.islands.iter().filter(|i| !i.live).map(|i| i.demand_mw).sum();
+        let dead_mw: f64 = sum(self.islands.iter().filter(|i| !i.live).map(|i| i.demand_mw));
         writeln!(
             f,
             "islands   {}: {live} live, {} dead ({dead_mw:.1} MW); the largest has {largest} buses",

@@ -369,7 +369,7 @@ impl Checker<'_> {
             .filter(|i| !i.live)
             .map(|i| {
                 let ids = i.buses.iter().map(|&row| case.buses[row].id.to_string()).collect();
-                (i.buses[0], i.buses.iter().map(|&row| demand[row]).sum(), ids)
+                (i.buses[0], crate::case::census::sum(i.buses.iter().map(|&row| demand[row])), ids)
             })
             .collect();
         for (first, mw, ids) in dead {
@@ -402,6 +402,8 @@ mod tests {
     use crate::case::{CaseBus, CaseLoad};
     use crate::diagnostic::Severity;
     use crate::units::MvaBase;
+
+    type Fault = fn(&mut Case);
 
     fn bus(id: u64, kind: BusKind) -> CaseBus {
         CaseBus {
@@ -485,7 +487,7 @@ mod tests {
 
     #[test]
     fn what_makes_a_solution_meaningless_is_an_error() {
-        let faults: [(&str, fn(&mut Case)); 12] = [
+        let faults: [(&str, Fault); 12] = [
             ("case.base-mva", |c| c.base_mva.0 = 0.0),
             ("case.number.not-finite", |c| c.branches[0].x_pu = f64::NAN),
             ("case.number.not-finite", |c| c.units[0].q_max_mvar = f64::NAN),
@@ -507,7 +509,7 @@ mod tests {
 
     #[test]
     fn what_merely_surprises_is_a_warning_or_a_note() {
-        let faults: [(&str, Severity, fn(&mut Case)); 9] = [
+        let faults: [(&str, Severity, Fault); 9] = [
             ("case.island.no-source", Severity::Warning, |c| c.branches[1].in_service = false),
             ("case.bus.voltage-limits", Severity::Warning, |c| c.buses[2].vm_min_pu = 1.2),
             ("case.branch.rating", Severity::Warning, |c| c.branches[0].rate_a_mva = Some(-1.0)),

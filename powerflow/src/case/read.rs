@@ -58,7 +58,8 @@ pub fn read(path: &Path) -> Result<Case, Diagnostics> {
     // Comments in old files are often Latin-1; a replacement character can only stand in a comment or a name, since
     // a number that contains one is refused.
     let text = String::from_utf8_lossy(&bytes);
-    let scan = Scan::of(&text, &file);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let scan = Scan::of(text, &file);
     let mut complaints = Complaints::default();
     scan.complain(&mut complaints);
     scan.complain_of_codes(&mut complaints);
@@ -68,7 +69,7 @@ pub fn read(path: &Path) -> Result<Case, Diagnostics> {
     }
     let source = Source::from_memory(file.clone(), text.as_bytes().to_vec())
         .map_err(|e| translate(e.diagnostics(), &file, ""))?;
-    finish(&file, path, &text, parse(source), Some(&scan))
+    finish(&file, path, text, parse(source), Some(&scan))
 }
 
 /// What the reader of numbers answers: a network and its findings, or findings alone.
@@ -116,11 +117,11 @@ fn finish(
     let mut case = Case { file: file.to_owned(), ..Case::default() };
     let mut complaints = Complaints::default();
     for finding in &findings {
-        let diagnostic = translated(finding, file, text);
+        let diagnostic = translated(finding);
         if diagnostic.severity < Severity::Error && is_omission(finding.code()) {
             case.ignored.push(diagnostic.message.clone());
         }
-        complaints.push(diagnostic);
+        complaints.push_at(diagnostic, || place(finding, file, text));
     }
     convert::fill(&mut case, &network, &mut complaints);
     if case.name.is_empty() {
@@ -199,7 +200,7 @@ fn is_omission(code: &str) -> bool {
 /// All findings of a reader that gave up, with at least one error.
 fn translate(findings: &[Finding], file: &str, text: &str) -> Diagnostics {
     let mut complaints = Complaints::default();
-    findings.iter().for_each(|finding| complaints.push(translated(finding, file, text)));
+    findings.iter().for_each(|f| complaints.push_at(translated(f), || place(f, file, text)));
     if complaints.errors() == 0 {
         complaints
             .push(Diagnostic::error("case.reader.refused", "the reader refused the file").at(file, None));
@@ -207,16 +208,10 @@ fn translate(findings: &[Finding], file: &str, text: &str) -> Diagnostics {
     complaints.finish()
 }
 
-fn translated(finding: &Finding, file: &str, text: &str) -> Diagnostic {
+fn translated(finding: &Finding) -> Diagnostic {
     let code = format!("case.{}", finding.code().to_lowercase().replace('_', "-"));
     let mut diagnostic = Diagnostic::error(code, finding.message());
     diagnostic.severity = severity(finding);
-    diagnostic.place = Some(match finding.spans().first() {
-        Some(span) if !text.is_empty() => {
-            place_of(file, text, usize::try_from(span.byte_start()).unwrap_or(usize::MAX))
-        }
-        _ => Place { file: file.to_owned(), ..Place::default() },
-    });
     diagnostic.hint = match finding.code() {
         "REQUEST.FORMAT.UNKNOWN" => Some(FORMATS.to_owned()),
         "PARSE.SOURCE.MALFORMED" if finding.message().starts_with("PSS/E .raw") => {
@@ -225,6 +220,15 @@ fn translated(finding: &Finding, file: &str, text: &str) -> Diagnostic {
         _ => finding.suggested_action().map(str::to_owned),
     };
     diagnostic
+}
+
+fn place(finding: &Finding, file: &str, text: &str) -> Place {
+    match finding.spans().first() {
+        Some(span) if !text.is_empty() => {
+            place_of(file, text, usize::try_from(span.byte_start()).unwrap_or(usize::MAX))
+        }
+        _ => Place { file: file.to_owned(), ..Place::default() },
+    }
 }
 
 /// Sections of PSS/E files, as the reader names them in RAW and in RAWX, that hold no equipment.
@@ -364,7 +368,7 @@ mpc.dcline = [
         assert_eq!((case.units[1].q_max_mvar, case.units[1].in_service), (f64::INFINITY, false));
         assert_eq!((case.shunts.len(), case.shunts[0].g_mw, case.shunts[0].b_mvar), (1, 1.0, -5.0));
         assert_eq!(case.loads.len(), 2);
-        assert!(case.ignored.iter().any(|line| line.starts_with("1 DC lines (1 in service, 10.0 MW)")));
+        assert!(case.ignored.iter().any(|line| line.starts_with("DC lines: 1 (1 in service, 10.0 MW)")));
         assert!(!case.diagnostics.has_errors());
     }
 
@@ -417,6 +421,14 @@ mpc.dcline = [
         let text = format!("{TINY}mpc.bus(:, [3, 4]) = mpc.bus(:, [3, 4]) / 1e3;\n");
         let case = read_text("kw.m", text).unwrap();
         assert_eq!(case.loads[0].p_mw, 0.05);
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_windows_line_ends_change_nothing() {
+        let plain = read_text("tiny.m", TINY).unwrap();
+        let marked = read_text("tiny.m", format!("\u{feff}{}", TINY.replace('\n', "\r\n"))).unwrap();
+        assert_eq!(format!("{:?}", marked.branches), format!("{:?}", plain.branches));
+        assert_eq!(marked.units[1].line, plain.units[1].line);
     }
 
     #[test]
