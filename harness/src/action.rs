@@ -81,3 +81,18 @@ pub enum Refusal {
     /// Refused: the task does not control this.
     NotInTask,
 }
+
+impl Refusal {
+    /// Its id in documents.
+    pub fn id(self) -> &'static str {
+        match self {
+            Refusal::Range => "range",
+            Refusal::Ramp => "ramp",
+            Refusal::UnknownStep => "unknown_step",
+            Refusal::Cooldown => "cooldown",
+            Refusal::OutOfService => "out_of_service",
+            Refusal::Unknown => "unknown",
+            Refusal::NotInTask => "not_in_task",
+        }
+    }
+}

@@ -3,6 +3,13 @@
 pub mod action;
 pub mod candidate;
 pub mod cli;
+mod cohort;
 pub mod gate;
+pub mod grid;
+pub mod live;
+pub mod metric;
 pub mod observation;
 pub mod study;
+pub mod trajectory;
+
+pub use cohort::{Cohort, Envelope};

@@ -1,5 +1,10 @@
 //! What a candidate may see: every tensor is `[batch, n]`, f64, in file order of the case.
 
+use powerflow::{BusStatus, Index, Network};
+use scenarios::Moment;
+
+use crate::grid::Grid;
+
 /// A row-major table of numbers: one row per rollout of the batch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tensor {
@@ -102,9 +107,9 @@ quantities! {
         UnitPSet = "obs.gen.p_set", Unit, "MW";
         /// 1 where the unit runs.
         UnitStatus = "obs.gen.status", Unit, "1";
-        /// Lowest active power.
+        /// Lowest active power; -1e6 where the file leaves it open.
         UnitPMin = "obs.gen.p_min", Unit, "MW";
-        /// Highest active power.
+        /// Highest active power; 1e6 where the file leaves it open.
         UnitPMax = "obs.gen.p_max", Unit, "MW";
         /// Active power into the branch at its from end.
         BranchPFrom = "obs.branch.p_from", Branch, "MW";
@@ -127,6 +132,12 @@ quantities! {
     }
 }
 
+/// A range that the file leaves open, as a number that a model can swallow.
+fn finite(value: f64) -> f64 {
+    const OPEN: f64 = 1e6;
+    value.clamp(-OPEN, OPEN)
+}
+
 /// What a batch of rollouts shows at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Observations {
@@ -139,6 +150,69 @@ pub struct Observations {
 }
 
 impl Observations {
+    /// Room for `rows` rollouts of a network, nothing alive.
+    pub fn zeros(network: &Network, rows: usize) -> Self {
+        let cols = |axis: Axis| match axis {
+            Axis::Scalar => 1,
+            Axis::Bus => network.buses.id.len(),
+            Axis::Unit => network.units.bus.len(),
+            Axis::Branch => network.branches.from.len(),
+            Axis::Shunt => network.shunts.bus.len(),
+        };
+        Observations {
+            rows,
+            alive: vec![false; rows],
+            tensors: Observed::LIST.iter().map(|q| Tensor::zeros(rows, cols(q.axis()))).collect(),
+        }
+    }
+
+    /// What a grid shows at a moment: the truth, which is what `observe = "truth"` promises.
+    pub fn fill(&mut self, row: usize, grid: &Grid, now: Moment) {
+        let network = grid.network();
+        let (base, state, solution) = (network.base, grid.state(), grid.solution());
+        let flag = |yes: bool| f64::from(u8::from(yes));
+        let mut put = |quantity: Observed, value: &dyn Fn(usize) -> f64| {
+            for (i, cell) in self.tensors[quantity as usize].row_mut(row).iter_mut().enumerate() {
+                *cell = value(i);
+            }
+        };
+        let bus = |i: usize| powerflow::BusIdx::from_row(i);
+        let unit = |i: usize| powerflow::UnitIdx::from_row(i);
+        let branch = |i: usize| powerflow::BranchIdx::from_row(i);
+        let shunt = |i: usize| powerflow::ShuntIdx::from_row(i);
+        let live = |i: usize| solution.is_some_and(|s| s.status[bus(i)] == BusStatus::Live);
+        put(Observed::TimeS, &|_| now.seconds());
+        put(Observed::BusVm, &|i| solution.and_then(|s| s.vm_pu(bus(i))).unwrap_or(0.0));
+        put(Observed::BusVa, &|i| solution.and_then(|s| s.va_rad(bus(i))).map_or(0.0, f64::to_degrees));
+        put(Observed::BusPd, &|i| base.from_pu(state.demand_p_pu[bus(i)]));
+        put(Observed::BusQd, &|i| base.from_pu(state.demand_q_pu[bus(i)]));
+        put(Observed::BusEnergised, &|i| flag(live(i)));
+        put(Observed::UnitP, &|i| solution.map_or(0.0, |s| base.from_pu(s.unit_p_pu[unit(i)])));
+        put(Observed::UnitQ, &|i| solution.map_or(0.0, |s| base.from_pu(s.unit_q_pu[unit(i)])));
+        put(Observed::UnitVSet, &|i| state.unit_v_set_pu[unit(i)]);
+        put(Observed::UnitPSet, &|i| base.from_pu(state.unit_p_pu[unit(i)]));
+        put(Observed::UnitStatus, &|i| flag(state.unit_on[unit(i)]));
+        put(Observed::UnitPMin, &|i| finite(base.from_pu(network.units.p_min_pu[unit(i)])));
+        put(Observed::UnitPMax, &|i| finite(base.from_pu(network.units.p_max_pu[unit(i)])));
+        let flows = grid.flows();
+        if solution.is_some() {
+            put(Observed::BranchPFrom, &|i| base.from_pu(flows.p_from_pu[branch(i)]));
+            put(Observed::BranchQFrom, &|i| base.from_pu(flows.q_from_pu[branch(i)]));
+            let rating = &network.branches.rating_pu;
+            put(Observed::BranchLoading, &|i| {
+                rating[branch(i)].map_or(0.0, |rating| flows.apparent_pu(branch(i)) / rating)
+            });
+        }
+        put(Observed::BranchRating, &|i| {
+            network.branches.rating_pu[branch(i)].map_or(0.0, |r| base.from_pu(r))
+        });
+        put(Observed::BranchStatus, &|i| flag(state.branch_on[branch(i)]));
+        put(Observed::BranchTap, &|i| state.tap_ratio[branch(i)]);
+        put(Observed::ShuntStep, &|i| f64::from(state.shunt_step[shunt(i)]));
+        put(Observed::Frequency, &|i| if live(i) { network.frequency_hz } else { 0.0 });
+        put(Observed::Age, &|_| 0.0);
+    }
+
     /// The tensor of a quantity.
     pub fn of(&self, quantity: Observed) -> &Tensor {
         &self.tensors[quantity as usize]

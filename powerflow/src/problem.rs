@@ -114,11 +114,13 @@ impl Problem {
                 self.v_set_pu[node] = state.unit_v_set_pu[unit];
                 self.q_min_pu[node] += units.q_min_pu[unit];
                 self.q_max_pu[node] += units.q_max_pu[unit];
-                self.capability[node] += units.p_max_pu[unit].max(0.0);
+                self.capability[node] += units.p_max_pu[unit].clamp(0.0, 1e6);
             } else {
                 self.fixed_q_pu[node] += units.q_pu[unit];
             }
-            let weight = units.p_max_pu[unit];
+            // A unit without an upper limit in its file takes part as if its schedule were its limit.
+            let p_max = units.p_max_pu[unit];
+            let weight = if p_max.is_finite() { p_max } else { state.unit_p_pu[unit].abs().max(1.0) };
             if slack == Slack::Distributed && weight > 0.0 {
                 self.shares[unit.row()] = Share::Weight(weight);
             } else {

@@ -5,8 +5,8 @@ pub mod grant;
 use std::sync::Arc;
 
 use powerflow::{
-    BranchIdx, BusIdx, BusStatus, Column, Divergence, DivergenceReason, Flows, Index, Network, Solution, State,
-    UnitIdx,
+    BranchIdx, BusIdx, BusStatus, Column, Divergence, DivergenceReason, Flows, Index, Network, Solution,
+    State, UnitIdx,
 };
 use scenarios::{Event, Moment, Scenario};
 
@@ -219,12 +219,8 @@ impl Grid {
             Event::UnitBack { unit } => self.state.unit_on[*unit] = true,
             Event::DemandRamp { until, factor } => {
                 self.move_demand(at);
-                self.ramp = Some(Ramp {
-                    from: self.factor.clone(),
-                    to: factor.clone(),
-                    start: at,
-                    until: *until,
-                });
+                self.ramp =
+                    Some(Ramp { from: self.factor.clone(), to: factor.clone(), start: at, until: *until });
             }
         }
     }
@@ -271,7 +267,8 @@ impl Grid {
     /// Ramp of a unit, pu per minute, where it has one.
     pub(crate) fn ramp_pu_per_min(&self, unit: UnitIdx) -> Option<f64> {
         let units = &self.network.units;
-        units.ramp_pu_per_min[unit].or_else(|| self.rules.ramp_share_per_min.map(|s| s * units.p_max_pu[unit].abs()))
+        units.ramp_pu_per_min[unit]
+            .or_else(|| self.rules.ramp_share_per_min.map(|s| s * units.p_max_pu[unit].abs()))
     }
 
     /// Whether a power flow is pending.
@@ -288,7 +285,8 @@ impl Grid {
                 self.flows = flows;
             }
             Err(divergence) => {
-                self.life = if divergence.reason == DivergenceReason::NoSource { Life::Dark } else { Life::Unsolved };
+                self.life =
+                    if divergence.reason == DivergenceReason::NoSource { Life::Dark } else { Life::Unsolved };
                 self.divergence = Some(divergence);
                 self.solution = None;
             }

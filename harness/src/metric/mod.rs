@@ -9,8 +9,8 @@ mod switching;
 mod unmet_balance;
 mod voltage;
 
-use crate::grid::{Grid, Unserved};
 use crate::grid::grant::Grants;
+use crate::grid::{Grid, Unserved};
 
 /// One step as a metric sees it: the state that holds over `[t, t + duration)`.
 #[derive(Clone, Copy, Debug)]

@@ -52,8 +52,8 @@ pub struct UnitCensus {
     pub total: usize,
     /// In service at a bus that is in service.
     pub running: usize,
-    /// Sum of largest active power, MW.
-    pub capacity_mw: f64,
+    /// Sum of largest active power, MW; `None` where one is infinite.
+    pub capacity_mw: Option<f64>,
     /// Sum of scheduled active power, MW.
     pub scheduled_mw: f64,
     /// Sum of lower reactive limits, Mvar; `None` where one is infinite.
@@ -141,6 +141,11 @@ pub struct Census {
     pub diagnostics: Diagnostics,
 }
 
+/// A sum in order; that of nothing is 0, where the standard library's is -0.
+pub(super) fn sum(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, |sum, value| sum + value)
+}
+
 /// Counts a case; the complaints are those of reading it and of [`check`](super::check()).
 pub fn census(case: &Case) -> Census {
     let islands = Islands::of(case);
@@ -200,21 +205,21 @@ pub fn census(case: &Case) -> Census {
         units: UnitCensus {
             total: case.units.len(),
             running: running.len(),
-            capacity_mw: running.iter().map(|u| u.p_max_mw).sum(),
-            scheduled_mw: running.iter().map(|u| u.p_mw).sum(),
-            q_min_mvar: finite(running.iter().map(|u| u.q_min_mvar).sum()),
-            q_max_mvar: finite(running.iter().map(|u| u.q_max_mvar).sum()),
+            capacity_mw: finite(sum(running.iter().map(|u| u.p_max_mw))),
+            scheduled_mw: sum(running.iter().map(|u| u.p_mw)),
+            q_min_mvar: finite(sum(running.iter().map(|u| u.q_min_mvar))),
+            q_max_mvar: finite(sum(running.iter().map(|u| u.q_max_mvar))),
         },
         demand: DemandCensus {
             total: loads.len(),
-            p_mw: loads.iter().map(|l| l.p_mw).sum(),
-            q_mvar: loads.iter().map(|l| l.q_mvar).sum(),
+            p_mw: sum(loads.iter().map(|l| l.p_mw)),
+            q_mvar: sum(loads.iter().map(|l| l.q_mvar)),
         },
         shunts: ShuntCensus {
             total: shunts.len(),
             switched: shunts.iter().filter(|s| !s.steps_mvar.is_empty()).count(),
-            g_mw: shunts.iter().map(|s| s.g_mw).sum(),
-            b_mvar: shunts.iter().map(|s| s.b_mvar).sum(),
+            g_mw: sum(shunts.iter().map(|s| s.g_mw)),
+            b_mvar: sum(shunts.iter().map(|s| s.b_mvar)),
         },
         voltage_levels: levels,
         islands: islands
@@ -224,7 +229,7 @@ pub fn census(case: &Case) -> Census {
                 first_bus: case.buses[i.buses[0]].id.0,
                 buses: i.buses.len(),
                 live: i.live,
-                demand_mw: i.buses.iter().map(|&row| demand[row]).sum(),
+                demand_mw: sum(i.buses.iter().map(|&row| demand[row])),
             })
             .collect(),
         areas,
@@ -235,7 +240,6 @@ pub fn census(case: &Case) -> Census {
 
 impl std::fmt::Display for Census {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // A mean of no value is absent, not zero: an unbounded sum is said in words.
         let bound = |sum: Option<f64>| sum.map_or("unbounded".to_owned(), |q| format!("{q:.1}"));
         let (b, br, u, d, s) = (&self.buses, &self.branches, &self.units, &self.demand, &self.shunts);
         writeln!(f, "case      {}, {} MVA base, {} Hz", self.name, self.base_mva, self.frequency_hz)?;
@@ -251,11 +255,11 @@ impl std::fmt::Display for Census {
         )?;
         writeln!(
             f,
-            "units     {}: {} running, {:.1} MW scheduled of {:.1} MW, {} to {} Mvar",
+            "units     {}: {} running, {:.1} MW scheduled of {} MW, {} to {} Mvar",
             u.total,
             u.running,
             u.scheduled_mw,
-            u.capacity_mw,
+            bound(u.capacity_mw),
             bound(u.q_min_mvar),
             bound(u.q_max_mvar)
         )?;
@@ -272,7 +276,7 @@ impl std::fmt::Display for Census {
         writeln!(f, "voltages  {}{more}", levels.join(", "))?;
         let live = self.islands.iter().filter(|i| i.live).count();
         let largest = self.islands.iter().map(|i| i.buses).max().unwrap_or(0);
-        let dead_mw: f64 = self.islands.iter().filter(|i| !i.live).map(|i| i.demand_mw).sum();
+        let dead_mw: f64 = sum(self.islands.iter().filter(|i| !i.live).map(|i| i.demand_mw));
         writeln!(
             f,
             "islands   {}: {live} live, {} dead ({dead_mw:.1} MW); the largest has {largest} buses",
@@ -295,5 +299,51 @@ impl std::fmt::Display for Census {
             count(Severity::Warning),
             count(Severity::Note)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::CaseBus;
+    use crate::index::BusId;
+
+    #[test]
+    fn islands_levels_and_kinds_are_counted() {
+        let bus = |id, kind, base_kv| CaseBus {
+            id: BusId(id),
+            kind,
+            vm_pu: 1.0,
+            va_deg: 0.0,
+            base_kv,
+            vm_max_pu: 1.1,
+            vm_min_pu: 0.9,
+            area: id % 2,
+            name: None,
+            location: (id == 1).then_some((7.0, 46.0)),
+            line: None,
+        };
+        let case = Case {
+            name: "three".to_owned(),
+            frequency_hz: 50.0,
+            buses: vec![
+                bus(1, BusKind::Pq, 20.0),
+                bus(2, BusKind::Pq, 110.0),
+                bus(3, BusKind::Isolated, 20.0),
+            ],
+            ..Case::default()
+        };
+        let census = census(&case);
+        assert_eq!((census.buses.pq, census.buses.isolated, census.buses.located), (2, 1, 1));
+        let levels: Vec<_> = census.voltage_levels.iter().map(|l| (l.kv, l.buses)).collect();
+        assert_eq!(levels, [(110.0, 1), (20.0, 2)]);
+        assert_eq!(
+            census.islands.iter().map(|i| (i.first_bus, i.live)).collect::<Vec<_>>(),
+            [(1, false), (2, false)]
+        );
+        assert_eq!(census.areas, BTreeMap::from([(0, 1), (1, 2)]));
+        let text = census.to_string();
+        assert!(text.contains("islands   2: 0 live, 2 dead"), "{text}");
+        assert!(text.ends_with("checks    1 errors, 0 warnings, 0 notes"), "{text}");
     }
 }

@@ -35,7 +35,7 @@ pub fn check(case: &Case) -> Diagnostics {
     diagnostics
 }
 
-/// Complains of every number that is NaN or infinite; reactive ranges may be infinite.
+/// Complains of every number that is NaN or infinite; the range of a unit may be unbounded.
 pub(super) fn numbers(case: &Case, out: &mut Complaints) {
     let mut demand = |element: &dyn Fn() -> String, line: Option<u32>, values: &[(&str, f64)]| {
         for (what, value) in values.iter().filter(|(_, v)| !v.is_finite()) {
@@ -92,8 +92,8 @@ pub(super) fn numbers(case: &Case, out: &mut Complaints) {
         let values = [
             ("P", u.p_mw),
             ("Q", u.q_mvar),
-            ("p_min", u.p_min_mw),
-            ("p_max", u.p_max_mw),
+            ("p_min", limit(u.p_min_mw, f64::NEG_INFINITY)),
+            ("p_max", limit(u.p_max_mw, f64::INFINITY)),
             ("q_min", limit(u.q_min_mvar, f64::NEG_INFINITY)),
             ("q_max", limit(u.q_max_mvar, f64::INFINITY)),
             ("voltage set-point", u.v_set_pu),
@@ -135,7 +135,10 @@ impl Checker<'_> {
     /// One note for many elements.
     fn aggregate(&mut self, code: &'static str, ids: &[String], what: &str, effect: &str) {
         if !ids.is_empty() {
-            self.push(Diagnostic::note(code, format!("{} {what}: {}; {effect}", ids.len(), list(ids))), None);
+            self.push(
+                Diagnostic::note(code, format!("{what}: {}; {effect} ({} in all)", list(ids), ids.len())),
+                None,
+            );
         }
     }
 
@@ -215,12 +218,7 @@ impl Checker<'_> {
             })
             .map(|l| l.bus.to_string())
             .collect();
-        self.aggregate(
-            "case.demand.isolated",
-            &isolated,
-            "demands are at isolated buses",
-            "they are not served",
-        );
+        self.aggregate("case.demand.isolated", &isolated, "demand at isolated buses", "it is not served");
     }
 
     fn branches(&mut self) {
@@ -256,6 +254,7 @@ impl Checker<'_> {
         let case = self.case;
         let mut at_pq = Vec::new();
         let mut out_of_range = Vec::new();
+        let mut unbounded = Vec::new();
         for (i, unit) in case.units.iter().enumerate() {
             let name = unit_name(i, unit);
             let row = self.islands.connected(case, unit.bus);
@@ -288,23 +287,23 @@ impl Checker<'_> {
                     self.push(Diagnostic::warning("case.unit.v-set", message).hint(hint), unit.line);
                 }
             } else if row.is_some_and(|r| case.buses[r].kind == BusKind::Pq) {
-                at_pq.push(format!("{} (bus {})", i + 1, unit.bus));
+                at_pq.push(name);
             }
             // Files print schedules and limits with different precision: a rounding is no breach.
             let slack = 1e-6 * (1.0 + unit.p_mw.abs());
             if unit.p_mw < unit.p_min_mw - slack || unit.p_mw > unit.p_max_mw + slack {
-                out_of_range.push(format!("{} ({} MW)", i + 1, unit.p_mw));
+                out_of_range.push(format!("unit {} ({} MW)", i + 1, unit.p_mw));
+            }
+            if unit.p_max_mw.is_infinite() || unit.p_min_mw.is_infinite() {
+                unbounded.push(format!("unit {}", i + 1));
             }
         }
         let effect = "they inject their scheduled P and Q and hold no voltage";
-        self.aggregate("case.unit.pq-bus", &at_pq, "units are at PQ buses", effect);
+        self.aggregate("case.unit.pq-bus", &at_pq, "units at PQ buses", effect);
         let effect = "they stay there until something moves them";
-        self.aggregate(
-            "case.unit.schedule",
-            &out_of_range,
-            "units are scheduled outside their range",
-            effect,
-        );
+        self.aggregate("case.unit.schedule", &out_of_range, "units scheduled outside their range", effect);
+        let effect = "the file gives no limit of active power";
+        self.aggregate("case.unit.unbounded", &unbounded, "units that can provide any power", effect);
     }
 
     /// Buses whose running units want different voltages: the last one in the file counts, as in MATPOWER.
@@ -340,8 +339,8 @@ impl Checker<'_> {
         self.aggregate(
             "case.reference.no-unit",
             &idle,
-            "reference buses have no running unit that holds a voltage",
-            "another bus of the island becomes reference",
+            "reference buses without a running unit that holds a voltage",
+            "another bus becomes reference where there is one",
         );
         if references == 0 && !last.is_empty() {
             let message = "no bus is the reference; the first bus that holds a voltage becomes it";
@@ -370,13 +369,15 @@ impl Checker<'_> {
             .filter(|i| !i.live)
             .map(|i| {
                 let ids = i.buses.iter().map(|&row| case.buses[row].id.to_string()).collect();
-                (i.buses[0], i.buses.iter().map(|&row| demand[row]).sum(), ids)
+                (i.buses[0], crate::case::census::sum(i.buses.iter().map(|&row| demand[row])), ids)
             })
             .collect();
         for (first, mw, ids) in dead {
-            let count = if ids.len() == 1 { "1 bus".to_owned() } else { format!("{} buses", ids.len()) };
-            let message =
-                format!("{count} without a source ({mw:.1} MW demand) are dead: bus {}", list(&ids));
+            let message = format!(
+                "an island without a source is dead: bus {} ({} in all, {mw:.1} MW demand)",
+                list(&ids),
+                ids.len()
+            );
             self.push(Diagnostic::warning("case.island.no-source", message), case.buses[first].line);
         }
     }
@@ -392,5 +393,155 @@ impl Checker<'_> {
             let hint = "the file may be in kW; powers are taken as MW";
             self.push(Diagnostic::note("case.demand.kilowatts", message).hint(hint), None);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::{CaseBus, CaseLoad};
+    use crate::diagnostic::Severity;
+    use crate::units::MvaBase;
+
+    type Fault = fn(&mut Case);
+
+    fn bus(id: u64, kind: BusKind) -> CaseBus {
+        CaseBus {
+            id: BusId(id),
+            kind,
+            vm_pu: 1.0,
+            va_deg: 0.0,
+            base_kv: 110.0,
+            vm_max_pu: 1.1,
+            vm_min_pu: 0.9,
+            area: 1,
+            name: None,
+            location: None,
+            line: None,
+        }
+    }
+
+    fn branch(from: u64, to: u64) -> CaseBranch {
+        CaseBranch {
+            from: BusId(from),
+            to: BusId(to),
+            r_pu: 0.0,
+            x_pu: 0.1,
+            from_shunt_pu: (0.0, 0.0),
+            to_shunt_pu: (0.0, 0.0),
+            rate_a_mva: None,
+            rate_b_mva: None,
+            rate_c_mva: None,
+            tap: 1.0,
+            shift_deg: 0.0,
+            in_service: true,
+            transformer: false,
+            tap_range: None,
+            name: None,
+            line: None,
+        }
+    }
+
+    fn unit(bus: u64) -> CaseUnit {
+        CaseUnit {
+            bus: BusId(bus),
+            p_mw: 10.0,
+            q_mvar: 0.0,
+            p_min_mw: 0.0,
+            p_max_mw: 20.0,
+            q_min_mvar: f64::NEG_INFINITY,
+            q_max_mvar: f64::INFINITY,
+            v_set_pu: 1.0,
+            m_base_mva: 100.0,
+            ramp_mw_per_min: None,
+            in_service: true,
+            regulates: true,
+            line: None,
+        }
+    }
+
+    fn sound() -> Case {
+        Case {
+            name: "sound".to_owned(),
+            base_mva: MvaBase(100.0),
+            frequency_hz: 50.0,
+            buses: vec![bus(10, BusKind::Reference), bus(20, BusKind::Pv), bus(30, BusKind::Pq)],
+            loads: vec![CaseLoad { bus: BusId(30), p_mw: 15.0, q_mvar: 3.0, in_service: true }],
+            branches: vec![branch(10, 20), branch(20, 30)],
+            units: vec![unit(10), unit(20)],
+            ..Case::default()
+        }
+    }
+
+    /// Code and severity of all complaints after a change to a sound case.
+    fn after(change: impl FnOnce(&mut Case)) -> Vec<(String, Severity)> {
+        let mut case = sound();
+        change(&mut case);
+        check(&case).0.into_iter().map(|d| (d.code.to_string(), d.severity)).collect()
+    }
+
+    #[test]
+    fn a_sound_case_has_no_complaint() {
+        assert_eq!(after(|_| {}), []);
+    }
+
+    #[test]
+    fn what_makes_a_solution_meaningless_is_an_error() {
+        let faults: [(&str, Fault); 12] = [
+            ("case.base-mva", |c| c.base_mva.0 = 0.0),
+            ("case.number.not-finite", |c| c.branches[0].x_pu = f64::NAN),
+            ("case.number.not-finite", |c| c.units[0].q_max_mvar = f64::NAN),
+            ("case.bus.duplicate", |c| c.buses.push(bus(30, BusKind::Pq))),
+            ("case.branch.unknown-bus", |c| c.branches.push(branch(20, 31))),
+            ("case.unit.unknown-bus", |c| c.units.push(unit(11))),
+            ("case.branch.self-loop", |c| c.branches.push(branch(20, 20))),
+            ("case.branch.zero-impedance", |c| c.branches[1].x_pu = 0.0),
+            ("case.branch.tap", |c| c.branches[1].tap = -1.0),
+            ("case.unit.p-range", |c| c.units[1].p_min_mw = 50.0),
+            ("case.unit.v-set", |c| c.units[1].v_set_pu = 0.0),
+            ("case.source.none", |c| c.units.clear()),
+        ];
+        for (code, fault) in faults {
+            let found = after(fault);
+            assert!(found.contains(&(code.to_owned(), Severity::Error)), "{code}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_merely_surprises_is_a_warning_or_a_note() {
+        let faults: [(&str, Severity, Fault); 9] = [
+            ("case.island.no-source", Severity::Warning, |c| c.branches[1].in_service = false),
+            ("case.bus.voltage-limits", Severity::Warning, |c| c.buses[2].vm_min_pu = 1.2),
+            ("case.branch.rating", Severity::Warning, |c| c.branches[0].rate_a_mva = Some(-1.0)),
+            ("case.unit.conflicting-v-set", Severity::Warning, |c| {
+                c.units.push(CaseUnit { v_set_pu: 1.02, ..unit(10) });
+            }),
+            ("case.unit.v-set", Severity::Warning, |c| c.units[0].v_set_pu = 220.0),
+            ("case.unit.pq-bus", Severity::Note, |c| c.units.push(unit(30))),
+            ("case.unit.schedule", Severity::Note, |c| c.units[0].p_mw = 30.0),
+            ("case.reference.no-unit", Severity::Note, |c| c.units[0].in_service = false),
+            ("case.demand.isolated", Severity::Note, |c| c.buses[2].kind = BusKind::Isolated),
+        ];
+        for (code, severity, fault) in faults {
+            let found = after(fault);
+            assert!(found.contains(&(code.to_owned(), severity)), "{code}: {found:?}");
+            assert!(found.iter().all(|(_, s)| *s < Severity::Error), "{code}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn an_out_of_service_branch_may_be_anything_but_dangling() {
+        assert_eq!(
+            after(|c| c.branches.push(CaseBranch { in_service: false, x_pu: 0.0, ..branch(20, 20) })),
+            []
+        );
+    }
+
+    #[test]
+    fn the_dead_island_is_named_with_its_demand() {
+        let mut case = sound();
+        case.branches[1].in_service = false;
+        let shown = check(&case).to_string();
+        assert!(shown.contains("bus 30 (1 in all, 15.0 MW demand)"), "{shown}");
     }
 }

@@ -15,6 +15,15 @@ pub(super) struct Complaints {
 }
 
 impl Complaints {
+    /// Adds a complaint whose place has to be searched for: that is done for those that are shown.
+    pub(super) fn push_at(&mut self, mut diagnostic: Diagnostic, place: impl FnOnce() -> Place) {
+        let found = self.found.get(&(diagnostic.code.to_string(), diagnostic.severity));
+        if found.is_none_or(|n| *n < SHOWN) {
+            diagnostic.place = Some(place());
+        }
+        self.push(diagnostic);
+    }
+
     pub(super) fn push(&mut self, diagnostic: Diagnostic) {
         let found = self.found.entry((diagnostic.code.to_string(), diagnostic.severity)).or_default();
         *found += 1;

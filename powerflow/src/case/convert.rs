@@ -7,6 +7,7 @@ use powerio_tx::{
     SourceFormat, SwitchedShuntMode,
 };
 
+use crate::case::census::sum;
 use crate::case::complaints::Complaints;
 use crate::case::{BusKind, Case, CaseBranch, CaseBus, CaseLoad, CaseShunt, CaseUnit};
 use crate::diagnostic::Diagnostic;
@@ -200,7 +201,7 @@ fn expand_three_windings(case: &mut Case, network: &BalancedNetwork, out: &mut C
             line: None,
         });
         case.branches.extend(legs.iter().map(|leg| CaseBranch { transformer: true, ..branch(leg) }));
-        // Referred to the star point, pu of the system base; susceptance of a magnetising branch is negative.
+        // Referred to the star point, pu of the system base; the susceptance of a magnetising branch is negative.
         if transformer.mag_g != 0.0 || transformer.mag_b != 0.0 {
             case.shunts.push(CaseShunt {
                 bus: BusId(star_id as u64),
@@ -212,7 +213,7 @@ fn expand_three_windings(case: &mut Case, network: &BalancedNetwork, out: &mut C
         }
     }
     let message = format!(
-        "{} three-winding transformers are stars of two-winding branches; their star points are buses {} to {}",
+        "three-winding transformers: {}, as stars of two-winding branches; the star points are buses {} to {}",
         transformers.len(),
         largest + 1,
         largest + transformers.len()
@@ -245,7 +246,7 @@ fn add_switches(case: &mut Case, network: &BalancedNetwork, out: &mut Complaints
     }));
     let closed = switches.iter().filter(|s| s.closed).count();
     let message = format!(
-        "{closed} closed switches are branches of {SWITCH_X_PU:e} pu; {} are open",
+        "switches: {closed} closed, as branches of {SWITCH_X_PU:e} pu; {} open",
         switches.len() - closed
     );
     out.push(Diagnostic::note("case.switch.reactance", message).at(case.file.as_str(), None));
@@ -273,10 +274,10 @@ impl Omissions<'_> {
     fn injections(&mut self, network: &BalancedNetwork) {
         let lines = network.hvdc();
         let running: Vec<_> = lines.iter().filter(|l| l.in_service).collect();
-        let mw: f64 = running.iter().map(|l| l.pf.abs()).sum();
+        let mw: f64 = sum(running.iter().map(|l| l.pf.abs()));
         if !lines.is_empty() {
             let what = format!(
-                "{} DC lines ({} in service, {mw:.1} MW): nothing is injected at their ends",
+                "DC lines: {} ({} in service, {mw:.1} MW); nothing is injected at their ends",
                 lines.len(),
                 running.len()
             );
@@ -291,9 +292,8 @@ impl Omissions<'_> {
         if !storage.is_empty() {
             let active: Vec<_> =
                 storage.iter().filter(|s| s.in_service && (s.ps != 0.0 || s.qs != 0.0)).collect();
-            let mw: f64 = active.iter().map(|s| s.ps).sum();
-            let what =
-                format!("{} storage units, {} of them with power ({mw:.1} MW)", storage.len(), active.len());
+            let mw: f64 = sum(active.iter().map(|s| s.ps));
+            let what = format!("storage units: {} ({} with power, {mw:.1} MW)", storage.len(), active.len());
             if active.is_empty() {
                 self.note("case.storage.ignored", what);
             } else {
@@ -303,9 +303,9 @@ impl Omissions<'_> {
         let compensators = network.static_var_compensators();
         if !compensators.is_empty() {
             let active: Vec<_> = compensators.iter().filter(|s| s.in_service).collect();
-            let mvar: f64 = active.iter().map(|s| s.q).sum();
+            let mvar: f64 = sum(active.iter().map(|s| s.q));
             let what = format!(
-                "{} static var compensators ({} in service, {mvar:.1} Mvar): they hold no voltage and inject nothing",
+                "static var compensators: {} ({} in service, {mvar:.1} Mvar); they hold no voltage and inject nothing",
                 compensators.len(),
                 active.len()
             );
@@ -324,7 +324,7 @@ impl Omissions<'_> {
                 .count()
         });
         if open > 0 {
-            self.warn("case.boundary.ignored", format!("{open} boundary lines: their exchange is left out"));
+            self.warn("case.boundary.ignored", format!("boundary lines: {open}; their exchange is left out"));
         }
         let (mut loads, mut mw) = (0, 0.0);
         for load in network.loads().iter().filter(|l| l.in_service && depends_on_voltage(l)) {

@@ -158,10 +158,9 @@ impl<'a> Scan<'a> {
         self.cell(row, column)?.0.parse().ok()
     }
 
-    /// A complaint that points at byte `at`.
-    pub(super) fn at(&self, at: usize, mut diagnostic: Diagnostic) -> Diagnostic {
-        diagnostic.place = Some(place_of(self.file, self.text, at));
-        diagnostic
+    /// Complains, pointing at byte `at`.
+    fn point(&self, out: &mut Complaints, at: usize, diagnostic: Diagnostic) {
+        out.push_at(diagnostic, || place_of(self.file, self.text, at));
     }
 
     /// Names of tables that are in the file and not in the case.
@@ -176,13 +175,13 @@ impl<'a> Scan<'a> {
             if !table.closed {
                 let message = format!("the file ends inside mpc.{}: its bracket is never closed", table.name);
                 let hint = "the file is probably cut off: fetch or write it again";
-                out.push(self.at(table.start, Diagnostic::error("case.file.truncated", message)).hint(hint));
+                self.point(out, table.start, Diagnostic::error("case.file.truncated", message).hint(hint));
             }
             if self.tables[..i].iter().any(|t| t.name == table.name) {
                 let message =
                     format!("mpc.{} is assigned a second time; MATPOWER would use this one", table.name);
                 let hint = "keep one of the two";
-                out.push(self.at(table.start, Diagnostic::error("case.matpower.twice", message)).hint(hint));
+                self.point(out, table.start, Diagnostic::error("case.matpower.twice", message).hint(hint));
             }
         }
         if self.indexed {
@@ -191,7 +190,7 @@ impl<'a> Scan<'a> {
         for &(at, text) in &self.strangers {
             let message = format!("`{}` is a MATLAB statement that is not evaluated here", text.trim());
             let hint = "run the file in MATPOWER and save the result with savecase, then read that";
-            out.push(self.at(at, Diagnostic::error("case.matpower.not-evaluated", message)).hint(hint));
+            self.point(out, at, Diagnostic::error("case.matpower.not-evaluated", message).hint(hint));
         }
     }
 
@@ -209,7 +208,7 @@ impl<'a> Scan<'a> {
                     let list = allowed.iter().map(|v| v.to_string()).collect::<Vec<_>>().join(", ");
                     let message =
                         format!("{what} of {table} row {} is {cell}, and must be one of {list}", i + 1);
-                    out.push(self.at(at, Diagnostic::error("case.matpower.code", message)));
+                    self.point(out, at, Diagnostic::error("case.matpower.code", message));
                 }
             }
         }
@@ -227,7 +226,7 @@ impl<'a> Scan<'a> {
         for pair in ids.windows(2).filter(|p| p[0].0 == p[1].0) {
             let message =
                 format!("bus {} is declared twice; the first time on line {}", pair[1].0, pair[0].1.line);
-            out.push(self.at(pair[1].1.start, Diagnostic::error("case.bus.duplicate", message)));
+            self.point(out, pair[1].1.start, Diagnostic::error("case.bus.duplicate", message));
         }
         let known: Vec<u64> = ids.iter().map(|(id, _)| *id).collect();
         let declared = match self.rows("bus") {
@@ -255,7 +254,7 @@ impl<'a> Scan<'a> {
                         let message =
                             format!("{subject} {} {verb} bus {id}, which the file does not define", i + 1);
                         let hint = format!("{}{declared}", nearest(&known, id));
-                        out.push(self.at(at, Diagnostic::error(code, message)).hint(hint));
+                        self.point(out, at, Diagnostic::error(code, message).hint(hint));
                     }
                 }
             }

@@ -162,9 +162,9 @@ pub struct CaseUnit {
     pub p_mw: f64,
     /// Stored reactive power, Mvar: what it injects when it does not hold voltage.
     pub q_mvar: f64,
-    /// Active range, MW.
+    /// Active range, MW; infinite where the file says so.
     pub p_min_mw: f64,
-    /// Active range, MW.
+    /// Active range, MW; infinite where the file says so.
     pub p_max_mw: f64,
     /// Reactive range, Mvar; infinite where the file says so.
     pub q_min_mvar: f64,

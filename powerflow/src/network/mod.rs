@@ -234,13 +234,14 @@ impl Network {
     ///
     /// # Errors
     /// `network.unknown-bus`, with the nearest numbers that exist.
-    pub fn bus(&self, id: BusId) -> Result<BusIdx, Diagnostic> {
+    pub fn bus(&self, id: BusId) -> Result<BusIdx, Diagnostics> {
         self.row_of.get(&id).copied().ok_or_else(|| {
             let mut known: Vec<u64> = self.buses.id.as_slice().iter().map(|b| b.0).collect();
             known.sort_by_key(|k| k.abs_diff(id.0));
             let nearest: Vec<String> = known.iter().take(2).map(u64::to_string).collect();
             Diagnostic::error("network.unknown-bus", format!("there is no bus {id} in {}", self.name))
                 .hint(format!("nearest bus numbers are {}", nearest.join(" and ")))
+                .into()
         })
     }
 

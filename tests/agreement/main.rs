@@ -1,0 +1,5 @@
+//! Our answers against published ones.
+
+mod damage;
+mod formats;
+mod tables;
