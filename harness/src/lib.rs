@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod candidate;
+pub mod fields;
 pub mod gate;
 pub mod nearest;
 pub mod observation;

@@ -180,8 +180,9 @@ mod tests {
 
     #[test]
     fn order_statistics_agree_with_the_specification() {
-        let smallest =
-            |from_top: u64| (from_top..200).find(|&n| quantile_upper_rank(n, 0.95, 0.05) == Some(n + 1 - from_top));
+        let smallest = |from_top: u64| {
+            (from_top..200).find(|&n| quantile_upper_rank(n, 0.95, 0.05) == Some(n + 1 - from_top))
+        };
         assert_eq!([1, 2, 3].map(smallest), [Some(59), Some(93), Some(124)]);
         assert_eq!(quantile_upper_rank(58, 0.95, 0.05), None);
         // By symmetry the smallest of 59 bounds the 5 % quantile from below.
