@@ -211,6 +211,11 @@ impl<'a> Fields<'a> {
         value
     }
 
+    /// The default where the key is absent; nothing where it is there but wrong, so that no default hides a complaint.
+    pub fn or<T>(&self, key: &str, value: Option<T>, default: T) -> Option<T> {
+        if self.has(key) { value } else { Some(default) }
+    }
+
     /// Text, if the key is there.
     pub fn text(&mut self, key: &'static str) -> Option<&'a str> {
         self.typed(key, "text", |kind| match kind {

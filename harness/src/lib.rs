@@ -7,3 +7,4 @@ pub mod gate;
 pub mod nearest;
 pub mod observation;
 pub mod statistic;
+pub mod suite;

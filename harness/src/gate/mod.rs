@@ -200,7 +200,7 @@ fn number(x: f64) -> String {
 }
 
 /// A share for people, in per cent.
-fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{} %", number(100.0 * share))
 }
 
@@ -223,11 +223,8 @@ impl Method {
     };
 
     fn parse(fields: &mut Fields<'_>) -> Option<Self> {
-        if !fields.has("method") {
-            fields.text("method");
-            return Some(Method::Sequential);
-        }
-        fields.choice("method", &[("sequential", Method::Sequential), ("fixed", Method::Fixed)])
+        let method = fields.choice("method", &[("sequential", Method::Sequential), ("fixed", Method::Fixed)]);
+        fields.or("method", method, Method::Sequential)
     }
 }
 

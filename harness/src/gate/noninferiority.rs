@@ -50,14 +50,10 @@ fn parse(fields: &mut Fields<'_>) -> Option<Box<dyn Gate>> {
     let absolute = fields.number("margin_abs", "at least 0", |margin| margin >= 0.0);
     let relative =
         fields.number("margin_rel", "at least 0 and below 1", |margin| (0.0..1.0).contains(&margin));
-    let better = if fields.has("better") {
-        fields.choice("better", &[("lower", Better::Lower), ("higher", Better::Higher)])
-    } else {
-        fields.text("better");
-        Some(Better::Lower)
-    };
-    let (lo, hi) =
-        if fields.has("range") { fields.range("range") } else { fields.range("range").or(Some((0.0, 1.0))) }?;
+    let better = fields.choice("better", &[("lower", Better::Lower), ("higher", Better::Higher)]);
+    let better = fields.or("better", better, Better::Lower);
+    let range = fields.range("range");
+    let (lo, hi) = fields.or("range", range, (0.0, 1.0))?;
     let margin = match (fields.has("margin_abs"), fields.has("margin_rel")) {
         (true, true) => {
             fields.complain(

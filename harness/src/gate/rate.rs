@@ -48,10 +48,10 @@ fn parse(fields: &mut Fields<'_>) -> Option<Box<dyn Gate>> {
     let wanted =
         "above 0 and below 1 (for \"never\", say it of the episodes that were run: kind = \"value\")";
     let max = fields.number("max", wanted, |max| max > 0.0 && max < 1.0);
-    let max = fields.need("max", max)?;
-    let method = Method::parse(fields)?;
+    let max = fields.need("max", max);
+    let method = Method::parse(fields);
     let beyond = under.map_or(Beyond::Over(over.unwrap_or(0.0)), Beyond::Under);
-    Some(Box::new(Rate { beyond, max, method }))
+    Some(Box::new(Rate { beyond, max: max?, method: method? }))
 }
 
 /// What a rate test found.
