@@ -4,12 +4,16 @@ pub mod action;
 pub mod candidate;
 pub mod cli;
 mod cohort;
+pub mod fields;
 pub mod gate;
 pub mod grid;
 pub mod live;
 pub mod metric;
+pub mod nearest;
 pub mod observation;
+pub mod statistic;
 pub mod study;
+pub mod suite;
 pub mod trajectory;
 
 pub use cohort::{Cohort, Envelope};

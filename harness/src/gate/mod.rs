@@ -1,6 +1,87 @@
 //! A named claim about a metric over a population, with a decision rule.
 
+//!
+//! One file per kind. The burden of proof is on the candidate: a gate passes when "unsafe" is rejected at level alpha, so
+//! an unsafe candidate passes with probability at most alpha; it fails when "safe" is rejected at the same level, and is
+//! undecided otherwise. Where contradictory episodes reject both, the gate fails. An episode without a value counts as
+//! the worst that it could have been, and NaN or an empty sample is an error.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
 pub use reports::{Severity, Verdict};
+
+use crate::fields::Fields;
+
+mod mean;
+mod noninferiority;
+mod quantile;
+mod rate;
+mod value;
+
+/// A kind of claim with its numbers from the suite.
+pub trait Gate: fmt::Debug + Send + Sync {
+    /// Its kind, as in [`LIST`].
+    fn kind(&self) -> &'static str;
+
+    /// The claim in one sentence, without a full stop.
+    fn claim(&self, metric: &str, unit: &str, population: &str) -> String;
+
+    /// The verdict on the claim. `alpha` in (0, 1) bounds the probability that an unsafe candidate passes, and is the
+    /// level of each end of the interval.
+    ///
+    /// A function of the sample alone; rows are read in index order. Never panics: what cannot be judged is
+    /// [`Verdict::Error`].
+    fn judge(&self, sample: &Sample, alpha: f64) -> Judgement;
+
+    /// The numbers that the suite gave, by key.
+    fn threshold(&self) -> BTreeMap<String, f64>;
+
+    /// Whether the sample must hold a comparator.
+    fn needs_champion(&self) -> bool {
+        false
+    }
+
+    /// Whether the verdict keeps its error rate when the run stops as soon as gates are decided.
+    fn anytime(&self) -> bool {
+        true
+    }
+
+    /// Whether the verdict generalises from a sample, so that it may be wrong by chance.
+    fn by_chance(&self) -> bool {
+        true
+    }
+}
+
+/// One key of a kind of gate.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameter {
+    /// Key in the suite.
+    pub name: &'static str,
+    /// Meaning, and the default where there is one.
+    pub summary: &'static str,
+}
+
+/// A kind of gate: how it is called, and how it is read.
+#[derive(Clone, Copy, Debug)]
+pub struct GateKind {
+    /// Value of `kind` in the suite.
+    pub name: &'static str,
+    /// What it claims, in one sentence.
+    pub summary: &'static str,
+    /// Its keys beside those of every gate.
+    pub parameters: &'static [Parameter],
+    /// Reads its keys; what is wrong with them is complained to the [`Fields`], and then there is no gate.
+    pub parse: fn(&mut Fields<'_>) -> Option<Box<dyn Gate>>,
+}
+
+/// Every kind of gate.
+pub const LIST: &[GateKind] = &[rate::KIND, mean::KIND, quantile::KIND, noninferiority::KIND, value::KIND];
+
+/// The claim that every episode keeps its metric at or below `max`, for gates that a suite has without writing them.
+pub fn every_episode_at_most(max: f64) -> Box<dyn Gate> {
+    Box::new(value::Value { max: Some(max), min: None })
+}
 
 /// What a gate reads: one row per episode, in index order.
 #[derive(Clone, Debug, Default)]
@@ -34,4 +115,268 @@ pub struct Judgement {
     pub missing: u64,
     /// First n at which a verdict other than undecided stood, where the method may stop at any time.
     pub decided_at: Option<u64>,
+}
+
+impl Judgement {
+    /// The answer where there is nothing to judge by.
+    fn error(method: &'static str, n: usize, reason: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Error,
+            reason: reason.into(),
+            n: n as u64,
+            k: None,
+            estimate: None,
+            interval: (None, None),
+            method,
+            e_value: None,
+            missing: 0,
+            decided_at: None,
+        }
+    }
+}
+
+/// What makes a sample unfit for any verdict: no episodes, or a value that is not a number.
+fn unfit(values: &[Option<f64>], whose: &str) -> Option<String> {
+    if values.is_empty() {
+        return Some("there are no episodes".to_owned());
+    }
+    let index = values.iter().position(|value| value.is_some_and(|v| !v.is_finite()))?;
+    Some(format!("the {whose}'s metric in episode {index} is not a finite number"))
+}
+
+fn missing(values: &[Option<f64>]) -> u64 {
+    values.iter().filter(|value| value.is_none()).count() as u64
+}
+
+/// Suite verdict over its gates: only required ones count, and the worst of error (a skipped gate included), fail,
+/// undecided, pass stands. No required gate at all is an error: nothing was claimed.
+///
+/// Passing needs every required gate to pass, so the suite passes an unsafe candidate with probability at most alpha
+/// without correcting for the number of gates. Source: Berger 1982, Technometrics 24 (intersection-union tests).
+pub fn suite_verdict(gates: &[(Severity, Verdict)]) -> Verdict {
+    let rank = |verdict: Verdict| match verdict {
+        Verdict::Pass => 0,
+        Verdict::Undecided => 1,
+        Verdict::Fail => 2,
+        Verdict::Error | Verdict::Skipped => 3,
+    };
+    let required = gates.iter().filter(|(severity, _)| *severity == Severity::Required);
+    match required.map(|&(_, verdict)| verdict).max_by_key(|&verdict| rank(verdict)) {
+        None | Some(Verdict::Skipped) => Verdict::Error,
+        Some(verdict) => verdict,
+    }
+}
+
+/// What an undecided suite is to the caller of the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Undecided {
+    /// Exit code 3.
+    #[default]
+    Report,
+    /// As if it had failed.
+    Fail,
+    /// As if it had passed.
+    Pass,
+}
+
+/// Exit code of a run with this suite verdict: 0 pass, 1 fail, 3 undecided unless told otherwise, 4 error.
+pub fn exit_code(verdict: Verdict, undecided: Undecided) -> u8 {
+    match (verdict, undecided) {
+        (Verdict::Pass, _) | (Verdict::Undecided, Undecided::Pass) => 0,
+        (Verdict::Fail, _) | (Verdict::Undecided, Undecided::Fail) => 1,
+        (Verdict::Undecided, Undecided::Report) => 3,
+        (Verdict::Error | Verdict::Skipped, _) => 4,
+    }
+}
+
+/// A number for people: six significant digits, without trailing zeros.
+fn number(x: f64) -> String {
+    let magnitude = if x == 0.0 { 0.0 } else { x.abs().log10().floor() };
+    if !(-4.0..6.0).contains(&magnitude) {
+        return format!("{x:.5e}").replace(".00000e", "e");
+    }
+    let text = format!("{x:.*}", (5.0 - magnitude) as usize);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// A share for people, in per cent.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{} %", number(100.0 * share))
+}
+
+/// A metric's number with its unit; the unit `1` stays silent.
+fn quantity(x: f64, unit: &str) -> String {
+    if unit.is_empty() || unit == "1" { number(x) } else { format!("{} {unit}", number(x)) }
+}
+
+/// Whether looking may stop at any time, or the number of episodes was fixed beforehand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    Sequential,
+    Fixed,
+}
+
+impl Method {
+    const PARAMETER: Parameter = Parameter {
+        name: "method",
+        summary: "\"sequential\" (default; valid whenever the run stops) or \"fixed\" (exact for a number of episodes fixed beforehand)",
+    };
+
+    fn parse(fields: &mut Fields<'_>) -> Option<Self> {
+        let method = fields.choice("method", &[("sequential", Method::Sequential), ("fixed", Method::Fixed)]);
+        fields.or("method", method, Method::Sequential)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fields::Document;
+    use proptest::prelude::*;
+
+    /// A gate from its keys, `kind` included.
+    pub(super) fn gate(text: &str) -> Box<dyn Gate> {
+        read(text).unwrap_or_else(|wrong| panic!("{wrong}"))
+    }
+
+    fn read(text: &str) -> Result<Box<dyn Gate>, powerflow::Diagnostics> {
+        let document = Document::toml("test.toml", text, "gate")?;
+        let mut fields = document.root("gate", "gate");
+        let name = fields.text("kind").unwrap_or_default();
+        let kind = LIST.iter().find(|kind| kind.name == name).unwrap_or(&rate::KIND);
+        let gate = (kind.parse)(&mut fields);
+        fields.finish();
+        document.finish(gate, "gate")
+    }
+
+    const EXAMPLES: &[(&str, &str)] = &[
+        ("rate", "kind = 'rate'\nover = 0.5\nmax = 0.07"),
+        ("mean", "kind = 'mean'\nmax = 0.5\nrange = [0, 1]"),
+        ("quantile", "kind = 'quantile'\nq = 0.9\nmax = 0.5"),
+        ("noninferiority", "kind = 'noninferiority'\nmargin_abs = 0.5"),
+        ("value", "kind = 'value'\nmax = 0.5"),
+    ];
+
+    #[test]
+    fn every_kind_is_read_claims_in_one_sentence_and_documents_its_keys() {
+        assert_eq!(LIST.len(), EXAMPLES.len());
+        for (kind, (name, text)) in LIST.iter().zip(EXAMPLES) {
+            let gate = gate(text);
+            assert_eq!((kind.name, gate.kind()), (*name, *name));
+            let claim = gate.claim("ens_mwh", "MWh", "outages");
+            assert!(claim.contains("ens_mwh") && claim.contains("outages") && !claim.ends_with('.'));
+            assert!(!gate.threshold().is_empty());
+            // Each documented key is asked for: none of them is unknown.
+            let all: String = kind.parameters.iter().map(|p| format!("{} = {{}}\n", p.name)).collect();
+            let wrong = read(&format!("kind = '{name}'\n{all}")).unwrap_err();
+            assert!(
+                wrong.0.iter().all(|d| d.code == "gate.type" || d.code == "gate.contradiction"),
+                "{wrong}"
+            );
+            // And no key is asked for that is not documented.
+            let wrong = read(&format!("kind = '{name}'\nqqqqqqqqqqqqqqqqqqqqqqqqqqqqq = 1")).unwrap_err();
+            let hint = wrong.0.iter().find_map(|d| d.hint.clone().filter(|_| d.code == "gate.unknown-key"));
+            let listed = hint.unwrap_or_default();
+            let listed: Vec<&str> = listed.trim_start_matches("there are: ").split(", ").collect();
+            for key in listed.into_iter().filter(|key| *key != "kind") {
+                assert!(kind.parameters.iter().any(|p| p.name == key), "{name}: `{key}` is not documented");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_none_and_empty_samples_never_pass() {
+        for (name, text) in EXAMPLES {
+            let gate = gate(text);
+            for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                let mut values = vec![Some(0.0); 5000];
+                values[4999] = Some(value);
+                let sample = Sample { candidate: values, champion: Some(vec![Some(0.0); 5000]) };
+                assert_eq!(gate.judge(&sample, 0.05).verdict, Verdict::Error, "{name} {value}");
+            }
+            let empty = Sample { candidate: vec![], champion: Some(vec![]) };
+            assert_eq!(gate.judge(&empty, 0.05).verdict, Verdict::Error, "{name}");
+            let good = Sample { candidate: vec![Some(0.0); 5000], champion: Some(vec![Some(0.0); 5000]) };
+            assert_eq!(gate.judge(&good, 0.05).verdict, Verdict::Pass, "{name}");
+        }
+    }
+
+    #[test]
+    fn gates_that_cannot_decide_anything_are_refused() {
+        for text in [
+            "kind = 'rate'",
+            "kind = 'rate'\nmax = 0",
+            "kind = 'rate'\nmax = 1.0",
+            "kind = 'rate'\nmax = 0.1\nover = 1\nunder = 2",
+            "kind = 'rate'\nmax = 0.1\nmethod = 'naive'",
+            "kind = 'mean'\nmax = 1.0\nrange = [0, 1]",
+            "kind = 'mean'\nmax = 0.5",
+            "kind = 'mean'\nrange = [0, 1]",
+            "kind = 'mean'\nmin = 0.6\nmax = 0.5\nrange = [0, 1]",
+            "kind = 'quantile'\nq = 1.0\nmax = 5",
+            "kind = 'noninferiority'",
+            "kind = 'noninferiority'\nmargin_abs = 1.0",
+            "kind = 'noninferiority'\nmargin_abs = 0.1\nmargin_rel = 0.1",
+            "kind = 'noninferiority'\nmargin_rel = 0.1\nrange = [-1, 1]",
+            "kind = 'value'",
+            "kind = 'value'\nmin = 2\nmax = 1",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_read_well() {
+        let said = [0.0, 0.01, 1.0, 100.0 * 0.07, 123456.7, 1e-9, 2.5e7, -0.5].map(number);
+        assert_eq!(said, ["0", "0.01", "1", "7", "123457", "1e-9", "2.50000e7", "-0.5"]);
+    }
+
+    fn any_gate() -> impl Strategy<Value = (Severity, Verdict)> {
+        use Verdict::{Error, Fail, Pass, Skipped, Undecided};
+        let severity = prop_oneof![Just(Severity::Required), Just(Severity::Warn)];
+        (severity, proptest::sample::select(vec![Pass, Fail, Undecided, Error, Skipped]))
+    }
+
+    #[test]
+    fn the_worst_required_gate_decides() {
+        use Severity::{Required, Warn};
+        use Verdict::{Error, Fail, Pass, Skipped, Undecided};
+        let worst_first = [Error, Fail, Undecided, Pass];
+        for (i, &worse) in worst_first.iter().enumerate() {
+            for &better in &worst_first[i..] {
+                assert_eq!(suite_verdict(&[(Required, better), (Required, worse), (Warn, Error)]), worse);
+            }
+        }
+        assert_eq!(suite_verdict(&[(Required, Skipped), (Required, Fail)]), Error);
+        assert_eq!(suite_verdict(&[(Warn, Pass)]), Error);
+        let codes = |undecided| [Pass, Fail, Undecided, Error].map(|verdict| exit_code(verdict, undecided));
+        assert_eq!(codes(super::Undecided::Report), [0, 1, 3, 4]);
+        assert_eq!(codes(super::Undecided::Fail), [0, 1, 1, 4]);
+        assert_eq!(codes(super::Undecided::Pass), [0, 1, 0, 4]);
+    }
+
+    proptest! {
+        #[test]
+        fn order_and_warnings_change_nothing(
+            gates in proptest::collection::vec(any_gate(), 0..8), rotate in 0_usize..8, verdict in any_gate(),
+        ) {
+            let stands = suite_verdict(&gates);
+            let mut other = gates.clone();
+            other.rotate_left(rotate % gates.len().max(1));
+            other.push((Severity::Warn, verdict.1));
+            prop_assert_eq!(suite_verdict(&other), stands);
+            let required: Vec<_> = gates.into_iter().filter(|gate| gate.0 == Severity::Required).collect();
+            prop_assert_eq!(suite_verdict(&required), stands);
+        }
+
+        #[test]
+        fn another_required_gate_never_helps(gates in proptest::collection::vec(any_gate(), 1..8), new in any_gate()) {
+            prop_assume!(gates.iter().any(|gate| gate.0 == Severity::Required));
+            let before = suite_verdict(&gates);
+            let mut more = gates.clone();
+            more.push((Severity::Required, new.1));
+            let rank = |verdict| [Verdict::Pass, Verdict::Undecided, Verdict::Fail, Verdict::Error].iter().position(|&v| v == verdict);
+            prop_assert!(rank(suite_verdict(&more)) >= rank(before));
+        }
+    }
 }

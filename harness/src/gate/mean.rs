@@ -1,0 +1,234 @@
+//! The mean of a bounded metric stays within limits.
+
+use std::collections::BTreeMap;
+
+use super::rate::{decide, interval, said, said_missing};
+use super::{Gate, GateKind, Judgement, Parameter, Sample, Verdict};
+use super::{missing, number, quantity, unfit};
+use crate::fields::Fields;
+use crate::statistic::betting::BettingPath;
+
+pub(super) const KIND: GateKind = GateKind {
+    name: "mean",
+    summary: "the mean of a metric that can only lie in `range` is within `min` and `max`",
+    parameters: &[
+        Parameter { name: "max", summary: "largest mean" },
+        Parameter { name: "min", summary: "smallest mean" },
+        Parameter {
+            name: "range",
+            summary: "[lowest, highest] value that an episode can have; one outside makes the gate an error",
+        },
+    ],
+    parse,
+};
+
+/// Limits strictly inside the range; at least one is there.
+#[derive(Clone, Debug)]
+struct Mean {
+    max: Option<f64>,
+    min: Option<f64>,
+    range: (f64, f64),
+}
+
+fn parse(fields: &mut Fields<'_>) -> Option<Box<dyn Gate>> {
+    let (max, min) = (fields.finite("max"), fields.finite("min"));
+    if !fields.has("max") && !fields.has("min") {
+        fields.complain("missing", None, "`max` or `min` is missing");
+    }
+    let range = fields.range("range");
+    let range = fields.need("range", range)?;
+    for (key, limit) in [("max", max), ("min", min)] {
+        if let Some(limit) = limit
+            && !(range.0 < limit && limit < range.1)
+        {
+            let (lo, hi) = range;
+            let message = format!("`{key}` is {limit}, it should be inside the range [{lo}, {hi}]");
+            fields.complain_with(
+                "range",
+                Some(key),
+                message,
+                Some("a limit at an end of the range is true or false without any episode".to_owned()),
+            );
+        }
+    }
+    if let (Some(max), Some(min)) = (max, min)
+        && min >= max
+    {
+        fields.complain("contradiction", Some("min"), format!("`min` {min} is not below `max` {max}"));
+    }
+    (max.is_some() || min.is_some()).then(|| Box::new(Mean { max, min, range }) as Box<dyn Gate>)
+}
+
+/// Values of a known range as draws in [0, 1].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scale {
+    pub(super) lo: f64,
+    pub(super) hi: f64,
+}
+
+impl Scale {
+    pub(super) fn holds(self, value: f64) -> bool {
+        (self.lo..=self.hi).contains(&value)
+    }
+
+    pub(super) fn to_unit(self, value: f64) -> f64 {
+        ((value - self.lo) / (self.hi - self.lo)).clamp(0.0, 1.0)
+    }
+
+    pub(super) fn from_unit(self, share: f64) -> f64 {
+        self.lo + share * (self.hi - self.lo)
+    }
+
+    pub(super) fn path(self, values: impl Iterator<Item = f64>, alpha: f64) -> BettingPath {
+        let mut path = BettingPath::new(alpha);
+        values.for_each(|value| path.push(self.to_unit(value)));
+        path
+    }
+}
+
+/// Mean, summed in index order.
+pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, n) = values.fold((0.0, 0_u64), |(sum, n), value| (sum + value, n + 1));
+    (n > 0).then(|| sum / n as f64)
+}
+
+impl Gate for Mean {
+    fn kind(&self) -> &'static str {
+        KIND.name
+    }
+
+    fn claim(&self, metric: &str, unit: &str, population: &str) -> String {
+        let limits = match (self.min, self.max) {
+            (Some(min), Some(max)) => format!("between {} and {}", number(min), quantity(max, unit)),
+            (Some(min), None) => format!("at least {}", quantity(min, unit)),
+            (_, max) => format!("at most {}", quantity(max.unwrap_or_default(), unit)),
+        };
+        format!("the mean of {metric} over {population} is {limits}")
+    }
+
+    /// Each limit is tested at level alpha, with missing values at the end of the range that is worse for it: passing
+    /// needs every limit to be shown, failing one limit to be refuted (so with two limits a safe candidate may fail
+    /// with probability up to 2 alpha).
+    fn judge(&self, sample: &Sample, alpha: f64) -> Judgement {
+        const METHOD: &str = "betting/1";
+        let values = &sample.candidate;
+        if let Some(reason) = unfit(values, "candidate") {
+            return Judgement::error(METHOD, values.len(), reason);
+        }
+        let scale = Scale { lo: self.range.0, hi: self.range.1 };
+        if let Some(index) = values.iter().position(|value| value.is_some_and(|v| !scale.holds(v))) {
+            let value = values[index].unwrap_or_default();
+            let reason = format!(
+                "episode {index} has {}, outside the stated range [{}, {}], so no bound holds",
+                number(value),
+                number(scale.lo),
+                number(scale.hi)
+            );
+            return Judgement::error(METHOD, values.len(), reason);
+        }
+        let filled = |worst: f64| values.iter().map(move |value| value.unwrap_or(worst));
+        let missing = missing(values);
+        let mut sides = Vec::new();
+        let (mut lower, mut upper, mut estimate) = (None, None, None);
+        if let Some(min) = self.min {
+            let path = scale.path(filled(scale.lo), alpha);
+            let m = scale.to_unit(min);
+            sides.push(decide(path.shown_above(m), path.shown_below(m)));
+            (lower, upper) = (Some(path.lower()), Some(path.upper()));
+            estimate = mean(filled(scale.lo));
+        }
+        if let Some(max) = self.max {
+            let path = scale.path(filled(scale.hi), alpha);
+            let m = scale.to_unit(max);
+            sides.push(decide(path.shown_below(m), path.shown_above(m)));
+            // With both limits the interval holds whatever the missing values were.
+            (lower, upper) = (lower.or_else(|| Some(path.lower())), Some(path.upper()));
+            estimate = if self.min.is_some() {
+                mean(values.iter().flatten().copied())
+            } else {
+                mean(filled(scale.hi))
+            };
+        }
+        let all = |wanted| sides.iter().all(|(verdict, _)| *verdict == wanted);
+        let failed = sides.iter().filter(|(verdict, _)| *verdict == Verdict::Fail);
+        let (verdict, decided_at) = if let Some(n) = failed.filter_map(|side| side.1).min() {
+            (Verdict::Fail, Some(n))
+        } else if all(Verdict::Pass) {
+            (Verdict::Pass, sides.iter().filter_map(|side| side.1).max())
+        } else {
+            (Verdict::Undecided, None)
+        };
+        let said_mean = estimate.map_or("no episode has a value".to_owned(), |m| {
+            format!("the mean of {} episodes is {}", values.len(), number(m))
+        });
+        let mut reason = format!("{said_mean}{}", said(verdict, decided_at, "the limit"));
+        reason.push_str(&said_missing(missing));
+        let interval = interval(lower.unwrap_or(0.0), upper.unwrap_or(1.0));
+        Judgement {
+            verdict,
+            reason,
+            n: values.len() as u64,
+            k: None,
+            estimate,
+            interval: (interval.0.map(|m| scale.from_unit(m)), interval.1.map(|m| scale.from_unit(m))),
+            method: METHOD,
+            e_value: None,
+            missing,
+            decided_at,
+        }
+    }
+
+    fn threshold(&self) -> BTreeMap<String, f64> {
+        let named = [
+            ("max", self.max),
+            ("min", self.min),
+            ("range_lo", Some(self.range.0)),
+            ("range_hi", Some(self.range.1)),
+        ];
+        named.into_iter().filter_map(|(key, limit)| Some((key.to_owned(), limit?))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::gate;
+    use super::*;
+
+    fn sample(n: u32, value: impl Fn(u32) -> f64) -> Sample {
+        Sample { candidate: (0..n).map(|i| Some(value(i))).collect(), champion: None }
+    }
+
+    /// The pattern of gates.md 3.4: 0,0,1,0,0,0,0,1,0,0 repeated, scaled to [0, 10].
+    fn pattern(i: u32) -> f64 {
+        if i % 10 == 2 || i % 10 == 7 { 10.0 } else { 0.0 }
+    }
+
+    #[test]
+    fn the_limit_decides_where_the_specification_puts_the_bound() {
+        let judge = |max: f64| {
+            gate(&format!("kind = 'mean'\nmax = {max}\nrange = [0, 10]")).judge(&sample(300, pattern), 0.05)
+        };
+        let passed = judge(2.7347);
+        assert_eq!((passed.verdict, passed.estimate), (Verdict::Pass, Some(2.0)));
+        assert!(passed.interval.1.is_some_and(|upper| (upper - 2.7346).abs() < 5e-5));
+        assert_eq!(judge(2.7345).verdict, Verdict::Undecided);
+        assert_eq!(judge(0.5).verdict, Verdict::Fail);
+        // Mirrored: 10 - x has the mirrored bound.
+        let mirrored = sample(300, |i| 10.0 - pattern(i));
+        let least =
+            |min: f64| gate(&format!("kind = 'mean'\nmin = {min}\nrange = [0, 10]")).judge(&mirrored, 0.05);
+        assert_eq!(least(7.2653).verdict, Verdict::Pass);
+        assert_eq!(least(7.2655).verdict, Verdict::Undecided);
+        let both = gate("kind = 'mean'\nmin = 1.0\nmax = 3.0\nrange = [0, 10]");
+        assert_eq!(both.judge(&sample(2000, pattern), 0.05).verdict, Verdict::Pass);
+    }
+
+    #[test]
+    fn values_outside_the_range_are_an_error_and_missing_ones_the_worst_end() {
+        let gate = gate("kind = 'mean'\nmax = 0.5\nrange = [0, 1]");
+        assert_eq!(gate.judge(&sample(500, |_| 1.5), 0.05).verdict, Verdict::Error);
+        let silent = Sample { candidate: vec![None; 500], champion: None };
+        let judged = gate.judge(&silent, 0.05);
+        assert_eq!((judged.verdict, judged.missing, judged.estimate), (Verdict::Fail, 500, Some(1.0)));
+    }
+}

@@ -1,0 +1,739 @@
+//! The suite: what is simulated, who is judged, and which claims must hold.
+
+use std::path::{Path, PathBuf};
+
+use powerflow::{Diagnostic, Diagnostics, NewtonConfig, ReactiveLimits, Slack};
+
+use crate::action::Task;
+use crate::fields::{Document, Fields};
+use crate::gate::{self, Gate, Severity};
+use crate::nearest;
+
+/// Schema of the suite file that this program reads.
+pub const SUITE_SCHEMA: &str = "gridgate/suite/1";
+
+/// Metric that every population has a required gate on: where generation could not follow demand, no other number of
+/// the episode means what it says.
+pub const BALANCE_METRIC: &str = "balance.unmet_mw";
+
+/// Who the candidate is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Champion {
+    /// A controller that never asks for anything.
+    DoNothing,
+}
+
+impl Champion {
+    /// Its name in suites and documents.
+    pub fn id(self) -> &'static str {
+        match self {
+            Champion::DoNothing => "do_nothing",
+        }
+    }
+}
+
+/// When a run ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stop {
+    /// After all episodes of every population.
+    #[default]
+    Never,
+    /// At the first multiple of 256 episodes at which every required gate is decided.
+    Decided,
+}
+
+/// What the error rate is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Claim {
+    /// The suite's verdict: every required gate is tested at level alpha.
+    #[default]
+    Suite,
+    /// Every gate's verdict: each is tested at its share of alpha.
+    PerGate,
+}
+
+/// What a candidate is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Observe {
+    /// The solution itself, without noise or delay.
+    #[default]
+    Truth,
+}
+
+/// The closed loop.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LoopConfig {
+    /// What the candidate controls.
+    pub task: Task,
+    /// Length of a step, s; positive.
+    pub step_s: f64,
+    /// Steps in an episode; at least one.
+    pub steps: u32,
+    /// What the candidate is shown.
+    pub observe: Observe,
+}
+
+/// Choices of the physics.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PhysicsConfig {
+    /// Reactive limits of units.
+    pub reactive_limits: ReactiveLimits,
+    /// Who provides the imbalance.
+    pub slack: Slack,
+    /// Largest mismatch of a bus that counts as solved, pu.
+    pub tolerance_pu: f64,
+    /// Ramp of units for which the case gives none, as a share of their largest power per minute; `None` leaves them
+    /// unlimited.
+    pub ramp_share_per_min: Option<f64>,
+    /// Time in which a branch that was switched refuses to be switched again, s.
+    pub cooldown_s: f64,
+}
+
+impl Default for PhysicsConfig {
+    fn default() -> Self {
+        let newton = NewtonConfig::default();
+        Self {
+            reactive_limits: newton.reactive_limits,
+            slack: newton.slack,
+            tolerance_pu: newton.tolerance_pu,
+            ramp_share_per_min: None,
+            cooldown_s: 900.0,
+        }
+    }
+}
+
+impl PhysicsConfig {
+    /// The solver's settings, with its defaults where the suite has no say.
+    pub fn newton(&self) -> NewtonConfig {
+        NewtonConfig {
+            reactive_limits: self.reactive_limits,
+            slack: self.slack,
+            tolerance_pu: self.tolerance_pu,
+            ..NewtonConfig::default()
+        }
+    }
+
+    /// Whether the physics is simpler than a grid's, so that it can sort candidates but not release them.
+    pub fn is_simplified(&self) -> bool {
+        self.reactive_limits == ReactiveLimits::Ignore || self.slack == Slack::Single
+    }
+}
+
+/// One hazard as the suite writes it; `scenarios` knows what its keys mean.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HazardTable {
+    /// Its keys, `kind` among them.
+    pub table: toml::Table,
+    /// Line in the suite file, from 1, where known.
+    pub line: Option<u32>,
+}
+
+/// Scenarios drawn by the same hazards.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Population {
+    /// Its id.
+    pub id: String,
+    /// Its hazards, in the order in which they are written; none is the undisturbed case.
+    pub hazards: Vec<HazardTable>,
+    /// Largest number of episodes; at least one.
+    pub size_max: u64,
+    /// Line in the suite file, from 1, where known.
+    pub line: Option<u32>,
+}
+
+/// A gate of a suite.
+#[derive(Debug)]
+pub struct SuiteGate {
+    /// Its id.
+    pub id: String,
+    /// Id of the population that it is about.
+    pub population: String,
+    /// Metric id.
+    pub metric: String,
+    /// Whether it decides the suite.
+    pub severity: Severity,
+    /// Obligations that it serves, as the suite names them.
+    pub evidence: Vec<String>,
+    /// The claim and its decision rule.
+    pub gate: Box<dyn Gate>,
+    /// Line in the suite file, from 1, where known.
+    pub line: Option<u32>,
+    /// Whether it stands in every suite without being written.
+    pub implied: bool,
+}
+
+/// A suite file, checked as far as it can be without the grid.
+#[derive(Debug)]
+pub struct Suite {
+    /// The file as it was named, for messages.
+    pub file: String,
+    /// Its name.
+    pub name: String,
+    /// Seed of every random stream.
+    pub seed: u64,
+    /// Case file as the suite writes it.
+    pub grid: String,
+    /// Case file, relative paths taken from the folder of the suite.
+    pub grid_path: PathBuf,
+    /// Candidate's manifest as the suite writes it.
+    pub candidate: Option<String>,
+    /// Candidate's manifest, relative paths taken from the folder of the suite.
+    pub candidate_path: Option<PathBuf>,
+    /// Who the candidate is compared with.
+    pub champion: Option<Champion>,
+    /// When a run ends.
+    pub stop: Stop,
+    /// Error rate, in (0, 0.5].
+    pub alpha: f64,
+    /// What the error rate is about.
+    pub claim: Claim,
+    /// Whether the suite only sorts candidates, with physics too simple to release one.
+    pub screening: bool,
+    /// The closed loop.
+    pub loop_config: LoopConfig,
+    /// The physics.
+    pub physics: PhysicsConfig,
+    /// Populations, in the order of the file; ids are distinct.
+    pub populations: Vec<Population>,
+    /// Gates, in the order of the file, then the implied ones; ids are distinct, and each names a population.
+    pub gates: Vec<SuiteGate>,
+}
+
+impl Suite {
+    /// Reads a suite: JSON where the name ends in `.json`, TOML otherwise.
+    ///
+    /// # Errors
+    /// All that is wrong with it, each with its line where known: `suite.read` where there is no readable file,
+    /// `suite.syntax`, `suite.schema`, and `suite.*` for its contents.
+    pub fn read(path: &Path) -> Result<Self, Diagnostics> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Diagnostic::error("suite.read", format!("the suite cannot be read: {error}"))
+                .at(path.display().to_string(), None)
+        })?;
+        Self::from_text(&text, path)
+    }
+
+    /// The same for a text that is already here; `path` names it and anchors relative paths.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn from_text(text: &str, path: &Path) -> Result<Self, Diagnostics> {
+        let file = path.display().to_string();
+        let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+        let document =
+            if json { Document::json(&file, text, "suite") } else { Document::toml(&file, text, "suite") }?;
+        let mut fields = document.root("suite", "the suite");
+        // Of a file of another version every other complaint would mislead.
+        let suite = if schema_fits(&mut fields) { read_suite(fields, &file, path) } else { None };
+        document.finish(suite, "suite")
+    }
+
+    /// Checks that every gate names one of the metrics that exist.
+    ///
+    /// # Errors
+    /// `suite.gate.unknown-metric` for each gate that does not, with the nearest one that exists.
+    pub fn check_metrics(&self, known: &[&str]) -> Result<(), Diagnostics> {
+        let complain = |gate: &SuiteGate| {
+            let message = format!("gate `{}`: there is no metric `{}`", gate.id, gate.metric);
+            Diagnostic::error("suite.gate.unknown-metric", message)
+                .at(&self.file, gate.line)
+                .hint(nearest::hint(&gate.metric, known))
+        };
+        let unknown = self.gates.iter().filter(|gate| !known.contains(&gate.metric.as_str()));
+        Diagnostics(unknown.map(complain).collect()).into_result(())
+    }
+
+    /// Level at which each gate is tested: alpha, or its share where every gate makes a claim of its own. Gates that
+    /// infer nothing need no share.
+    pub fn gate_alpha(&self) -> f64 {
+        match self.claim {
+            Claim::Suite => self.alpha,
+            Claim::PerGate => {
+                self.alpha / self.gates.iter().filter(|g| g.gate.by_chance()).count().max(1) as f64
+            }
+        }
+    }
+
+    /// Which error rate a verdict of this suite claims, in one sentence.
+    pub fn claim_sentence(&self) -> String {
+        let alpha = gate::percent(self.alpha);
+        match self.claim {
+            Claim::Suite => format!(
+                "A candidate for which any required claim is untrue passes this suite with probability at most {alpha}; \
+                 the verdict of a single gate is read at the same level, one gate at a time."
+            ),
+            Claim::PerGate => format!(
+                "With probability at least {} no gate of this suite passes whose claim is untrue; each gate that infers \
+                 from a sample is tested at level {}.",
+                gate::percent(1.0 - self.alpha),
+                gate::percent(self.gate_alpha())
+            ),
+        }
+    }
+}
+
+fn schema_fits(fields: &mut Fields<'_>) -> bool {
+    let schema = fields.text("schema");
+    let Some(schema) = fields.need("schema", schema) else { return false };
+    if schema == SUITE_SCHEMA {
+        return true;
+    }
+    let version = schema.strip_prefix("gridgate/suite/").and_then(|version| version.parse::<u32>().ok());
+    let message = match version {
+        Some(version) if version > 1 => {
+            format!("this suite is of version {version}, and this program reads version 1")
+        }
+        _ => format!("`schema` is \"{schema}\", which this program does not know"),
+    };
+    let hint = match version {
+        Some(version) if version > 1 => "use a newer program".to_owned(),
+        _ => format!("schema = \"{SUITE_SCHEMA}\""),
+    };
+    fields.complain_with("schema", Some("schema"), message, Some(hint));
+    false
+}
+
+/// Reads every key before it gives up on any, so that all complaints are made.
+fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> {
+    let name = fields.name("name");
+    let name = fields.need("name", name);
+    let seed = fields.integer::<u64>("seed", 0);
+    let seed = fields.need("seed", seed);
+    let grid = fields.name("grid");
+    let grid = fields.need("grid", grid);
+    let candidate = fields.name("candidate");
+    let champion = read_champion(&mut fields);
+    let stop = fields.choice("stop", &[("never", Stop::Never), ("decided", Stop::Decided)]);
+    let stop = fields.or("stop", stop, Stop::default());
+    let alpha = fields.number("alpha", "above 0 and at most 0.5", |alpha| alpha > 0.0 && alpha <= 0.5);
+    let alpha = fields.or("alpha", alpha, 0.05);
+    let claim = fields.choice("claim", &[("suite", Claim::Suite), ("per_gate", Claim::PerGate)]);
+    let claim = fields.or("claim", claim, Claim::default());
+    let screening = fields.flag("screening");
+    let screening = fields.or("screening", screening, false);
+
+    let loop_table = fields.table("loop", "suite.loop");
+    let loop_config = fields.need("loop", loop_table).and_then(read_loop);
+    let physics_table = fields.table("physics", "suite.physics");
+    let physics = physics_table.and_then(|table| read_physics(table, screening));
+    let physics = fields.or("physics", physics, PhysicsConfig::default());
+
+    let tables = fields.tables("population", "suite.population");
+    if tables.is_empty() {
+        fields.complain("missing", None, "there is no [[population]]");
+    }
+    let mut ids = Vec::new();
+    let populations: Option<Vec<Population>> =
+        all(tables.into_iter().map(|table| read_population(table, &mut ids)));
+    let mut context =
+        GateContext { populations: &ids, champion: fields.has("champion"), stop, ids: Vec::new() };
+    let tables = fields.tables("gate", "suite.gate");
+    let gates: Option<Vec<SuiteGate>> = all(tables.into_iter().map(|table| read_gate(table, &mut context)));
+    fields.finish();
+
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    let (grid, populations, mut gates) = (grid?, populations?, gates?);
+    imply_balance(&populations, &mut gates);
+    Some(Suite {
+        file: file.to_owned(),
+        name: name?.to_owned(),
+        seed: seed?,
+        grid: grid.to_owned(),
+        grid_path: folder.join(grid),
+        candidate: candidate.map(str::to_owned),
+        candidate_path: candidate.map(|candidate| folder.join(candidate)),
+        champion,
+        stop: stop?,
+        alpha: alpha?,
+        claim: claim?,
+        screening: screening?,
+        loop_config: loop_config?,
+        physics: physics?,
+        populations,
+        gates,
+    })
+}
+
+/// All of them where none is missing; every one is looked at, unlike by collecting into an `Option`.
+fn all<T>(items: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
+    let items: Vec<Option<T>> = items.collect();
+    items.into_iter().collect()
+}
+
+fn read_champion(fields: &mut Fields<'_>) -> Option<Champion> {
+    let name = fields.name("champion")?;
+    if name == Champion::DoNothing.id() {
+        return Some(Champion::DoNothing);
+    }
+    let message = if name == "operator" {
+        "the champion \"operator\" is not available yet".to_owned()
+    } else {
+        format!("there is no champion \"{name}\"")
+    };
+    let hint = format!("there is: champion = \"{}\"", Champion::DoNothing.id());
+    fields.complain_with("champion", Some("champion"), message, Some(hint));
+    None
+}
+
+fn read_loop(mut fields: Fields<'_>) -> Option<LoopConfig> {
+    let tasks: Vec<(&str, Task)> = Task::LIST.iter().map(|&task| (task.id(), task)).collect();
+    let task = fields.choice("task", &tasks);
+    let task = fields.need("task", task);
+    let step_s = fields.number("step_s", "above 0", |step_s| step_s > 0.0);
+    let step_s = fields.need("step_s", step_s);
+    let steps = fields.integer::<u32>("steps", 1);
+    let steps = fields.need("steps", steps);
+    let observe = fields.text("observe").and_then(|observe| match observe {
+        "truth" => Some(Observe::Truth),
+        other => {
+            let message = match other {
+                "scada" | "pmu" | "estimated" => format!("`observe` \"{other}\" is not available yet"),
+                _ => format!("there is no `observe` \"{other}\""),
+            };
+            let hint = Some("there is: observe = \"truth\"".to_owned());
+            fields.complain_with("observe", Some("observe"), message, hint);
+            None
+        }
+    });
+    let observe = fields.or("observe", observe, Observe::default());
+    fields.finish();
+    Some(LoopConfig { task: task?, step_s: step_s?, steps: steps?, observe: observe? })
+}
+
+fn read_physics(mut fields: Fields<'_>, screening: Option<bool>) -> Option<PhysicsConfig> {
+    let default = PhysicsConfig::default();
+    let reactive_limits = fields.choice(
+        "reactive_limits",
+        &[("enforce", ReactiveLimits::Enforce), ("ignore", ReactiveLimits::Ignore)],
+    );
+    let slack = fields.choice("slack", &[("distributed", Slack::Distributed), ("single", Slack::Single)]);
+    for (key, simplified) in [
+        ("reactive_limits", reactive_limits == Some(ReactiveLimits::Ignore)),
+        ("slack", slack == Some(Slack::Single)),
+    ] {
+        if simplified && screening == Some(false) {
+            let message =
+                format!("this `{key}` lets units do what no unit can, so no candidate can be released on it");
+            let hint = "add `screening = true` at the top of the suite to say that it only sorts candidates";
+            fields.complain_with("screening", Some(key), message, Some(hint.to_owned()));
+        }
+    }
+    // A looser solution than this is visible in the metrics, and a tighter one is below rounding on large grids.
+    let tolerance_pu =
+        fields.number("tolerance_pu", "between 1e-12 and 1e-4", |pu| (1e-12..=1e-4).contains(&pu));
+    let ramp_share_per_min = fields.number("ramp_share_per_min", "above 0", |share| share > 0.0);
+    let cooldown_s = fields.number("cooldown_s", "at least 0", |cooldown_s| cooldown_s >= 0.0);
+    let reactive_limits = fields.or("reactive_limits", reactive_limits, default.reactive_limits);
+    let slack = fields.or("slack", slack, default.slack);
+    let tolerance_pu = fields.or("tolerance_pu", tolerance_pu, default.tolerance_pu);
+    let ramp_share_per_min = fields.or("ramp_share_per_min", ramp_share_per_min.map(Some), None);
+    let cooldown_s = fields.or("cooldown_s", cooldown_s, default.cooldown_s);
+    fields.finish();
+    Some(PhysicsConfig {
+        reactive_limits: reactive_limits?,
+        slack: slack?,
+        tolerance_pu: tolerance_pu?,
+        ramp_share_per_min: ramp_share_per_min?,
+        cooldown_s: cooldown_s?,
+    })
+}
+
+/// An id that can stand in file names and commands, and that was not given before.
+fn read_id(fields: &mut Fields<'_>, kind: &str, taken: &mut Vec<String>) -> Option<String> {
+    let id = fields.name("id");
+    let id = fields.need("id", id)?;
+    fields.rename(format!("{kind} `{id}`"));
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if !id.chars().all(word) || id.starts_with('.') {
+        let message = "an id is made of letters, digits, `.`, `_` and `-`, and does not begin with `.`";
+        fields.complain("id", Some("id"), message);
+        return None;
+    }
+    if taken.iter().any(|other| other == id) {
+        fields.complain("duplicate-id", Some("id"), "this id is given twice");
+        return None;
+    }
+    taken.push(id.to_owned());
+    Some(id.to_owned())
+}
+
+fn read_population(mut fields: Fields<'_>, ids: &mut Vec<String>) -> Option<Population> {
+    let id = read_id(&mut fields, "population", ids);
+    let size_max = fields.integer::<u64>("size_max", 1);
+    let size_max = fields.need("size_max", size_max);
+    let tables = fields.tables("hazards", "suite.hazard");
+    fields.need("hazards", Some(()));
+    let hazards = all(tables.into_iter().map(|hazard| {
+        let line = hazard.line();
+        Some(HazardTable { table: hazard.whole()?, line })
+    }));
+    let line = fields.line();
+    fields.finish();
+    Some(Population { id: id?, hazards: hazards?, size_max: size_max?, line })
+}
+
+/// What a gate is checked against.
+struct GateContext<'a> {
+    populations: &'a [String],
+    champion: bool,
+    stop: Option<Stop>,
+    ids: Vec<String>,
+}
+
+fn read_gate(mut fields: Fields<'_>, context: &mut GateContext<'_>) -> Option<SuiteGate> {
+    let id = read_id(&mut fields, "gate", &mut context.ids);
+    let population = fields.name("population");
+    let population = fields.need("population", population);
+    if let Some(name) = population
+        && !context.populations.iter().any(|id| id == name)
+    {
+        let known: Vec<&str> = context.populations.iter().map(String::as_str).collect();
+        fields.complain_with(
+            "unknown-population",
+            Some("population"),
+            format!("there is no population `{name}`"),
+            Some(nearest::hint(name, &known)),
+        );
+    }
+    let metric = fields.name("metric");
+    let metric = fields.need("metric", metric);
+    let severity = fields.choice("severity", &[("required", Severity::Required), ("warn", Severity::Warn)]);
+    let severity = fields.or("severity", severity, Severity::default());
+    let evidence = fields.texts("evidence");
+    let kinds: Vec<(&str, &gate::GateKind)> = gate::LIST.iter().map(|kind| (kind.name, kind)).collect();
+    let kind = fields.choice("kind", &kinds);
+    // Of an unknown kind the other keys are unknown too, and nothing would be gained by saying so.
+    let kind = fields.need("kind", kind)?;
+    let gate = (kind.parse)(&mut fields);
+    if let Some(gate) = &gate {
+        if gate.needs_champion() && !context.champion {
+            let hint = Some("add champion = \"do_nothing\" at the top of the suite".to_owned());
+            fields.complain_with("champion", None, "this gate compares, and the suite has no champion", hint);
+        }
+        if !gate.anytime() && context.stop == Some(Stop::Decided) {
+            let message =
+                "a fixed-sample test loses its error rate when the run stops as soon as gates are decided";
+            let hint = "use method = \"sequential\", or stop = \"never\"".to_owned();
+            fields.complain_with("early-stop", Some("method"), message, Some(hint));
+        }
+    }
+    let line = fields.line();
+    fields.finish();
+    Some(SuiteGate {
+        id: id?,
+        population: population?.to_owned(),
+        metric: metric?.to_owned(),
+        severity: severity?,
+        evidence,
+        gate: gate?,
+        line,
+        implied: false,
+    })
+}
+
+/// Adds the gate `balance.unmet_mw <= 0` to each population that has none on that metric.
+fn imply_balance(populations: &[Population], gates: &mut Vec<SuiteGate>) {
+    for population in populations {
+        if gates.iter().any(|g| g.population == population.id && g.metric == BALANCE_METRIC) {
+            continue;
+        }
+        // An id that is taken by a gate on another metric gives way, since the suite's own ids are what people know.
+        let mut id = format!("{}.balance", population.id);
+        while gates.iter().any(|g| g.id == id) {
+            id.push_str(".unmet");
+        }
+        gates.push(SuiteGate {
+            id,
+            population: population.id.clone(),
+            metric: BALANCE_METRIC.to_owned(),
+            severity: Severity::Required,
+            evidence: Vec::new(),
+            gate: gate::every_episode_at_most(0.0),
+            line: None,
+            implied: true,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of contracts.md 5, with the champion that exists.
+    const EXAMPLE: &str = r#"schema = "gridgate/suite/1"
+name = "volt-var release"
+seed = 20261121
+grid = "case118.m"
+candidate = "sound/candidate.toml"
+champion = "do_nothing"
+stop = "never"
+[loop]
+task = "volt_var"
+step_s = 60
+steps = 30
+observe = "truth"
+[[population]]
+id = "outages"
+hazards = [
+  { kind = "line_trip", k = [1, 2] },
+  { kind = "load_swing", sigma = 0.1 },
+]
+size_max = 10000
+[[gate]]
+id = "voltage"
+population = "outages"
+metric = "voltage.violation_pu_min"
+kind = "rate"
+over = 0.5
+max = 0.01
+severity = "required"
+"#;
+
+    fn read(text: &str) -> Result<Suite, Diagnostics> {
+        Suite::from_text(text, Path::new("suites/s.toml"))
+    }
+
+    /// Codes and lines of what is wrong after replacing a part of the example.
+    fn wrong(from: &str, to: &str) -> Vec<(String, Option<u32>)> {
+        assert!(EXAMPLE.contains(from), "{from}");
+        let diagnostics = read(&EXAMPLE.replacen(from, to, 1)).expect_err("the suite should be refused");
+        diagnostics.0.iter().map(|d| (d.code.to_string(), d.place.as_ref().and_then(|p| p.line))).collect()
+    }
+
+    fn one(code: &str, line: u32) -> Vec<(String, Option<u32>)> {
+        vec![(code.to_owned(), Some(line))]
+    }
+
+    #[test]
+    fn the_example_of_the_contract_is_read() {
+        let suite = read(EXAMPLE).unwrap();
+        assert_eq!((suite.name.as_str(), suite.seed, suite.alpha), ("volt-var release", 20_261_121, 0.05));
+        assert_eq!(suite.grid_path, Path::new("suites/case118.m"));
+        assert_eq!(suite.candidate_path.as_deref(), Some(Path::new("suites/sound/candidate.toml")));
+        assert_eq!(
+            (suite.champion, suite.stop, suite.claim),
+            (Some(Champion::DoNothing), Stop::Never, Claim::Suite)
+        );
+        let loop_config =
+            LoopConfig { task: Task::VoltVar, step_s: 60.0, steps: 30, observe: Observe::Truth };
+        assert_eq!((suite.loop_config, suite.physics), (loop_config, PhysicsConfig::default()));
+        let population = &suite.populations[0];
+        assert_eq!((population.size_max, population.line), (10_000, Some(13)));
+        let lines: Vec<_> = population.hazards.iter().map(|hazard| hazard.line).collect();
+        assert_eq!(lines, [Some(16), Some(17)]);
+        assert_eq!(population.hazards[1].table["sigma"].as_float(), Some(0.1));
+        let gate = &suite.gates[0];
+        assert_eq!(
+            (gate.id.as_str(), gate.gate.kind(), gate.line, gate.implied),
+            ("voltage", "rate", Some(20), false)
+        );
+        assert_eq!(gate.gate.threshold()["over"], 0.5);
+    }
+
+    #[test]
+    fn json_with_the_same_keys_is_the_same_suite() {
+        let table: toml::Table = toml::from_str(EXAMPLE).unwrap();
+        let json = serde_json::to_string_pretty(&table).unwrap();
+        let suite = Suite::from_text(&json, Path::new("suites/s.json")).unwrap();
+        let toml = read(EXAMPLE).unwrap();
+        assert_eq!(suite.populations[0].hazards[0].table, toml.populations[0].hazards[0].table);
+        assert_eq!((suite.seed, suite.loop_config), (toml.seed, toml.loop_config));
+        assert_eq!(suite.gates[0].gate.threshold(), toml.gates[0].gate.threshold());
+    }
+
+    #[test]
+    fn unmet_balance_is_a_required_gate_unless_the_suite_has_its_own() {
+        let suite = read(EXAMPLE).unwrap();
+        let implied = &suite.gates[1];
+        assert_eq!((implied.id.as_str(), implied.metric.as_str()), ("outages.balance", BALANCE_METRIC));
+        assert_eq!(
+            (implied.severity, implied.implied, implied.gate.kind()),
+            (Severity::Required, true, "value")
+        );
+        assert_eq!(implied.gate.threshold()["max"], 0.0);
+        let own = EXAMPLE.replace("voltage.violation_pu_min", BALANCE_METRIC);
+        assert_eq!(read(&own).unwrap().gates.len(), 1);
+    }
+
+    #[test]
+    fn every_mistake_is_refused_at_its_line() {
+        assert_eq!(
+            wrong("seed =", "sede ="),
+            [("suite.missing".into(), None), ("suite.unknown-key".into(), Some(3))]
+        );
+        assert_eq!(wrong("steps = 30", "steps = 30.5"), one("suite.loop.type", 11));
+        assert_eq!(wrong("step_s = 60", "step_s = 0"), one("suite.loop.range", 10));
+        assert_eq!(wrong("\"truth\"", "\"scada\""), one("suite.loop.observe", 12));
+        assert_eq!(wrong("\"volt_var\"", "\"topology\""), one("suite.loop.unknown-choice", 9));
+        assert_eq!(wrong("\"do_nothing\"", "\"operator\""), one("suite.champion", 6));
+        assert_eq!(
+            wrong("population = \"outages\"", "population = \"outage\""),
+            one("suite.gate.unknown-population", 22)
+        );
+        assert_eq!(wrong("over = 0.5", "ovre = 0.5"), one("suite.gate.unknown-key", 25));
+        assert_eq!(wrong("kind = \"rate\"", "kind = \"ratio\""), one("suite.gate.unknown-choice", 24));
+        assert_eq!(wrong("max = 0.01", "max = 0"), one("suite.gate.range", 26));
+        assert_eq!(wrong("size_max = 10000", "size_max = 0"), one("suite.population.range", 19));
+        assert_eq!(
+            wrong("id = \"outages\"", "id = \"../outages\"")[0],
+            ("suite.population.id".into(), Some(14))
+        );
+        assert_eq!(wrong("sigma = 0.1", "sigma = nan"), one("suite.hazard.type", 17));
+        assert_eq!(wrong("/suite/1", "/suite/2"), one("suite.schema", 1));
+        assert_eq!(wrong("stop = \"never\"", "stop = \"never\"\nalpha = 0.9"), one("suite.range", 8));
+        let twice = EXAMPLE.to_owned() + &EXAMPLE[EXAMPLE.find("[[gate]]").unwrap()..];
+        let diagnostics = read(&twice).unwrap_err();
+        assert_eq!((&*diagnostics.0[0].code, diagnostics.0.len()), ("suite.gate.duplicate-id", 1));
+        // Several at once, in the order of the file.
+        let many = EXAMPLE.replace("steps = 30", "steps = -1").replace("over = 0.5", "over = \"much\"");
+        let lines: Vec<_> =
+            read(&many).unwrap_err().0.iter().map(|d| d.place.as_ref().and_then(|p| p.line)).collect();
+        assert_eq!(lines, [Some(11), Some(25)]);
+    }
+
+    #[test]
+    fn simplified_physics_must_be_called_screening() {
+        let physics = "[physics]\nreactive_limits = \"ignore\"\nslack = \"single\"\n[loop]";
+        let codes = wrong("[loop]", physics);
+        assert_eq!(
+            codes,
+            [("suite.physics.screening".into(), Some(9)), ("suite.physics.screening".into(), Some(10))]
+        );
+        let said =
+            EXAMPLE.replacen("[loop]", physics, 1).replacen("[physics]", "screening = true\n[physics]", 1);
+        let suite = read(&said).unwrap();
+        assert!(suite.screening && suite.physics.is_simplified());
+        assert_eq!(suite.physics.newton().slack, Slack::Single);
+    }
+
+    #[test]
+    fn a_comparison_needs_a_champion_and_early_stopping_a_sequential_test() {
+        let compares =
+            EXAMPLE.replace("kind = \"rate\"\nover = 0.5\nmax", "kind = \"noninferiority\"\nmargin_abs");
+        assert!(read(&compares).is_ok());
+        let alone = read(&compares.replace("champion = \"do_nothing\"\n", "")).unwrap_err();
+        assert_eq!(alone.0[0].code, "suite.gate.champion");
+        let fixed = EXAMPLE.replace("max = 0.01", "max = 0.01\nmethod = \"fixed\"");
+        assert!(read(&fixed).is_ok());
+        let early = read(&fixed.replace("\"never\"", "\"decided\"")).unwrap_err();
+        assert_eq!(early.0[0].code, "suite.gate.early-stop");
+    }
+
+    #[test]
+    fn metrics_and_levels() {
+        let suite = read(EXAMPLE).unwrap();
+        assert!(suite.check_metrics(&[BALANCE_METRIC, "voltage.violation_pu_min"]).is_ok());
+        let unknown = suite.check_metrics(&[BALANCE_METRIC, "voltage.violation_pu"]).unwrap_err();
+        assert!(unknown.0[0].hint.as_deref().is_some_and(|hint| hint.contains("`voltage.violation_pu`")));
+        assert_eq!((unknown.0.len(), suite.gate_alpha()), (1, 0.05));
+        // Two gates that infer share alpha; the implied one only counts.
+        let second = EXAMPLE[EXAMPLE.find("[[gate]]").unwrap()..].replace("\"voltage\"", "\"again\"");
+        let shared = EXAMPLE.replace("stop =", "claim = \"per_gate\"\nstop =") + &second;
+        assert_eq!(read(&shared).unwrap().gate_alpha(), 0.025);
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_told() {
+        assert_eq!(Suite::read(Path::new("no/such/suite.toml")).unwrap_err().0[0].code, "suite.read");
+    }
+}
