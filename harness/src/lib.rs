@@ -3,4 +3,5 @@
 pub mod action;
 pub mod candidate;
 pub mod gate;
+pub mod nearest;
 pub mod observation;

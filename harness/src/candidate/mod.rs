@@ -1,5 +1,8 @@
 //! Who is judged: the trait, and the list of adapters.
 
+pub mod io_map;
+pub mod manifest;
+
 use crate::action::AskedTensor;
 use crate::observation::Observations;
 
