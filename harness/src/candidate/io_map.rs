@@ -154,10 +154,10 @@ impl IoMap {
 
     /// The same map for a model that declares an output wider than the columns that are read from it.
     pub(crate) fn widen(&mut self, output: usize, width: usize) {
-        let old = self.outputs[output].width;
-        self.outputs[output].width = width;
-        for piece in self.asked.iter_mut().filter(|p| p.tensor == output && p.stride == old && p.stride != 1) {
-            piece.stride = width;
+        let tensor = &mut self.outputs[output];
+        tensor.width = width;
+        if tensor.elements.is_some() {
+            self.asked.iter_mut().filter(|p| p.tensor == output).for_each(|p| p.stride = width);
         }
     }
 
@@ -228,7 +228,7 @@ impl IoMap {
                 let target = asked.values.row_mut(*row);
                 for (j, value) in target.iter_mut().enumerate() {
                     let told = source[piece.start + j * piece.stride];
-                    let canonical = piece.affine.back(told);
+                    let canonical = whole(piece.quantity, piece.affine.back(told));
                     if canonical.is_finite() {
                         *value = canonical;
                     } else if into.failed[*row].is_none() {
@@ -271,6 +271,14 @@ impl IoMap {
         }
         Ok(())
     }
+}
+
+/// Steps and switches are whole numbers. A model that answers one of them scaled, in f32, answers it rounded; that
+/// rounding is undone, and nothing more: a step of 0.9 stays 0.9 and is refused.
+fn whole(quantity: Asked, value: f64) -> f64 {
+    let near = value.round();
+    let counted = matches!(quantity, Asked::ShuntStep | Asked::BranchStatus);
+    if counted && (value - near).abs() <= 1e-6 * near.abs().max(1.0) { near } else { value }
 }
 
 /// A tensor while its pieces are being put together.
@@ -438,9 +446,9 @@ fn elements(entry: &Entry, network: &Network, complaints: &mut Diagnostics) -> O
                         format!("`{}` lists {id} twice", entry.quantity.id()),
                     )),
                     Ok(row) => chosen.push(row),
-                    Err(complaint) => {
-                        complaints.push(Diagnostic { place: Some(entry.place.clone()), ..complaint });
-                    }
+                    Err(unknown) => complaints.0.extend(
+                        unknown.0.into_iter().map(|d| Diagnostic { place: Some(entry.place.clone()), ..d }),
+                    ),
                 }
             }
             if complaints.0.len() > before {
@@ -473,16 +481,17 @@ fn elements(entry: &Entry, network: &Network, complaints: &mut Diagnostics) -> O
     Some(chosen)
 }
 
-fn row_of(id: u64, axis: Axis, count: usize, network: &Network) -> Result<u32, Diagnostic> {
+fn row_of(id: u64, axis: Axis, count: usize, network: &Network) -> Result<u32, Diagnostics> {
     if axis == Axis::Bus {
-        return network.bus(BusId(id)).map(|bus| bus.row() as u32);
+        return network.bus(BusId(id)).map(|bus| bus.row() as u32).map_err(Diagnostics::from);
     }
     match usize::try_from(id) {
         Ok(row) if (1..=count).contains(&row) => Ok((row - 1) as u32),
         _ => Err(Diagnostic::error(
             "candidate.io.unknown-row",
             format!("there is no row {id}: rows are counted from 1 and {} has {count}", network.name),
-        )),
+        )
+        .into()),
     }
 }
 
@@ -504,6 +513,3 @@ fn element_name(network: &Network, axis: Axis, element: u32) -> String {
 fn about(entry: &Entry, code: &'static str, message: String) -> Diagnostic {
     Diagnostic { place: Some(entry.place.clone()), ..Diagnostic::error(code, message) }
 }
-
-#[cfg(test)]
-mod tests;
