@@ -131,10 +131,7 @@ fn an_output_may_be_wider_than_the_slice_that_is_read() {
     let source = open_model("wide", io, 1024).unwrap();
     let decisions = decide(source.as_ref(), &seen(3));
     for row in 0..3 {
-        assert_eq!(
-            decisions.asked[0].values.row(row),
-            [voltage(row, 4), voltage(row, 0), voltage(row, 1)]
-        );
+        assert_eq!(decisions.asked[0].values.row(row), [voltage(row, 4), voltage(row, 0), voltage(row, 1)]);
     }
 }
 

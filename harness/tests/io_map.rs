@@ -146,7 +146,10 @@ fn a_map_that_does_not_fit_the_grid_is_refused() {
         ("\"obs.bus.vm\" = { name = \"x\", slice = [1, 6] }", "candidate.io.gap"),
         ("\"obs.bus.vm\" = { name = \"x\", column = 1 }", "candidate.io.gap"),
         ("\"obs.bus.vm\" = { name = \"x\" }\n\"obs.bus.va\" = { name = \"x\" }", "candidate.io.overlap"),
-        ("\"obs.bus.vm\" = { name = \"x\" }\n\"obs.gen.p\" = { name = \"x\", column = 0 }", "candidate.io.layout"),
+        (
+            "\"obs.bus.vm\" = { name = \"x\" }\n\"obs.gen.p\" = { name = \"x\", column = 0 }",
+            "candidate.io.layout",
+        ),
         (
             "\"obs.bus.vm\" = { name = \"x\", column = 1 }\n\"obs.gen.p\" = { name = \"x\", column = 0 }",
             "candidate.io.layout",

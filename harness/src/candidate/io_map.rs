@@ -116,7 +116,8 @@ impl IoMap {
         for entry in &manifest.io {
             let Some(elements) = elements(entry, network, &mut complaints) else { continue };
             let canonical = Unit::from_symbol(entry.quantity.unit());
-            let Some(conversion) = canonical.and_then(|unit| unit.conversion(entry.unit, network.base)) else {
+            let Some(conversion) = canonical.and_then(|unit| unit.conversion(entry.unit, network.base))
+            else {
                 // The manifest has checked that there is a conversion.
                 continue;
             };

@@ -64,9 +64,8 @@ impl OnnxSource {
     /// shapes), `candidate.onnx.type`, `candidate.onnx.stateful`, `candidate.onnx.run`.
     pub fn open(manifest: &Manifest, path: &Path, io: IoMap) -> Result<Self, Diagnostics> {
         let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let error = |code: &'static str, message: String| {
-            Diagnostic::error(code, message).at(&manifest.file, None)
-        };
+        let error =
+            |code: &'static str, message: String| Diagnostic::error(code, message).at(&manifest.file, None);
         let model = Model::load_file(path)
             .map_err(|e| error("candidate.onnx.load", format!("cannot load the model {file}: {e}")))?;
         let mut complaints = Diagnostics::default();
@@ -134,8 +133,11 @@ fn declared_inputs(
     for tensor in io.inputs() {
         let Some(at) = names.iter().position(|name| *name == tensor.name) else {
             complaints.push(
-                error("candidate.onnx.input", format!("{file} has no input `{}`", tensor.name))
-                    .hint(known("inputs", &tensor.name, &names)),
+                error("candidate.onnx.input", format!("{file} has no input `{}`", tensor.name)).hint(known(
+                    "inputs",
+                    &tensor.name,
+                    &names,
+                )),
             );
             continue;
         };
@@ -182,8 +184,11 @@ fn declared_inputs(
     }
     for name in names.iter().filter(|name| io.inputs().iter().all(|tensor| tensor.name != **name)) {
         complaints.push(
-            error("candidate.onnx.input", format!("nothing in the io map fills the input `{name}` of {file}"))
-                .hint("every input of the model must be made of observed quantities"),
+            error(
+                "candidate.onnx.input",
+                format!("nothing in the io map fills the input `{name}` of {file}"),
+            )
+            .hint("every input of the model must be made of observed quantities"),
         );
     }
     (found, batch)
@@ -409,9 +414,10 @@ impl OnnxCandidate {
         };
         let gone = || Failure { cause: Cause::Crash, message: "the model's thread ended".to_owned() };
         engine.requests.send((batch, request)).map_err(|_| gone())?;
-        let patience = self.shared.timeout.map(|timeout| {
-            timeout.saturating_mul(u32::try_from(decisions.max(1)).unwrap_or(u32::MAX))
-        });
+        let patience = self
+            .shared
+            .timeout
+            .map(|timeout| timeout.saturating_mul(u32::try_from(decisions.max(1)).unwrap_or(u32::MAX)));
         let answer = match patience {
             None => engine.replies.recv().map_err(|_| gone())?,
             Some(patience) => match engine.replies.recv_timeout(patience) {

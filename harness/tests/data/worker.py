@@ -1,4 +1,4 @@
-"""A child of the process adapter. Its argument says how it behaves; see `HOW`."""
+"""A child of the process adapter. Its argument says how it behaves, most often only where a first voltage is negative."""
 
 import json
 import os
@@ -10,6 +10,7 @@ HOW = {
     "good", "stateful", "slots", "no_hello", "other_task", "other_protocol", "rubbish", "wrong_id", "hang",
     "dies_late", "exits", "flaky", "closes", "nan", "infinity", "null", "wrong_shape", "short_data", "missing", "error",
     "no_outputs", "deaf", "not_text", "reset_error", "environment",
+    "stateful_exits", "slots_exits",
 }
 assert how in HOW
 
@@ -23,7 +24,8 @@ def outputs(rows):
     return {"y": {"shape": [len(rows), 3], "dtype": "f32", "data": [v for row in rows for v in row]}}
 
 
-hello = {"hello": "gridgate/1", "task": "volt_var", "stateful": how in ("stateful", "slots"), "slots": how == "slots"}
+hello = {"hello": "gridgate/1", "task": "volt_var", "stateful": how.startswith(("stateful", "slots"))}
+hello["slots"] = how.startswith("slots")
 if how == "no_hello":
     sys.exit("ImportError: there is no such module")
 if how == "other_task":
@@ -53,10 +55,9 @@ for line in sys.stdin:
     x = request["inputs"]["x"]
     width = x["shape"][1]
     rows = [x["data"][i * width : (i + 1) * width] for i in range(x["shape"][0])]
-    # Every misbehaviour but "always" ones is of the rows whose first voltage is negative.
-    bad = rows[0][0] < 0
+    bad = any(row[0] < 0 for row in rows)
     answer = outputs([row[:3] for row in rows])
-    if how in ("stateful", "slots"):
+    if hello["stateful"]:
         slots = request.get("slots", [0])
         for slot in slots:
             counts[slot] += 1
@@ -79,7 +80,7 @@ for line in sys.stdin:
             reply["id"] += 1
         if how == "hang":
             time.sleep(600)
-        if how == "exits":
+        if how.endswith("exits"):
             sys.stderr.write("working in " + os.getcwd() + "\nValueError: negative voltage\n")
             sys.exit(3)
         if how == "flaky":

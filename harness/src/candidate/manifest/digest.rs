@@ -103,10 +103,7 @@ mod tests {
     fn digest_agrees_with_hashlib() {
         let directory = tempfile::tempdir().unwrap();
         let nothing = digest_of_directory(directory.path()).unwrap();
-        assert_eq!(
-            nothing.sha256,
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
+        assert_eq!(nothing.sha256, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         std::fs::create_dir(directory.path().join("b")).unwrap();
         std::fs::write(directory.path().join("b/c.txt"), "").unwrap();
         std::fs::write(directory.path().join("a.txt"), "abc").unwrap();

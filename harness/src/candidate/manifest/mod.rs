@@ -239,11 +239,7 @@ impl Manifest {
 }
 
 /// Reads everything; `None` where something that has no stand-in is missing (and was complained about).
-fn read_root<'a>(
-    document: &mut Document<'a>,
-    root: &DeTable<'a>,
-    directory: &Path,
-) -> Option<Manifest> {
+fn read_root<'a>(document: &mut Document<'a>, root: &DeTable<'a>, directory: &Path) -> Option<Manifest> {
     let known =
         ["schema", "name", "version", "task", "mode", "stateful", "adapter", "io", "domain", "limits"];
     let table = document.table("", root, 0..0, &known);
@@ -268,8 +264,7 @@ fn read_root<'a>(
             document.error("candidate.manifest.mode", &table.span_of("mode"), message);
         }
     }
-    let stateful =
-        table.read(document, "stateful", "true or false", DeValue::as_bool).unwrap_or(false);
+    let stateful = table.read(document, "stateful", "true or false", DeValue::as_bool).unwrap_or(false);
     let adapter = if root.contains_key("adapter") {
         table.inner(document, "adapter").and_then(|(inner, span)| {
             let known = ["kind", "path", "argv", "module", "url", "threads", "batch_max"];
@@ -286,8 +281,7 @@ fn read_root<'a>(
     };
     let domain = match table.inner(document, "domain") {
         Some((inner, span)) => {
-            let table =
-                document.table("domain", inner, span, &["bus_count", "load_scale", "outages_max"]);
+            let table = document.table("domain", inner, span, &["bus_count", "load_scale", "outages_max"]);
             Domain {
                 bus_count: table.read(document, "bus_count", "two whole numbers, [least, most]", |v| {
                     pair(v, whole).filter(|(low, high)| low <= high)
@@ -302,13 +296,11 @@ fn read_root<'a>(
     };
     let limits = match table.inner(document, "limits") {
         Some((inner, span)) => {
-            let table =
-                document.table("limits", inner, span, &["latency_ms_p99", "timeout_ms", "memory_mb"]);
+            let table = document.table("limits", inner, span, &["latency_ms_p99", "timeout_ms", "memory_mb"]);
             let above_zero = |v: &DeValue<'_>| whole(v).filter(|n| *n > 0);
             Limits {
-                latency_ms_p99: table.read(document, "latency_ms_p99", "a number above 0", |v| {
-                    number(v).filter(|n| *n > 0.0)
-                }),
+                latency_ms_p99: table
+                    .read(document, "latency_ms_p99", "a number above 0", |v| number(v).filter(|n| *n > 0.0)),
                 timeout_ms: table.read(document, "timeout_ms", "a whole number above 0", above_zero),
                 memory_mb: table.read(document, "memory_mb", "a whole number above 0", above_zero),
             }
@@ -359,7 +351,8 @@ fn read_adapter<'a>(
 ) -> Option<(Adapter, usize)> {
     let threads = table.read(document, "threads", "a whole number", whole).unwrap_or(1);
     if threads != 1 {
-        let message = format!("a candidate runs on 1 thread, not {threads}: the episodes are what is parallel");
+        let message =
+            format!("a candidate runs on 1 thread, not {threads}: the episodes are what is parallel");
         document.error("candidate.manifest.threads", &table.span_of("threads"), message);
     }
     let batch_max = table.read(document, "batch_max", "a whole number above 0", |v| {
@@ -375,9 +368,8 @@ fn read_adapter<'a>(
                 .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
             if !inside {
                 let message = format!("`adapter.path` = `{path}` leaves the candidate's directory");
-                document
-                    .error("candidate.manifest.outside", &table.span_of("path"), message)
-                    .hint = Some("only files beside the manifest are part of the candidate's digest".to_owned());
+                document.error("candidate.manifest.outside", &table.span_of("path"), message).hint =
+                    Some("only files beside the manifest are part of the candidate's digest".to_owned());
                 return None;
             }
             Adapter::Onnx(directory.join(path))
@@ -451,7 +443,9 @@ fn read_io<'a>(document: &mut Document<'a>, io: &DeTable<'a>) -> Vec<Entry> {
                     None if ["obs", "act"].contains(&id) => {
                         Some("write canonical names in quotes: \"obs.bus.vm\" = { ... }".to_owned())
                     }
-                    None => Some(format!("quantities are {}", Quantity::ids().collect::<Vec<_>>().join(", "))),
+                    None => {
+                        Some(format!("quantities are {}", Quantity::ids().collect::<Vec<_>>().join(", ")))
+                    }
                 };
             continue;
         };
@@ -480,8 +474,8 @@ fn read_entry<'a>(
         let (begin, end) = pair(v, whole).filter(|(begin, end)| begin < end)?;
         Some((usize::try_from(begin).ok()?, usize::try_from(end).ok()?))
     });
-    let column = table
-        .read(document, "column", "a whole number", |v| whole(v).and_then(|n| usize::try_from(n).ok()));
+    let column =
+        table.read(document, "column", "a whole number", |v| whole(v).and_then(|n| usize::try_from(n).ok()));
     let position = match (slice, column) {
         (Some(_), Some(_)) => {
             let message = format!("`io.{}` has both a slice and a column", quantity.id());
@@ -495,19 +489,18 @@ fn read_entry<'a>(
         (None, None) if flat => Position::Next,
         (None, None) => Position::Whole,
     };
-    let rows = table.read(document, "rows", "\"all\", \"gen\", \"load\" or a list of file ids", |v| {
-        match v.as_str() {
-            Some("all") => Some(Rows::All),
-            Some("gen") => Some(Rows::Gen),
-            Some("load") => Some(Rows::Load),
-            Some(_) => None,
-            None => list(v, whole).filter(|ids| !ids.is_empty()).map(Rows::Listed),
-        }
+    let rows = table.read(document, "rows", "\"all\", \"gen\", \"load\" or a list of file ids", |v| match v
+        .as_str()
+    {
+        Some("all") => Some(Rows::All),
+        Some("gen") => Some(Rows::Gen),
+        Some("load") => Some(Rows::Load),
+        Some(_) => None,
+        None => list(v, whole).filter(|ids| !ids.is_empty()).map(Rows::Listed),
     });
     let unit = read_unit(document, table, quantity);
-    let scale = table.read(document, "scale", "a finite number other than 0", |v| {
-        number(v).filter(|scale| *scale != 0.0)
-    });
+    let scale = table
+        .read(document, "scale", "a finite number other than 0", |v| number(v).filter(|scale| *scale != 0.0));
     let offset = table.read(document, "offset", "a finite number", number);
     Some(Entry {
         quantity,
@@ -522,11 +515,7 @@ fn read_entry<'a>(
 }
 
 /// The model's unit: the canonical one where the manifest says nothing.
-fn read_unit<'a>(
-    document: &mut Document<'a>,
-    table: &Table<'_, 'a>,
-    quantity: Quantity,
-) -> Option<Unit> {
+fn read_unit<'a>(document: &mut Document<'a>, table: &Table<'_, 'a>, quantity: Quantity) -> Option<Unit> {
     let canonical = Unit::from_symbol(quantity.unit())?;
     let Some(symbol) = table.text(document, "unit") else { return Some(canonical) };
     let span = table.span_of("unit");
@@ -540,7 +529,8 @@ fn read_unit<'a>(
         return None;
     };
     if canonical.conversion(unit, MvaBase::default()).is_none() {
-        let message = format!("`{}` is in {}, which is not converted to {symbol}", quantity.id(), quantity.unit());
+        let message =
+            format!("`{}` is in {}, which is not converted to {symbol}", quantity.id(), quantity.unit());
         document.error("candidate.manifest.unit", &span, message).hint =
             Some(format!("it can be given in {}", canonical.convertible().join(" or ")));
         return None;

@@ -135,7 +135,10 @@ fn the_record_carries_the_digest_of_the_directory() {
     std::fs::write(&path, GOOD).unwrap();
     let before = Manifest::read(&path).unwrap().record();
     assert_eq!(before.digest, digest_of_directory(directory.path()).unwrap());
-    assert_eq!((before.adapter.as_str(), before.mode.as_str(), before.task.as_str()), ("onnx", "closed_loop", "volt_var"));
+    assert_eq!(
+        (before.adapter.as_str(), before.mode.as_str(), before.task.as_str()),
+        ("onnx", "closed_loop", "volt_var")
+    );
     std::fs::write(directory.path().join("weights.bin"), "x").unwrap();
     assert_ne!(before.digest, Manifest::read(&path).unwrap().record().digest);
 }

@@ -200,12 +200,22 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_is_told_apart() {
-        for line in ["rubbish", "{}", "[1]", "{\"id\":8,\"outputs\":{}}", "{\"id\":7,\"outputs\":{\"y\":3}}", "\u{7f}"] {
+        for line in [
+            "rubbish",
+            "{}",
+            "[1]",
+            "{\"id\":8,\"outputs\":{}}",
+            "{\"id\":7,\"outputs\":{\"y\":3}}",
+            "\u{7f}",
+        ] {
             assert_eq!(read_reply(line, 7, &one()).unwrap_err().cause, Cause::Protocol, "{line}");
         }
         let error = r#"{"id":7,"error":{"kind":"ValueError","message":"no"}}"#;
         let failure = read_reply(error, 7, &one()).unwrap().unwrap_err();
-        assert_eq!((failure.cause, failure.message.as_str()), (Cause::Exception, "it reports: ValueError no"));
+        assert_eq!(
+            (failure.cause, failure.message.as_str()),
+            (Cause::Exception, "it reports: ValueError no")
+        );
         let unnamed = r#"{"id":7,"outputs":{"z":{"shape":[0],"data":[]}}}"#;
         assert_eq!(read_reply(unnamed, 7, &one()).unwrap().unwrap_err().cause, Cause::Shape);
     }

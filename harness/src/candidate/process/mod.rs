@@ -163,9 +163,8 @@ impl ProcessCandidate {
         let Some(worker) = self.worker.as_mut() else {
             return Err(Failure { cause: Cause::Crash, message: "it does not run".to_owned() });
         };
-        let answer = worker
-            .ask(line, patience)
-            .and_then(|reply| read_reply(&reply, id, self.plan.io.outputs()));
+        let answer =
+            worker.ask(line, patience).and_then(|reply| read_reply(&reply, id, self.plan.io.outputs()));
         if answer.is_err() {
             self.worker = None;
         }
@@ -177,8 +176,7 @@ impl ProcessCandidate {
         let seeds: Vec<u64> = rows.iter().map(|row| self.seeds.get(*row).copied().unwrap_or(0)).collect();
         if self.plan.slots {
             let patience = self.patience(rows.len());
-            let request =
-                Request { slots: Some(rows), seeds: Some(seeds), ..Request::bare(0, Op::Reset) };
+            let request = Request { slots: Some(rows), seeds: Some(seeds), ..Request::bare(0, Op::Reset) };
             return self.ask(request, patience)?.map(drop);
         }
         for seed in seeds {
@@ -200,7 +198,12 @@ impl ProcessCandidate {
     }
 
     /// Asks for the decisions of some rows: `batch[i]` is the place of row `rows[i]` in what was encoded.
-    fn infer(&mut self, rows: &[usize], batch: &[usize], encoded: &Encoded) -> Result<Vec<ModelOutput>, Failure> {
+    fn infer(
+        &mut self,
+        rows: &[usize],
+        batch: &[usize],
+        encoded: &Encoded,
+    ) -> Result<Vec<ModelOutput>, Failure> {
         // A death is forgiven once where nothing is lost by it: a stateful child forgets its episode.
         let attempts = if self.plan.stateful { 1 } else { 2 };
         let plan = self.plan.clone();
@@ -326,6 +329,27 @@ mod tests {
         };
         let failure = Worker::start(&launch).unwrap_err();
         assert_eq!((failure.cause, failure.message.as_str()), (Cause::Timeout, "no hello within 50 ms"));
+    }
+
+    /// Requests far larger than a pipe holds, to a program that never reads: each is answered for within its time.
+    #[cfg(unix)]
+    #[test]
+    fn a_program_that_does_not_read_blocks_nobody() {
+        let hello = r#"echo '{"hello":"gridgate/1","task":"volt_var"}'; exec sleep 600"#;
+        let launch = Launch {
+            argv: vec!["sh".into(), "-c".into(), hello.into()],
+            home: "/nowhere".into(),
+            start_up: START_UP,
+        };
+        let (mut worker, _) = Worker::start(&launch).unwrap();
+        let mut ask = || worker.ask(vec![b' '; 1 << 20], Duration::from_millis(50)).unwrap_err();
+        assert_eq!(ask().cause, Cause::Timeout);
+        assert_eq!(ask().cause, Cause::Timeout);
+        let third = ask();
+        assert_eq!(
+            (third.cause, third.message.as_str()),
+            (Cause::Protocol, "the program does not read its input")
+        );
     }
 
     #[test]
