@@ -1,7 +1,22 @@
 //! Who is judged: the trait, and the list of adapters.
 
-use crate::action::AskedTensor;
+pub mod do_nothing;
+pub mod io_map;
+pub mod manifest;
+#[cfg(feature = "onnx")]
+pub mod onnx;
+pub mod process;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use powerflow::{Diagnostic, Diagnostics, Network};
+
+use crate::action::{AskedTensor, Task};
+use crate::nearest::nearest;
 use crate::observation::Observations;
+use io_map::IoMap;
+use manifest::Manifest;
 
 /// Why a candidate gave no usable decision. An episode in which this happens has failed, with this cause.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,9 +79,125 @@ pub trait Source: Send + Sync {
     ///
     /// # Errors
     /// Why the candidate cannot be started.
-    fn start(&self) -> Result<Box<dyn Candidate>, powerflow::Diagnostics>;
+    fn start(&self) -> Result<Box<dyn Candidate>, Diagnostics>;
 
     /// Whether the answers of one row depend only on that row and its own past (a stateless or per-row candidate).
     /// `false` makes the loop run one episode at a time.
     fn batched(&self) -> bool;
+
+    /// What a reader should know about how it is run, each a sentence; most candidates need none.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// A way to run a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Adapter {
+    /// Its kind in manifests and documents.
+    pub name: &'static str,
+    /// What it runs.
+    pub summary: &'static str,
+}
+
+/// Every adapter of this build.
+pub const LIST: &[Adapter] = &[
+    Adapter { name: "do_nothing", summary: "asks nothing; needs no manifest" },
+    #[cfg(feature = "onnx")]
+    Adapter { name: "onnx", summary: "a model file in the ONNX format, run in this process" },
+    Adapter { name: "process", summary: "a program in any language, JSON lines on its input and output" },
+];
+
+/// Opens a candidate: the path of its manifest, or `do_nothing`.
+///
+/// # Errors
+/// All that is wrong with the manifest; `candidate.unknown` where there is neither such a file nor such a name;
+/// `candidate.task` where it was made for another task; what the adapter says.
+pub fn open(candidate: &str, task: Task, network: &Arc<Network>) -> Result<Box<dyn Source>, Diagnostics> {
+    let path = Path::new(candidate);
+    if candidate == "do_nothing" {
+        return Ok(Box::new(do_nothing::DoNothing::new(task)));
+    }
+    if !path.exists() {
+        let message = format!("there is no candidate `{candidate}`");
+        return Err(Diagnostic::error("candidate.unknown", message)
+            .hint(match nearest(candidate, ["do_nothing"]) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "name a candidate.toml, or `do_nothing`".to_owned(),
+            })
+            .into());
+    }
+    let manifest_file = if path.is_dir() { path.join("candidate.toml") } else { path.to_owned() };
+    let manifest = Manifest::read(&manifest_file)?;
+    if manifest.task != task {
+        let message = format!(
+            "the candidate `{}` is for the task `{}`, this suite sets `{}`",
+            manifest.name,
+            manifest.task.id(),
+            task.id()
+        );
+        return Err(Diagnostic::error("candidate.task", message).at(&manifest.file, None).into());
+    }
+    let io = IoMap::compile(&manifest, network)?;
+    let notes = notes_of(&manifest, &io, network);
+    let source: Box<dyn Source> = match &manifest.adapter {
+        manifest::Adapter::DoNothing => Box::new(do_nothing::DoNothing::with_record(manifest.record())),
+        #[cfg(feature = "onnx")]
+        manifest::Adapter::Onnx(path) => Box::new(onnx::OnnxSource::open(&manifest, path, io)?),
+        #[cfg(not(feature = "onnx"))]
+        manifest::Adapter::Onnx(_) => {
+            let message = "this build has no ONNX engine";
+            return Err(Diagnostic::error("candidate.onnx.absent", message)
+                .at(&manifest.file, None)
+                .hint("build with the feature `onnx`")
+                .into());
+        }
+        manifest::Adapter::Process(argv) => Box::new(process::ProcessSource::open(&manifest, argv, io)?),
+    };
+    Ok(Box::new(Noted { source, notes }))
+}
+
+/// What the manifest promises or asks in vain.
+fn notes_of(manifest: &Manifest, io: &IoMap, network: &Network) -> Vec<String> {
+    let mut notes = Vec::new();
+    for asked in io.asks().filter(|asked| !manifest.task.may_ask().contains(asked)) {
+        notes.push(format!(
+            "the candidate asks {}, which the task {} always refuses",
+            asked.id(),
+            manifest.task.id()
+        ));
+    }
+    let buses = network.buses.id.len() as u64;
+    if let Some((least, most)) = manifest.domain.bus_count
+        && !(least..=most).contains(&buses)
+    {
+        notes.push(format!(
+            "the grid has {buses} buses, the candidate declares a domain of {least} to {most}"
+        ));
+    }
+    notes
+}
+
+/// A source with notes before its own.
+struct Noted {
+    source: Box<dyn Source>,
+    notes: Vec<String>,
+}
+
+impl Source for Noted {
+    fn record(&self) -> reports::CandidateRecord {
+        self.source.record()
+    }
+
+    fn start(&self) -> Result<Box<dyn Candidate>, Diagnostics> {
+        self.source.start()
+    }
+
+    fn batched(&self) -> bool {
+        self.source.batched()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.iter().cloned().chain(self.source.notes()).collect()
+    }
 }
