@@ -5,8 +5,12 @@ mod document;
 pub mod evidence;
 mod finite;
 mod problem;
+pub mod render;
+pub mod report;
+mod words;
 
 pub use attest::verify::{Verified, population_digest, seal, verify};
 pub use document::{Document, canonical_json, canonical_line, read};
 pub use evidence::*;
 pub use problem::Problem;
+pub use report::{Report, compose};
