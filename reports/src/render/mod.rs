@@ -2,6 +2,9 @@
 
 pub mod json;
 pub mod junit;
+pub mod layout;
 pub mod markdown;
+pub mod network_picture;
 pub mod sarif;
+mod svg;
 pub mod text;
