@@ -7,6 +7,7 @@ use crate::evidence::{
     Digest, EpisodeRecord, Evidence, GateRecord, Measurement, NetworkRecord, RunRecord, Severity, StepRecord,
     Verdict, WorstRecord,
 };
+use crate::render::time_plot;
 use crate::words;
 
 /// Scenarios that are shown for a gate.
@@ -263,8 +264,16 @@ fn shown(
 /// Events by time, each step's notes, and what was refused, summed over the episode.
 fn story(episode: &EpisodeRecord) -> Vec<Moment> {
     let mut moments: Vec<Moment> = Vec::new();
+    let end_s = time_plot::end_s(episode).unwrap_or(f64::INFINITY);
     for (row, (time_s, text)) in episode.events.iter().enumerate() {
-        moments.push(Moment { time_s: *time_s, event: Some(row + 1), text: text.clone() });
+        moments.push(match *time_s <= end_s {
+            true => Moment { time_s: *time_s, event: Some(row + 1), text: text.clone() },
+            false => Moment {
+                time_s: *time_s,
+                event: None,
+                text: format!("{text} (due after the last recorded step: not lived through)"),
+            },
+        });
     }
     // A note that stands from step to step is told once, when it begins.
     let mut standing: BTreeSet<&str> = BTreeSet::new();
@@ -351,7 +360,7 @@ fn fact(name: &str, text: impl Into<String>) -> (String, String) {
 fn summary(population: &crate::evidence::PopulationRecord) -> PopulationSummary {
     let mut outcomes: Vec<(String, u64)> =
         population.outcomes.iter().map(|(outcome, &n)| (outcome.clone(), n)).collect();
-    outcomes.sort_by(|a, b| b.1.cmp(&a.1));
+    outcomes.sort_by_key(|&(_, n)| std::cmp::Reverse(n));
     PopulationSummary {
         id: population.id.clone(),
         n: population.n,

@@ -26,7 +26,8 @@ fn episode(population: &str, index: u64, steps: usize) -> EpisodeRecord {
         let depth = (phase * 4.0).min(1.0) * (1.0 - phase) * 1.6;
         let vm_pu: Vec<Option<f64>> = (0..network.bus_ids.len())
             .map(|row| {
-                let voltage = 1.01 + 0.05 * wave(row) - 0.2 * depth * near(row, 75) + 0.09 * depth * near(row, 9);
+                let voltage =
+                    1.01 + 0.05 * wave(row) - 0.2 * depth * near(row, 75) + 0.09 * depth * near(row, 9);
                 (phase < 0.5 || !(112..115).contains(&row)).then_some(voltage)
             })
             .collect();
@@ -36,8 +37,11 @@ fn episode(population: &str, index: u64, steps: usize) -> EpisodeRecord {
             let value = 0.25 + 0.3 * (wave(row * 3) + 0.5) + 0.32 * depth * stress;
             (!out.contains(&(row as u32))).then_some(value)
         });
-        let asked: Vec<Option<f64>> =
-            network.unit_buses.iter().map(|&bus| Some(1.02 + 0.05 * depth + 0.03 * wave(bus as usize))).collect();
+        let asked: Vec<Option<f64>> = network
+            .unit_buses
+            .iter()
+            .map(|&bus| Some(1.02 + 0.05 * depth + 0.03 * wave(bus as usize)))
+            .collect();
         let granted = asked.iter().map(|value| value.map(|v| v.min(1.06))).collect();
         StepRecord {
             time_s: 60.0 * at as f64,
@@ -48,7 +52,11 @@ fn episode(population: &str, index: u64, steps: usize) -> EpisodeRecord {
             demand_mw: 4242.0 * (1.0 + 0.1 * phase),
             asked: BTreeMap::from([("act.gen.v_set".to_owned(), asked)]),
             granted: BTreeMap::from([("act.gen.v_set".to_owned(), granted)]),
-            refused: if phase > 0.3 { vec![("v_set of unit at bus 12".into(), "range".into(), 1)] } else { vec![] },
+            refused: if phase > 0.3 {
+                vec![("v_set of unit at bus 12".into(), "range".into(), 1)]
+            } else {
+                vec![]
+            },
             notes: if phase > 0.5 { vec!["buses 113 to 115 dead: no source".into()] } else { vec![] },
         }
     };
@@ -64,7 +72,10 @@ fn episode(population: &str, index: u64, steps: usize) -> EpisodeRecord {
             (900.0, "transformer 18 trips".into()),
         ],
         steps: (0..steps).map(record).collect(),
-        metrics: BTreeMap::from([("voltage.violation_pu_min".to_owned(), Some(14.25)), ("ens_mwh".to_owned(), None)]),
+        metrics: BTreeMap::from([
+            ("voltage.violation_pu_min".to_owned(), Some(14.25)),
+            ("ens_mwh".to_owned(), None),
+        ]),
     }
 }
 
@@ -74,7 +85,7 @@ fn page() -> String {
     html::render(&report).unwrap()
 }
 
-/// Kept where a person can open it: `target/tmp/report.html`.
+/// Kept where a person can open it, below the build folder: `tmp/report.html`.
 #[test]
 fn the_page_holds_everything_in_order() {
     let page = page();
@@ -111,7 +122,9 @@ fn the_page_holds_everything_in_order() {
 fn the_page_loads_nothing_and_runs_nothing() {
     let page = page();
     let foreign = page.replace("http://www.w3.org/2000/svg", "");
-    for forbidden in ["http:", "https:", "//cdn", "src=", "@import", "url(", "<script", "<link", "<iframe", "onload="] {
+    for forbidden in
+        ["http:", "https:", "//cdn", "src=", "@import", "url(", "<script", "<link", "<iframe", "onload="]
+    {
         assert!(!foreign.contains(forbidden), "{forbidden} is on the page");
     }
     assert!(page.contains("&lt;script&gt;") && page.contains("trips &lt;b&gt;"));
@@ -132,12 +145,15 @@ fn ids_are_unique_and_every_reference_has_its_target() {
     assert_eq!(ids.len(), count);
     let labels = all("aria-labelledby");
     let anchors = all("href");
-    let targets = labels.iter().flat_map(|l| l.split(' ')).chain(anchors.iter().map(|a| a.trim_start_matches('#')));
+    let targets =
+        labels.iter().flat_map(|l| l.split(' ')).chain(anchors.iter().map(|a| a.trim_start_matches('#')));
     for target in targets {
         assert!(ids.iter().any(|id| id == target), "{target} is nowhere");
     }
     // Every element that was opened is closed.
-    for tag in ["section", "table", "tr", "td", "th", "svg", "g", "text", "dl", "article", "figure", "ol", "li"] {
+    for tag in
+        ["section", "table", "tr", "td", "th", "svg", "g", "text", "dl", "article", "figure", "ol", "li"]
+    {
         let opened = page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
         assert_eq!(opened, page.matches(&format!("</{tag}>")).count(), "<{tag}>");
     }
@@ -155,7 +171,10 @@ fn pictures_work_without_episodes_without_network_and_at_any_length() {
         (Some(network()), vec![]),
         (None, vec![episode("outages", 7, 5)]),
         (Some(NetworkRecord::default()), vec![episode("outages", 7, 5)]),
-        (Some(network()), vec![EpisodeRecord { population: "outages".into(), index: 7, ..Default::default() }]),
+        (
+            Some(network()),
+            vec![EpisodeRecord { population: "outages".into(), index: 7, ..Default::default() }],
+        ),
     ] {
         assert!(html::render(&compose(sample::evidence(), None, network, episodes)).is_ok());
     }
@@ -173,4 +192,25 @@ fn pictures_stay_small() {
     let small = network_picture::render(&network, &layout::layout(&network), step, "net");
     assert!(small.len() < 60_000, "{}", small.len());
     assert!(small.contains("class=\"out\"") && small.contains("bus 76: 0."));
+
+    let (wide, high) = (60_u32, 40_u32);
+    let right = (0..wide * high).filter(|bus| bus % wide + 1 < wide).map(|bus| (bus, bus + 1));
+    let down = (0..wide * (high - 1)).map(|bus| (bus, bus + wide));
+    let large = NetworkRecord {
+        bus_ids: (0..u64::from(wide * high)).collect(),
+        branches: right.chain(down).collect(),
+        limits_pu: vec![(0.9, 1.1); (wide * high) as usize],
+        ..NetworkRecord::default()
+    };
+    let step = StepRecord {
+        vm_pu: (0..wide * high).map(|bus| Some(if bus < 9 { 0.87 } else { 1.0 })).collect(),
+        loading: large.branches.iter().map(|&(from, _)| Some(f64::from(from % 50) / 60.0)).collect(),
+        ..StepRecord::default()
+    };
+    let picture = network_picture::render(&large, &layout::layout(&large), &step, "net");
+    let style = include_str!("../pages/report.css");
+    let file = format!("<!doctype html><meta charset=\"utf-8\"><style>{style}</style><main>{picture}</main>");
+    std::fs::write(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("large.html"), file).unwrap();
+    assert!(picture.len() < 200_000, "{}", picture.len());
+    assert_eq!(picture.matches("<circle").count(), 9 + 8, "violations and the legend keep their own symbols");
 }

@@ -24,7 +24,8 @@ pub fn render(report: &Report) -> Result<String, Problem> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(refused)?);
+    environment
+        .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(refused)?);
     environment.add_template("report.html", PAGE).map_err(refused)?;
     let template = environment.get_template("report.html").map_err(refused)?;
 
@@ -35,7 +36,8 @@ pub fn render(report: &Report) -> Result<String, Problem> {
         .enumerate()
         .map(|(row, scenario)| ScenarioView::new(report, scenario, row, &places))
         .collect();
-    let gates: Vec<GateView> = report.gates.iter().enumerate().map(|(row, gate)| GateView::new(gate, row)).collect();
+    let gates: Vec<GateView> =
+        report.gates.iter().enumerate().map(|(row, gate)| GateView::new(gate, row)).collect();
     let evidence = &report.evidence;
     let inputs: Vec<(&str, &str, &str)> = evidence
         .inputs
@@ -240,13 +242,16 @@ fn interval_bar(gate: &Gate, row: usize) -> String {
 
     let said = format!("Estimate {}, interval {}", words::estimate(record), words::interval(record));
     let description = match gate.threshold {
-        Some(limit) if limit.from_above => format!("allowed up to {}", words::gate_value(record, limit.value)),
+        Some(limit) if limit.from_above => {
+            format!("allowed up to {}", words::gate_value(record, limit.value))
+        }
         Some(limit) => format!("allowed from {}", words::gate_value(record, limit.value)),
         None => "no single threshold on this axis".to_owned(),
     };
     let mut out = open(&format!("bar-{}", row + 1), "bar", (WIDTH, 44.0), &said, &description);
     if let Some(limit) = gate.threshold {
-        let (left, right) = if limit.from_above { (4.0, x(limit.value)) } else { (x(limit.value), WIDTH - 4.0) };
+        let (left, right) =
+            if limit.from_above { (4.0, x(limit.value)) } else { (x(limit.value), WIDTH - 4.0) };
         out.push_str(&rectangle("allowed", (left, 2.0), (right - left, 26.0)));
     }
     out.push_str(&line("axis", (4.0, 28.0), (WIDTH - 4.0, 28.0)));

@@ -15,7 +15,9 @@ const MARGIN: f64 = 26.0;
 /// Up to here every pair of buses pulls; above, each bus is held by its neighbours and by these many landmarks.
 const ALL_PAIRS: usize = 400;
 const LANDMARKS: usize = 60;
+/// Rounds of relaxation; a large network starts close to its place and every round costs more.
 const ROUNDS: usize = 150;
+const ROUNDS_SPARSE: usize = 60;
 
 /// A place in the plane.
 pub type Point = (f64, f64);
@@ -138,7 +140,7 @@ impl Graph {
         }
         let sparse = n > ALL_PAIRS;
         let share = if sparse { n as f64 / landmarks.len() as f64 } else { 1.0 };
-        for _ in 0..ROUNDS {
+        for _ in 0..if sparse { ROUNDS_SPARSE } else { ROUNDS } {
             for bus in 0..n {
                 let mut pull = Pull::default();
                 if sparse {

@@ -158,13 +158,29 @@ impl Picture<'_> {
             let class = if class == usize::MAX { "dead".to_owned() } else { format!("v{class}") };
             let radius = [5.6, 5.6, 7.4, 8.6][off] * self.scale;
             out.push_str(&format!("<g class=\"{class}\">\n"));
+            if self.places.len() > SINGLE_SYMBOLS && off <= 1 && class != "dead" {
+                out.push_str(&self.dots(same, radius));
+                out.push_str("</g>\n");
+                continue;
+            }
             for &bus in same {
                 let (x, y) = self.places[bus];
-                out.push_str(&self.symbol(bus, (x, y), radius, units.contains(&(bus as u32))));
+                let unit = units.contains(&(bus as u32)) && self.places.len() <= SINGLE_SYMBOLS;
+                out.push_str(&self.symbol(bus, (x, y), radius, unit));
             }
             out.push_str("</g>\n");
         }
         out
+    }
+
+    /// Many circles as one path of points with round ends.
+    fn dots(&self, buses: &[usize], radius: f64) -> String {
+        let point = |&bus: &usize| {
+            let (x, y) = self.places[bus];
+            format!("M{} {}h0", coordinate(x), coordinate(y))
+        };
+        let points: String = buses.iter().map(point).collect();
+        format!("<path class=\"dots\" stroke-width=\"{}\" d=\"{points}\"/>\n", coordinate(2.0 * radius))
     }
 
     /// A circle; a square where units feed in.
@@ -215,7 +231,7 @@ impl Picture<'_> {
     }
 
     fn labels(&self) -> String {
-        let mut board = Board { taken: Vec::new(), out: String::new() };
+        let mut board = Board { taken: Vec::new(), leaders: String::new(), boxes: String::new() };
         for (bus, vm) in self.worst_buses() {
             let label = format!("{}: {vm:.3} pu", self.id(bus));
             board.place(self.places, self.places[bus], 9.0 * self.scale.max(0.5), &label, "bus-label");
@@ -228,7 +244,7 @@ impl Picture<'_> {
                 board.place(self.places, middle, 5.0, &label, "branch-label");
             }
         }
-        board.out
+        board.leaders + &board.boxes
     }
 
     fn description(&self) -> String {
@@ -299,10 +315,10 @@ impl Picture<'_> {
             Some(_) => second.entry(&swatch("out", 1.6), "out of service"),
             None => second.entry(&swatch("unknown", 1.1), "out of service or no rating"),
         }
-        second.entry(
-            "<g class=\"v3\"><rect x=\"L\" y=\"T\" width=\"10\" height=\"10\"/></g>\n",
-            "bus with units",
-        );
+        if self.places.len() <= SINGLE_SYMBOLS {
+            let square = "<g class=\"v3\"><rect x=\"L\" y=\"T\" width=\"10\" height=\"10\"/></g>\n";
+            second.entry(square, "bus with units");
+        }
         second.out
     }
 }
@@ -347,31 +363,39 @@ impl Row {
     }
 }
 
+/// Where a label may lie, as shares of its own size and distance; the plain directions first.
+const DIRECTIONS: [(f64, f64); 12] = [
+    (1.0, 0.0),
+    (-1.0, 0.0),
+    (0.0, -1.0),
+    (0.0, 1.0),
+    (1.0, -1.0),
+    (-1.0, -1.0),
+    (1.0, 1.0),
+    (-1.0, 1.0),
+    (0.5, -1.0),
+    (-0.5, -1.0),
+    (0.5, 1.0),
+    (-0.5, 1.0),
+];
+
 /// Labels that keep off symbols and each other.
 struct Board {
     taken: Vec<(f64, f64, f64, f64)>,
-    out: String,
+    leaders: String,
+    boxes: String,
 }
 
 impl Board {
-    /// Tries eight positions around `at` at two distances and takes the one that covers least.
+    /// Tries twelve directions from `at` at six distances and takes the place that covers least.
     fn place(&mut self, symbols: &[Point], at: Point, gap: f64, label: &str, class: &str) {
         let (width, height) = (text_width(label, FONT) + 8.0, FONT + 6.0);
         let mut best: Option<(f64, (f64, f64, f64, f64))> = None;
-        for distance in [gap, gap + 16.0, gap + 34.0] {
-            for (dx, dy) in [
-                (1.0, 0.0),
-                (-1.0, 0.0),
-                (0.0, -1.0),
-                (0.0, 1.0),
-                (1.0, -1.0),
-                (-1.0, -1.0),
-                (1.0, 1.0),
-                (-1.0, 1.0),
-            ] {
+        for distance in [gap, gap + 12.0, gap + 26.0, gap + 44.0, gap + 66.0, gap + 92.0] {
+            for (dx, dy) in DIRECTIONS {
                 let x = at.0 + dx * (distance + width / 2.0) - width / 2.0;
                 let y = at.1 + dy * (distance + height / 2.0) - height / 2.0;
-                let cost = self.cost(symbols, (x, y, width, height)) + 0.02 * distance;
+                let cost = self.cost(symbols, (x, y, width, height)) + 0.03 * distance;
                 if best.is_none_or(|(least, _)| cost < least) {
                     best = Some((cost, (x, y, width, height)));
                 }
@@ -380,15 +404,16 @@ impl Board {
         let Some((_, (x, y, width, height))) = best else { return };
         self.taken.push((x, y, width, height));
         let centre = (x + width / 2.0, y + height / 2.0);
-        self.out.push_str(&line("leader", at, centre));
-        self.out.push_str(&rectangle("label-box", (x, y), (width, height)));
-        self.out.push_str(&text(class, centre.0, centre.1 + 4.5, label));
+        let edge = (at.0.clamp(x, x + width), at.1.clamp(y, y + height));
+        self.leaders.push_str(&line("leader", at, edge));
+        self.boxes.push_str(&rectangle("label-box", (x, y), (width, height)));
+        self.boxes.push_str(&text(class, centre.0, centre.1 + 4.5, label));
     }
 
     fn cost(&self, symbols: &[Point], (x, y, width, height): (f64, f64, f64, f64)) -> f64 {
         let covered = symbols
             .iter()
-            .filter(|s| s.0 > x - 6.0 && s.0 < x + width + 6.0 && s.1 > y - 6.0 && s.1 < y + height + 6.0)
+            .filter(|s| s.0 > x - 7.0 && s.0 < x + width + 7.0 && s.1 > y - 7.0 && s.1 < y + height + 7.0)
             .count();
         let overlapping = self
             .taken
@@ -396,7 +421,7 @@ impl Board {
             .filter(|t| x < t.0 + t.2 && t.0 < x + width && y < t.1 + t.3 && t.1 < y + height)
             .count();
         let outside = x < 2.0 || y < 2.0 || x + width > WIDTH - 2.0 || y + height > HEIGHT - 2.0;
-        covered as f64 + 20.0 * overlapping as f64 + if outside { 50.0 } else { 0.0 }
+        4.0 * covered as f64 + 20.0 * overlapping as f64 + if outside { 50.0 } else { 0.0 }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::words::{escape_xml, number};
 const WIDTH: f64 = 960.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 18.0;
-const TOP: f64 = 34.0;
+const TOP: f64 = 48.0;
 const PANEL: f64 = 92.0;
 const GAP: f64 = 34.0;
 const BOTTOM: f64 = 40.0;
@@ -37,6 +37,12 @@ pub fn render(network: Option<&NetworkRecord>, episode: &EpisodeRecord, id: &str
     Some(out)
 }
 
+/// When the record of an episode ends, s: its last step is taken to last as long as the one before. `None` without
+/// steps, or where their times make no axis.
+pub(crate) fn end_s(episode: &EpisodeRecord) -> Option<f64> {
+    TimeAxis::new(episode).map(|axis| axis.end)
+}
+
 /// Seconds to the right; a step's values hold from its start to the start of the next.
 struct TimeAxis {
     starts: Vec<f64>,
@@ -48,7 +54,6 @@ impl TimeAxis {
         let starts: Vec<f64> = episode.steps.iter().map(|step| step.time_s).collect();
         let (&first, &last) = (starts.first()?, starts.last()?);
         let before = starts.len().checked_sub(2).map_or(first, |row| starts[row]);
-        // The last step is taken to last as long as the one before it.
         let end = if last > before { last + (last - before) } else { last + 1.0 };
         (first.is_finite() && end.is_finite() && end > first).then_some(Self { starts, end })
     }
@@ -141,8 +146,9 @@ fn panels(network: Option<&NetworkRecord>, steps: &[StepRecord]) -> Vec<Panel> {
 fn acted(steps: &[StepRecord]) -> Vec<Panel> {
     let names: BTreeSet<&String> =
         steps.iter().flat_map(|step| step.asked.keys().chain(step.granted.keys())).collect();
-    let asked_for =
-        |name: &str| steps.iter().any(|step| step.asked.get(name).is_some_and(|row| row.iter().any(Option::is_some)));
+    let asked_for = |name: &str| {
+        steps.iter().any(|step| step.asked.get(name).is_some_and(|row| row.iter().any(Option::is_some)))
+    };
     let mut names: Vec<&String> = names.into_iter().collect();
     names.sort_by_key(|name| !asked_for(name));
     names.truncate(STRIPS);
@@ -184,7 +190,8 @@ impl Panel {
         let spans = self.spans.iter().flatten().flat_map(|&(low, high)| [low, high]);
         let curves = self.curves.iter().flat_map(|(_, _, curve)| curve.iter().flatten().copied());
         let all = self.include.iter().copied().chain(spans).chain(curves).filter(|value| value.is_finite());
-        let (low, high) = all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+        let (low, high) =
+            all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
         if low > high {
             return (0.0, 1.0);
         }
@@ -203,7 +210,7 @@ impl Panel {
                 out.push_str(&line("limit", (LEFT, y(edge)), (right, y(edge))));
             }
         }
-        for tick in ticks((low, high), 4) {
+        for tick in ticks((low, high), 5) {
             out.push_str(&line("grid", (LEFT, y(tick)), (right, y(tick))));
             out.push_str(&text("tick end", LEFT - 7.0, y(tick) + 4.0, &number(tick)));
         }
@@ -230,13 +237,14 @@ impl Panel {
 
     /// Title left, legend right, both above the panel.
     fn heading(&self, top: f64, out: &mut String) {
-        let title = if self.unit.is_empty() { self.title.clone() } else { format!("{}, {}", self.title, self.unit) };
+        let title =
+            if self.unit.is_empty() { self.title.clone() } else { format!("{}, {}", self.title, self.unit) };
         out.push_str(&text("panel-title", LEFT, top - 9.0, &title));
         let mut x = WIDTH - RIGHT;
         if self.curves.len() > 1 {
             for (class, name, _) in self.curves.iter().rev() {
-                x -= text_width(name, 12.0);
-                out.push_str(&text("tick", x, top - 9.0, name));
+                out.push_str(&text("tick end", x, top - 9.0, name));
+                x -= 1.1 * text_width(name, 12.0);
                 let from = coordinate(x - 26.0);
                 let (to, y) = (coordinate(x - 6.0), coordinate(top - 13.0));
                 out.push_str(&format!("<path class=\"curve {class}\" d=\"M{from} {y}H{to}\"/>\n"));
@@ -265,8 +273,11 @@ fn staircase(curve: &Curve, axis: &TimeAxis, y: &dyn Fn(f64) -> f64) -> String {
 
 /// Numbered markers; events that would overlap share one, `2-5`.
 fn events(episode: &EpisodeRecord, axis: &TimeAxis, foot: f64, out: &mut String) {
-    let mut at: Vec<(f64, usize)> =
-        episode.events.iter().enumerate().map(|(row, (time, _))| (axis.x(*time), row + 1)).collect();
+    // An event after the end was never lived through; the list says so.
+    let mut at: Vec<(f64, usize)> = (episode.events.iter().enumerate())
+        .filter(|(_, (time, _))| *time <= axis.end)
+        .map(|(row, (time, _))| (axis.x(*time), row + 1))
+        .collect();
     at.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let mut groups: Vec<(f64, Vec<usize>)> = Vec::new();
     for (x, event) in at {
@@ -340,7 +351,8 @@ fn ticks((low, high): Range, wanted: usize) -> Vec<f64> {
     while power * 10.0 <= rough {
         power *= 10.0;
     }
-    let step = [1.0, 2.0, 5.0, 10.0].map(|f| f * power).into_iter().find(|s| *s >= rough).unwrap_or(10.0 * power);
+    let step =
+        [1.0, 2.0, 5.0, 10.0].map(|f| f * power).into_iter().find(|s| *s >= rough).unwrap_or(10.0 * power);
     let first = (low / step).ceil();
     (0..=2 * wanted).map(|i| (first + i as f64) * step).take_while(|tick| *tick <= high).collect()
 }
@@ -364,8 +376,10 @@ mod tests {
 
     #[test]
     fn a_gap_is_not_drawn_through() {
-        let step = |time_s: f64, vm: Option<f64>| StepRecord { time_s, vm_pu: vec![vm], ..StepRecord::default() };
-        let steps = vec![step(0.0, Some(1.0)), step(60.0, None), step(120.0, Some(1.0)), step(180.0, Some(0.9))];
+        let step =
+            |time_s: f64, vm: Option<f64>| StepRecord { time_s, vm_pu: vec![vm], ..StepRecord::default() };
+        let steps =
+            vec![step(0.0, Some(1.0)), step(60.0, None), step(120.0, Some(1.0)), step(180.0, Some(0.9))];
         let episode = EpisodeRecord { steps, ..EpisodeRecord::default() };
         let axis = TimeAxis::new(&episode).unwrap();
         assert_eq!(axis.end, 240.0);
@@ -379,10 +393,7 @@ mod tests {
     #[test]
     fn events_close_together_share_a_marker() {
         let events = [0.0, 1.0, 500.0].map(|time| (time, "<x>".to_owned())).to_vec();
-        let steps = vec![
-            StepRecord::default(),
-            StepRecord { time_s: 500.0, ..StepRecord::default() },
-        ];
+        let steps = vec![StepRecord::default(), StepRecord { time_s: 500.0, ..StepRecord::default() }];
         let plot = render(None, &EpisodeRecord { events, steps, ..EpisodeRecord::default() }, "p").unwrap();
         assert!(plot.contains(">1\u{2013}2</text>") && plot.contains(">3</text>"));
     }
