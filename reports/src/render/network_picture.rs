@@ -421,7 +421,7 @@ impl Board {
             .filter(|t| x < t.0 + t.2 && t.0 < x + width && y < t.1 + t.3 && t.1 < y + height)
             .count();
         let outside = x < 2.0 || y < 2.0 || x + width > WIDTH - 2.0 || y + height > HEIGHT - 2.0;
-        4.0 * covered as f64 + 20.0 * overlapping as f64 + if outside { 50.0 } else { 0.0 }
+        4.0 * covered as f64 + 500.0 * overlapping as f64 + if outside { 2000.0 } else { 0.0 }
     }
 }
 
