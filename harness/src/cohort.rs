@@ -406,6 +406,14 @@ fn step_record(grid: &Grid, grants: &Grants, now: Moment) -> StepRecord {
                 rating.filter(|_| on).map(|rating| grid.flows().apparent_pu(branch) / rating)
             })
             .collect(),
+        out: Some(
+            grid.state()
+                .branch_on
+                .iter()
+                .filter(|(_, on)| !**on)
+                .map(|(branch, _)| branch.row() as u32)
+                .collect(),
+        ),
         served_mw: demand_mw - unserved.total_mw(),
         demand_mw,
         ..StepRecord::default()

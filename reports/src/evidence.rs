@@ -9,6 +9,13 @@ pub const EVIDENCE_SCHEMA: &str = "gridgate/evidence/1";
 /// Schema of [`RunRecord`].
 pub const RUN_SCHEMA: &str = "gridgate/run/1";
 
+/// Schema of [`EpisodeRecord`].
+pub const EPISODE_SCHEMA: &str = "gridgate/trajectory/1";
+/// Schema of [`NetworkRecord`].
+pub const NETWORK_SCHEMA: &str = "gridgate/network/1";
+/// Schema of [`Manifest`].
+pub const MANIFEST_SCHEMA: &str = "gridgate/manifest/1";
+
 /// SHA-256 of a file's bytes, lower-case hexadecimal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Digest {
@@ -265,7 +272,7 @@ pub struct RunRecord {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EpisodeRecord {
-    /// `gridgate/trajectory/1`.
+    /// [`EPISODE_SCHEMA`].
     pub schema: String,
     /// Population.
     pub population: String,
@@ -291,6 +298,10 @@ pub struct StepRecord {
     pub vm_pu: Vec<Option<f64>>,
     /// Loading of each branch, share of its rating; `None` where it has no rating or is out.
     pub loading: Vec<Option<f64>>,
+    /// Rows of the branches that are out of service; absent where this was not recorded, and then a branch without a
+    /// loading may be one without a rating or one that is out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out: Option<Vec<u32>>,
     /// Demand served and demand wanted, MW.
     pub served_mw: f64,
     /// Demand wanted, MW.
@@ -309,7 +320,7 @@ pub struct StepRecord {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkRecord {
-    /// `gridgate/network/1`.
+    /// [`NETWORK_SCHEMA`].
     pub schema: String,
     /// Case name.
     pub name: String,
@@ -325,4 +336,14 @@ pub struct NetworkRecord {
     pub branches: Vec<(u32, u32)>,
     /// Rows of the buses with units.
     pub unit_buses: Vec<u32>,
+}
+
+/// The seal of a run folder: written last, it lists every other file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`MANIFEST_SCHEMA`].
+    pub schema: String,
+    /// Path relative to the run folder, with `/` -> the file's bytes.
+    pub files: BTreeMap<String, Digest>,
 }

@@ -1,5 +1,16 @@
 //! Paper: what was found, in a form that a stranger can read and verify without owning the simulator.
 
+pub mod attest;
+mod document;
 pub mod evidence;
+mod finite;
+mod problem;
+pub mod render;
+pub mod report;
+mod words;
 
+pub use attest::verify::{Verified, population_digest, seal, verify};
+pub use document::{Document, canonical_json, canonical_line, read};
 pub use evidence::*;
+pub use problem::Problem;
+pub use report::{Report, compose};

@@ -1,0 +1,5 @@
+//! What lets a stranger trust the paper: seals, and the check of every one of them.
+
+pub mod verify;
+
+pub use verify::{Verified, population_digest, seal, verify};

@@ -1,0 +1,12 @@
+//! One file per output. A rendering arranges and escapes; it never computes a number that a verdict could rest on.
+
+pub mod html;
+pub mod json;
+pub mod junit;
+pub mod layout;
+pub mod markdown;
+pub mod network_picture;
+pub mod sarif;
+mod svg;
+pub mod text;
+pub mod time_plot;
