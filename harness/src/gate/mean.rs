@@ -71,17 +71,17 @@ impl Scale {
         (self.lo..=self.hi).contains(&value)
     }
 
-    pub(super) fn to_unit(self, value: f64) -> f64 {
+    pub(super) fn share_of(self, value: f64) -> f64 {
         ((value - self.lo) / (self.hi - self.lo)).clamp(0.0, 1.0)
     }
 
-    pub(super) fn from_unit(self, share: f64) -> f64 {
+    pub(super) fn value_at(self, share: f64) -> f64 {
         self.lo + share * (self.hi - self.lo)
     }
 
     pub(super) fn path(self, values: impl Iterator<Item = f64>, alpha: f64) -> BettingPath {
         let mut path = BettingPath::new(alpha);
-        values.for_each(|value| path.push(self.to_unit(value)));
+        values.for_each(|value| path.push(self.share_of(value)));
         path
     }
 }
@@ -132,14 +132,14 @@ impl Gate for Mean {
         let (mut lower, mut upper, mut estimate) = (None, None, None);
         if let Some(min) = self.min {
             let path = scale.path(filled(scale.lo), alpha);
-            let m = scale.to_unit(min);
+            let m = scale.share_of(min);
             sides.push(decide(path.shown_above(m), path.shown_below(m)));
             (lower, upper) = (Some(path.lower()), Some(path.upper()));
             estimate = mean(filled(scale.lo));
         }
         if let Some(max) = self.max {
             let path = scale.path(filled(scale.hi), alpha);
-            let m = scale.to_unit(max);
+            let m = scale.share_of(max);
             sides.push(decide(path.shown_below(m), path.shown_above(m)));
             // With both limits the interval holds whatever the missing values were.
             (lower, upper) = (lower.or_else(|| Some(path.lower())), Some(path.upper()));
@@ -170,7 +170,7 @@ impl Gate for Mean {
             n: values.len() as u64,
             k: None,
             estimate,
-            interval: (interval.0.map(|m| scale.from_unit(m)), interval.1.map(|m| scale.from_unit(m))),
+            interval: (interval.0.map(|m| scale.value_at(m)), interval.1.map(|m| scale.value_at(m))),
             method: METHOD,
             e_value: None,
             missing,

@@ -249,7 +249,7 @@ mod tests {
         document.finish(gate, "gate")
     }
 
-    const EXAMPLES: &[(&str, &str)] = &[
+    const EXAMPLES: [(&str, &str); 5] = [
         ("rate", "kind = 'rate'\nover = 0.5\nmax = 0.07"),
         ("mean", "kind = 'mean'\nmax = 0.5\nrange = [0, 1]"),
         ("quantile", "kind = 'quantile'\nq = 0.9\nmax = 0.5"),
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(LIST.len(), EXAMPLES.len());
         for (kind, (name, text)) in LIST.iter().zip(EXAMPLES) {
             let gate = gate(text);
-            assert_eq!((kind.name, gate.kind()), (*name, *name));
+            assert_eq!((kind.name, gate.kind()), (name, name));
             let claim = gate.claim("ens_mwh", "MWh", "outages");
             assert!(claim.contains("ens_mwh") && claim.contains("outages") && !claim.ends_with('.'));
             assert!(!gate.threshold().is_empty());
@@ -282,6 +282,17 @@ mod tests {
                 assert!(kind.parameters.iter().any(|p| p.name == key), "{name}: `{key}` is not documented");
             }
         }
+    }
+
+    #[test]
+    fn a_claim_says_what_is_claimed() {
+        let claim = |text| gate(text).claim("ens_mwh", "MWh", "outages");
+        let said = EXAMPLES.map(|(_, text)| claim(text));
+        assert_eq!(said[0], "at most 7 % of episodes of outages have ens_mwh above 0.5 MWh");
+        assert_eq!(said[1], "the mean of ens_mwh over outages is at most 0.5 MWh");
+        assert_eq!(said[2], "the 90 % quantile of ens_mwh over outages is at most 0.5 MWh");
+        assert!(said[3].ends_with("the candidate's mean ens_mwh is at most 0.5 MWh above the champion's"));
+        assert!(said[4].starts_with("every episode of outages that was run has ens_mwh at most 0.5 MWh"));
     }
 
     #[test]

@@ -187,7 +187,7 @@ impl Gate for Noninferiority {
         }
         let scale = self.losses();
         let path = scale.path(pairs.iter().map(|&(a, b)| self.loss(a, b)), alpha);
-        let limit = scale.to_unit(self.limit());
+        let limit = scale.share_of(self.limit());
         let (verdict, decided_at) = decide(path.shown_below(limit), path.shown_above(limit));
         let missing = missing(&sample.candidate);
         let estimate = mean(pairs.iter().map(|&(a, b)| self.loss(a, b)));
@@ -209,7 +209,7 @@ impl Gate for Noninferiority {
             n: pairs.len() as u64,
             k: None,
             estimate,
-            interval: (lower.map(|m| scale.from_unit(m)), upper.map(|m| scale.from_unit(m))),
+            interval: (lower.map(|m| scale.value_at(m)), upper.map(|m| scale.value_at(m))),
             method: METHOD,
             e_value: None,
             missing,

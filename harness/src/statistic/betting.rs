@@ -98,6 +98,7 @@ pub fn empirical_bernstein_radius(n: u64, variance: f64, alpha: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Split;
     use super::*;
     use proptest::prelude::*;
 
@@ -123,6 +124,32 @@ mod tests {
         (0..2000).for_each(|_| path.push(0.3));
         assert!(path.lower() < 0.3 && 0.3 < path.upper());
         assert!(path.upper() - 0.3 < 0.5 * hoeffding_radius(2000, 0.05));
+    }
+
+    // Ville's inequality, looked at after every draw: the true mean is rejected from either side at most alpha of the
+    // time, for outcomes that happen or not as for rare large ones.
+    #[test]
+    fn looking_every_time_rejects_the_true_mean_rarely() {
+        let (repetitions, alpha) = (2000, 0.05_f64);
+        let limit = alpha + 3.0 * (alpha * (1.0 - alpha) / f64::from(repetitions)).sqrt();
+        let mut draws = Split(11);
+        for (mean, power) in [(0.1, 0), (0.5, 1), (1.0 / 7.0, 6)] {
+            let (mut below, mut above) = (0, 0);
+            for _ in 0..repetitions {
+                let mut path = BettingPath::new(alpha);
+                for _ in 0..400 {
+                    let u = draws.uniform();
+                    // u^6 has mean 1/7; the power 0 stands for an outcome of probability 0.1.
+                    path.push(if power == 0 { f64::from(u8::from(u < mean)) } else { u.powi(power) });
+                }
+                below += u32::from(path.shown_below(mean).is_some());
+                above += u32::from(path.shown_above(mean).is_some());
+            }
+            for rejected in [below, above] {
+                let share = f64::from(rejected) / f64::from(repetitions);
+                assert!(share < limit && share > 0.0, "{share} for power {power}");
+            }
+        }
     }
 
     proptest! {

@@ -35,3 +35,18 @@ fn boundary(lo: f64, hi: f64, left: impl Fn(f64) -> bool) -> (f64, f64) {
     }
     (a, b)
 }
+
+/// A small counter-based generator (SplitMix64, Steele et al. 2014), so that the simulations are the same everywhere.
+#[cfg(test)]
+struct Split(u64);
+
+#[cfg(test)]
+impl Split {
+    fn uniform(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}

@@ -164,7 +164,7 @@ impl FromIterator<bool> for RatePath {
 
 #[cfg(test)]
 mod tests {
-    use super::super::binomial;
+    use super::super::{Split, binomial};
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
@@ -203,19 +203,6 @@ mod tests {
         let bad: RatePath = (0..50).map(|_| true).collect();
         assert_eq!(bad.shown_below(P0, ALPHA), None);
         assert!(bad.shown_above(P0, ALPHA).is_some_and(|n| n <= 3));
-    }
-
-    /// A small counter-based generator (SplitMix64, Steele et al. 2014), so that the simulations are the same everywhere.
-    struct Split(u64);
-
-    impl Split {
-        fn uniform(&mut self) -> f64 {
-            self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-            let mut z = self.0;
-            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-        }
     }
 
     /// Share of `repetitions` at true probability `p` in which `rule(n, k)` answers yes at any of the first `looks` looks.
