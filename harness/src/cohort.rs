@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use powerflow::{Index, Rung, Solver};
 use reports::StepRecord;
 use scenarios::{Moment, Scenario};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::action::{Asked, Refusal};
@@ -45,14 +46,15 @@ pub struct Cohort<'a> {
 }
 
 /// Extremes of the states that were lived through.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Envelope {
-    /// Demand as a share of the file's.
-    pub demand: (f64, f64),
+    /// Demand as a share of the file's: lowest and highest.
+    pub demand: Option<(f64, f64)>,
     /// Branches out at once.
-    pub branches_out: (f64, f64),
+    pub branches_out: Option<(f64, f64)>,
     /// Units that run in the file and are out, at once.
-    pub units_out: (f64, f64),
+    pub units_out: Option<(f64, f64)>,
     /// Largest mismatch of a solved state, pu.
     pub mismatch_pu: f64,
     /// Power flows solved, and solved by another rung than Newton from the last state.
@@ -61,26 +63,13 @@ pub struct Envelope {
     pub rescued: u64,
 }
 
-impl Default for Envelope {
-    fn default() -> Self {
-        let nothing = (f64::INFINITY, f64::NEG_INFINITY);
-        Envelope {
-            demand: nothing,
-            branches_out: nothing,
-            units_out: nothing,
-            mismatch_pu: 0.0,
-            solves: 0,
-            rescued: 0,
-        }
-    }
-}
-
 impl Envelope {
     fn include(&mut self, grid: &Grid) {
         let network = grid.network();
         let state = grid.state();
-        let widen = |range: &mut (f64, f64), value: f64| {
-            *range = (range.0.min(value), range.1.max(value));
+        let widen = |range: &mut Option<(f64, f64)>, value: f64| {
+            let (low, high) = range.unwrap_or((value, value));
+            *range = Some((low.min(value), high.max(value)));
         };
         let file: f64 = network.base.from_pu(network.buses.demand_p_pu.as_slice().iter().sum());
         if file != 0.0 {
@@ -101,7 +90,10 @@ impl Envelope {
             (&mut self.branches_out, other.branches_out),
             (&mut self.units_out, other.units_out),
         ] {
-            *mine = (mine.0.min(theirs.0), mine.1.max(theirs.1));
+            *mine = match (*mine, theirs) {
+                (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+                (a, b) => a.or(b),
+            };
         }
         self.mismatch_pu = self.mismatch_pu.max(other.mismatch_pu);
         self.solves += other.solves;

@@ -62,7 +62,7 @@ pub enum Observe {
 
 /// The closed loop.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LoopConfig {
+pub struct LoopSettings {
     /// What the candidate controls.
     pub task: Task,
     /// Length of a step, s; positive.
@@ -190,7 +190,7 @@ pub struct Suite {
     /// Whether the suite only sorts candidates, with physics too simple to release one.
     pub screening: bool,
     /// The closed loop.
-    pub loop_config: LoopConfig,
+    pub loop_config: LoopSettings,
     /// The physics.
     pub physics: PhysicsConfig,
     /// Populations, in the order of the file; ids are distinct.
@@ -375,7 +375,7 @@ fn read_champion(fields: &mut Fields<'_>) -> Option<Champion> {
     None
 }
 
-fn read_loop(mut fields: Fields<'_>) -> Option<LoopConfig> {
+fn read_loop(mut fields: Fields<'_>) -> Option<LoopSettings> {
     let tasks: Vec<(&str, Task)> = Task::LIST.iter().map(|&task| (task.id(), task)).collect();
     let task = fields.choice("task", &tasks);
     let task = fields.need("task", task);
@@ -397,7 +397,7 @@ fn read_loop(mut fields: Fields<'_>) -> Option<LoopConfig> {
     });
     let observe = fields.or("observe", observe, Observe::default());
     fields.finish();
-    Some(LoopConfig { task: task?, step_s: step_s?, steps: steps?, observe: observe? })
+    Some(LoopSettings { task: task?, step_s: step_s?, steps: steps?, observe: observe? })
 }
 
 fn read_physics(mut fields: Fields<'_>, screening: Option<bool>) -> Option<PhysicsConfig> {
@@ -615,7 +615,7 @@ severity = "required"
             (Some(Champion::DoNothing), Stop::Never, Claim::Suite)
         );
         let loop_config =
-            LoopConfig { task: Task::VoltVar, step_s: 60.0, steps: 30, observe: Observe::Truth };
+            LoopSettings { task: Task::VoltVar, step_s: 60.0, steps: 30, observe: Observe::Truth };
         assert_eq!((suite.loop_config, suite.physics), (loop_config, PhysicsConfig::default()));
         let population = &suite.populations[0];
         assert_eq!((population.size_max, population.line), (10_000, Some(13)));

@@ -1,0 +1,237 @@
+//! From episodes to verdicts: each gate reads its metric, and where the solver gave up it is judged both ways.
+
+use reports::{Digest, GateRecord, Measurement, Severity, Verdict, WorstRecord};
+
+use super::local::{Simulated, SimulatedPopulation};
+use super::Prepared;
+use crate::gate::{self, Judgement, Sample};
+use crate::metric;
+use crate::suite::SuiteGate;
+use crate::trajectory::{Episode, Outcome};
+
+/// Every gate's record and the suite's verdict.
+#[derive(Debug)]
+pub struct Verdicts {
+    /// In suite order.
+    pub gates: Vec<GateRecord>,
+    /// Over required gates.
+    pub suite: Verdict,
+}
+
+/// How far a population is from its verdicts.
+pub(super) struct Standing {
+    /// Whether every required gate of it is decided.
+    pub(super) decided: bool,
+    /// In a few words.
+    pub(super) text: String,
+}
+
+/// Number of worst scenarios that a gate names.
+const WORST: usize = 3;
+
+/// Which side an episode in which the solver gave up is counted on.
+#[derive(Clone, Copy, PartialEq)]
+enum Counted {
+    Lost,
+    Served,
+}
+
+fn sample(gate: &SuiteGate, simulated: &SimulatedPopulation, counted: Counted) -> Sample {
+    let id = gate.metric.as_str();
+    let own = |e: &Episode| match counted {
+        Counted::Lost => e.metric(id),
+        Counted::Served => e.metric_as_served(id),
+    };
+    Sample {
+        candidate: simulated.candidate.iter().map(own).collect(),
+        // The comparator's unsolved episodes count as served in both: what is in doubt must not help the candidate.
+        champion: gate
+            .gate
+            .needs_champion()
+            .then(|| simulated.champion.iter().map(|e| e.metric_as_served(id)).collect()),
+    }
+}
+
+fn judge_gate(prepared: &Prepared, gate: &SuiteGate, simulated: &SimulatedPopulation) -> Judgement {
+    let alpha = prepared.suite.gate_alpha();
+    let lost = gate.gate.judge(&sample(gate, simulated, Counted::Lost), alpha);
+    let gave_up = simulated.candidate.iter().filter(|e| e.outcome == Outcome::SolverGaveUp).count();
+    if gave_up == 0 {
+        return lost;
+    }
+    let served = gate.gate.judge(&sample(gate, simulated, Counted::Served), alpha);
+    if served.verdict == lost.verdict {
+        return lost;
+    }
+    Judgement {
+        verdict: Verdict::Undecided,
+        reason: format!(
+            "the solver gave up in {gave_up} episodes: {} where they count as lost, {} where they count as served",
+            in_words(lost.verdict),
+            in_words(served.verdict)
+        ),
+        ..lost
+    }
+}
+
+fn in_words(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail => "fail",
+        Verdict::Undecided => "undecided",
+        Verdict::Error => "error",
+        Verdict::Skipped => "skipped",
+    }
+}
+
+/// Judges what there is of one population. `last` keeps the words of the previous call, so that gates are only judged
+/// again where that can matter.
+pub(super) fn standing(
+    prepared: &Prepared,
+    population: usize,
+    simulated: &SimulatedPopulation,
+    last: &mut String,
+) -> Standing {
+    let id = &prepared.populations[population].id;
+    let n = simulated.candidate.len() as u64;
+    let stopping = prepared.suite.stop == crate::suite::Stop::Decided;
+    // For the progress line a look at every power of two is enough; a stopping rule looks after every block.
+    let look = stopping || n.is_power_of_two() || n == prepared.populations[population].size_max;
+    if !look {
+        return Standing { decided: false, text: last.clone() };
+    }
+    let mut counts = [0usize; 3];
+    let mut decided = true;
+    for gate in prepared.suite.gates.iter().filter(|g| g.population == *id) {
+        let verdict = judge_gate(prepared, gate, simulated).verdict;
+        let at = match verdict {
+            Verdict::Pass => 0,
+            Verdict::Fail | Verdict::Error => 1,
+            Verdict::Undecided | Verdict::Skipped => 2,
+        };
+        counts[at] += 1;
+        decided &= gate.severity != Severity::Required || verdict != Verdict::Undecided;
+    }
+    let [pass, fail, open] = counts;
+    *last = format!("{pass} gates hold, {fail} fail, {open} open");
+    Standing { decided, text: last.clone() }
+}
+
+/// Judges every gate of a complete run.
+pub(super) fn verdicts(prepared: &Prepared, simulated: &Simulated) -> Verdicts {
+    let mut gates = Vec::with_capacity(prepared.suite.gates.len());
+    for gate in &prepared.suite.gates {
+        let Some(at) = prepared.populations.iter().position(|p| p.id == gate.population) else { continue };
+        let own = &simulated.populations[at];
+        let judgement = judge_gate(prepared, gate, own);
+        let unit = metric::by_id(&gate.metric).map_or("1", |(_, m)| m.unit);
+        gates.push(GateRecord {
+            id: gate.id.clone(),
+            claim: gate.gate.claim(&gate.metric, unit, &gate.population),
+            population: gate.population.clone(),
+            metric: gate.metric.clone(),
+            unit: unit.into(),
+            kind: gate.gate.kind().into(),
+            severity: gate.severity,
+            verdict: judgement.verdict,
+            reason: judgement.reason,
+            n: judgement.n,
+            k: judgement.k,
+            estimate: judgement.estimate,
+            interval: judgement.interval,
+            alpha: prepared.suite.gate_alpha(),
+            method: judgement.method.into(),
+            e_value: judgement.e_value,
+            threshold: gate.gate.threshold(),
+            missing: judgement.missing,
+            worst: worst(gate, own),
+            line: gate.line,
+        });
+    }
+    let all: Vec<(Severity, Verdict)> = gates.iter().map(|g| (g.severity, g.verdict)).collect();
+    Verdicts { suite: gate::suite_verdict(&all), gates }
+}
+
+/// The worst scenarios of a gate: without a value first, then by value (against the comparator: by difference), then by
+/// index. Scenarios in which nothing is amiss are left out.
+fn worst(gate: &SuiteGate, simulated: &SimulatedPopulation) -> Vec<WorstRecord> {
+    let paired = gate.gate.needs_champion();
+    let badness = |(i, episode): (usize, &Episode)| {
+        let own = episode.metric(&gate.metric)?;
+        let other = if paired { simulated.champion.get(i)?.metric_as_served(&gate.metric)? } else { 0.0 };
+        Some(own - other)
+    };
+    let mut order: Vec<(Option<f64>, &Episode)> =
+        simulated.candidate.iter().enumerate().map(|(i, e)| (badness((i, e)), e)).collect();
+    order.retain(|(badness, _)| badness.is_none_or(|b| b > 0.0));
+    order.sort_by(|a, b| {
+        let key = |v: Option<f64>| v.unwrap_or(f64::INFINITY);
+        key(b.0).total_cmp(&key(a.0)).then(a.1.index.cmp(&b.1.index))
+    });
+    order
+        .into_iter()
+        .take(WORST)
+        .map(|(_, episode)| WorstRecord {
+            population: episode.population.clone(),
+            index: episode.index,
+            scenario: Digest { sha256: episode.scenario.clone() },
+            value: episode.metric(&gate.metric),
+            outcome: outcome_in_words(episode),
+            trajectory: None,
+            replay: String::new(),
+        })
+        .collect()
+}
+
+fn outcome_in_words(episode: &Episode) -> String {
+    match (episode.outcome, &episode.message) {
+        (Outcome::CandidateFailed, Some(message)) => format!("the candidate failed: {message}"),
+        (Outcome::CandidateFailed, None) => "the candidate failed".into(),
+        (Outcome::SolverGaveUp, Some(message)) => format!("the solver gave up: {message}"),
+        (Outcome::SolverGaveUp, None) => "the solver gave up on a part of the grid".into(),
+        (Outcome::Survived, _) => "survived".into(),
+        (Outcome::Blackout, _) => "blackout".into(),
+        (Outcome::Collapse, _) => "collapse".into(),
+    }
+}
+
+/// Summary numbers of every metric, population and subject.
+pub(super) fn measurements(prepared: &Prepared, simulated: &Simulated) -> Vec<Measurement> {
+    let mut all = Vec::new();
+    for (population, own) in prepared.populations.iter().zip(&simulated.populations) {
+        for metric in metric::LIST {
+            for episodes in [&own.candidate, &own.champion] {
+                let Some(first) = episodes.first() else { continue };
+                let values: Vec<f64> = episodes.iter().filter_map(|e| e.metric(metric.id)).collect();
+                all.push(measurement(metric, &population.id, &first.subject, values));
+            }
+        }
+    }
+    all
+}
+
+fn measurement(metric: &metric::Metric, population: &str, subject: &str, mut values: Vec<f64>) -> Measurement {
+    let n = values.len();
+    let count = n as f64;
+    let mean = (n > 0).then(|| values.iter().sum::<f64>() / count);
+    let interval = mean.filter(|_| n > 1).map(|mean| {
+        let variance = values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / (count - 1.0);
+        // 97.5 % quantile of the normal distribution.
+        let half = 1.959_963_984_540_054 * (variance / count).sqrt();
+        (mean - half, mean + half)
+    });
+    values.sort_by(f64::total_cmp);
+    let rank = |q: f64| (n > 0).then(|| values[((q * count).ceil() as usize).clamp(1, n) - 1]);
+    Measurement {
+        metric: metric.id.into(),
+        unit: metric.unit.into(),
+        population: population.into(),
+        subject: subject.into(),
+        n: n as u64,
+        mean,
+        interval,
+        median: rank(0.5),
+        p99: rank(0.99),
+        max: values.last().copied(),
+    }
+}

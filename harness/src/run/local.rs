@@ -1,0 +1,348 @@
+//! Blocks of episodes on the threads of this machine, and a partial record from which a killed run goes on.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Instant;
+
+use powerflow::{Diagnostic, Diagnostics, Plan, Solver, Topology};
+use scenarios::{Population, scenario, streams};
+use serde::{Deserialize, Serialize};
+
+use super::judge;
+use super::progress::{Progress, Watch};
+use super::{Prepared, RunOptions};
+use crate::candidate::{Candidate, Source};
+use crate::cohort::{Cohort, Envelope};
+use crate::live::{COHORT, live};
+use crate::suite::Stop;
+use crate::trajectory::{Episode, Trajectory};
+
+/// Everything that was simulated.
+#[derive(Debug, Default)]
+pub(super) struct Simulated {
+    /// Per population, in suite order.
+    pub(super) populations: Vec<SimulatedPopulation>,
+    pub(super) envelope: Envelope,
+    /// Time of each batch of decisions, ns; not known for blocks that an earlier run had done.
+    pub(super) decision_ns: Vec<u64>,
+    pub(super) elapsed_s: f64,
+    /// Blocks taken over from an interrupted run.
+    pub(super) resumed_blocks: u64,
+    /// Episodes that this run itself simulated, all subjects.
+    pub(super) simulated_now: u64,
+}
+
+/// Episodes of one population, in index order.
+#[derive(Debug, Default)]
+pub(super) struct SimulatedPopulation {
+    pub(super) candidate: Vec<Episode>,
+    /// The comparator's, in the same scenarios; empty where there is none.
+    pub(super) champion: Vec<Episode>,
+}
+
+/// One line of the partial record.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Block {
+    population: usize,
+    block: u64,
+    candidate: Vec<Episode>,
+    champion: Vec<Episode>,
+    envelope: Envelope,
+    #[serde(skip)]
+    decision_ns: Vec<u64>,
+}
+
+/// First line of the partial record.
+#[derive(Debug, Serialize, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    schema: String,
+    key: String,
+}
+
+const PARTIAL_SCHEMA: &str = "gridgate/partial/1";
+
+/// The folder that an unfinished run keeps beside its own.
+pub(super) fn partial_folder(out: &Path) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_os_string();
+    name.push(".partial");
+    out.with_file_name(name)
+}
+
+pub(super) fn simulate(prepared: &Prepared, options: &RunOptions, watch: &dyn Watch) -> Result<Simulated, Diagnostics> {
+    let start = Instant::now();
+    let mut partial = Partial::open(prepared, &options.out)?;
+    let plan = Arc::new(Plan::new(&prepared.network, &Arc::new(Topology::unsplit())));
+    let mut all = Simulated { resumed_blocks: partial.done.len() as u64, ..Simulated::default() };
+    for (at, population) in prepared.populations.iter().enumerate() {
+        let simulated = simulate_population(prepared, options, watch, &plan, at, population, &mut partial, &mut all)?;
+        all.populations.push(simulated);
+    }
+    all.elapsed_s = start.elapsed().as_secs_f64();
+    Ok(all)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn simulate_population(
+    prepared: &Prepared,
+    options: &RunOptions,
+    watch: &dyn Watch,
+    plan: &Arc<Plan>,
+    at: usize,
+    population: &Population,
+    partial: &mut Partial,
+    all: &mut Simulated,
+) -> Result<SimulatedPopulation, Diagnostics> {
+    let blocks = population.size_max.div_ceil(COHORT as u64);
+    let mut simulated = SimulatedPopulation::default();
+    let mut waiting: BTreeMap<u64, Block> = BTreeMap::new();
+    for block in 0..blocks {
+        if let Some(done) = partial.done.remove(&(at, block)) {
+            waiting.insert(block, done);
+        }
+    }
+    let pending: Vec<u64> = (0..blocks).filter(|b| !waiting.contains_key(b)).collect();
+    let next = AtomicU64::new(0);
+    let enough = AtomicBool::new(false);
+    let mut verdict_so_far = String::new();
+    std::thread::scope(|scope| {
+        // A bounded channel: a slow disk slows the workers instead of filling the memory.
+        let (send, receive) = mpsc::sync_channel::<Result<Block, Diagnostics>>(options.threads * 2);
+        let workers = options.threads.max(1).min(pending.len());
+        for _ in 0..workers {
+            let send = send.clone();
+            let (next, enough, pending) = (&next, &enough, &pending);
+            scope.spawn(move || {
+                let mut worker = match Worker::new(prepared, plan) {
+                    Ok(worker) => worker,
+                    Err(complaints) => {
+                        let _ = send.send(Err(complaints));
+                        return;
+                    }
+                };
+                while !enough.load(Ordering::Relaxed) {
+                    let Some(block) = pending.get(next.fetch_add(1, Ordering::Relaxed) as usize) else { break };
+                    if send.send(Ok(worker.block(at, population, *block))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(send);
+        let mut done = 0u64;
+        let mut collect = |waiting: &mut BTreeMap<u64, Block>, simulated: &mut SimulatedPopulation| {
+            // In index order, whoever was first: what a run covers must not depend on who was quick.
+            while let Some(block) = waiting.remove(&done) {
+                done += 1;
+                all.envelope.join(&block.envelope);
+                if !block.decision_ns.is_empty() {
+                    all.simulated_now += (block.candidate.len() + block.champion.len()) as u64;
+                }
+                all.decision_ns.extend(block.decision_ns);
+                simulated.candidate.extend(block.candidate);
+                simulated.champion.extend(block.champion);
+                let standing = judge::standing(prepared, at, simulated, &mut verdict_so_far);
+                watch.progress(&Progress {
+                    population: population.id.clone(),
+                    done: simulated.candidate.len() as u64,
+                    size_max: population.size_max,
+                    standing: standing.text,
+                });
+                if prepared.suite.stop == Stop::Decided && standing.decided {
+                    return true;
+                }
+            }
+            false
+        };
+        let mut finished = collect(&mut waiting, &mut simulated);
+        enough.store(finished, Ordering::Relaxed);
+        let mut failed = None;
+        for result in receive {
+            match result {
+                Ok(block) if !finished && failed.is_none() => {
+                    if let Err(complaint) = partial.append(&block) {
+                        failed = Some(complaint);
+                        enough.store(true, Ordering::Relaxed);
+                        continue;
+                    }
+                    waiting.insert(block.block, block);
+                    finished = collect(&mut waiting, &mut simulated);
+                    if finished {
+                        enough.store(true, Ordering::Relaxed);
+                    }
+                }
+                Ok(_) => {}
+                Err(complaints) => {
+                    enough.store(true, Ordering::Relaxed);
+                    failed.get_or_insert(complaints);
+                }
+            }
+        }
+        match failed {
+            Some(complaints) => Err(complaints),
+            None => Ok(()),
+        }
+    })?;
+    Ok(simulated)
+}
+
+/// What one thread works with.
+struct Worker<'a> {
+    prepared: &'a Prepared,
+    solver: Solver,
+    candidate: Box<dyn Candidate>,
+    champion: Option<Box<dyn Candidate>>,
+}
+
+impl<'a> Worker<'a> {
+    fn new(prepared: &'a Prepared, plan: &Arc<Plan>) -> Result<Self, Diagnostics> {
+        Ok(Worker {
+            prepared,
+            solver: Solver::with_plan(&prepared.network, Arc::clone(plan)),
+            candidate: prepared.candidate.start()?,
+            champion: prepared.champion.as_ref().map(|c| c.start()).transpose()?,
+        })
+    }
+
+    /// Simulates one block: the candidate and the comparator in the same scenarios.
+    fn block(&mut self, at: usize, population: &Population, block: u64) -> Block {
+        let first = block * COHORT as u64;
+        let indices: Vec<u64> = (first..population.size_max.min(first + COHORT as u64)).collect();
+        let mut envelope = Envelope::default();
+        let mut decision_ns = Vec::new();
+        let Worker { prepared, solver, candidate, champion } = self;
+        let mut lived = |source: &Arc<dyn Source>, who: &mut dyn Candidate, subject: &str, time: bool| {
+            let groups: Vec<&[u64]> =
+                if source.batched() { vec![&indices[..]] } else { indices.chunks(1).collect() };
+            let rows = if source.batched() { COHORT } else { 1 };
+            let mut episodes = Vec::with_capacity(indices.len());
+            for group in groups {
+                let mut cohort = cohort(prepared, solver, population, subject, group, rows, false);
+                episodes.extend(live(&mut cohort, who).into_iter().map(|t| t.episode));
+                envelope.join(cohort.envelope());
+                if time {
+                    decision_ns.extend(cohort.decided_in().iter().map(|d| d.as_nanos() as u64));
+                }
+            }
+            episodes
+        };
+        let by_candidate = lived(&prepared.candidate, candidate.as_mut(), "candidate", true);
+        let by_champion = match (&prepared.champion, champion) {
+            (Some(source), Some(who)) => {
+                let name = source.record().name;
+                lived(source, who.as_mut(), &name, false)
+            }
+            _ => Vec::new(),
+        };
+        Block { population: at, block, candidate: by_candidate, champion: by_champion, envelope, decision_ns }
+    }
+}
+
+/// A cohort of these scenarios of a population.
+pub(super) fn cohort<'a>(
+    prepared: &'a Prepared,
+    solver: &'a mut Solver,
+    population: &Population,
+    subject: &'a str,
+    indices: &[u64],
+    rows: usize,
+    record: bool,
+) -> Cohort<'a> {
+    let (seed, world) = (prepared.seed(), prepared.world());
+    let drawn = indices
+        .iter()
+        .map(|index| {
+            let own = streams(seed, &population.id, *index).named("candidate").word();
+            (Arc::new(scenario(seed, population, &world, *index)), own)
+        })
+        .collect();
+    Cohort::new(solver, &prepared.config, subject, drawn, rows, record)
+}
+
+/// Re-lives one episode with every step recorded, alone in a batch of the usual shape.
+pub(super) fn relive(
+    prepared: &Prepared,
+    source: &Arc<dyn Source>,
+    population: &Population,
+    subject: &str,
+    index: u64,
+) -> Result<Trajectory, Diagnostics> {
+    let mut solver = Solver::new(&prepared.network);
+    let mut candidate = source.start()?;
+    let rows = if source.batched() { COHORT } else { 1 };
+    let mut cohort = cohort(prepared, &mut solver, population, subject, &[index], rows, true);
+    live(&mut cohort, candidate.as_mut()).pop().ok_or_else(|| {
+        Diagnostic::error("run.relive", format!("episode {}/{index} has no trajectory", population.id)).into()
+    })
+}
+
+/// The record of an unfinished run: a header and one line per complete block. A run that is killed loses the blocks that
+/// were under way, and nothing else; the next run of the same inputs into the same folder goes on from here.
+struct Partial {
+    file: std::fs::File,
+    path: PathBuf,
+    done: BTreeMap<(usize, u64), Block>,
+}
+
+impl Partial {
+    fn open(prepared: &Prepared, out: &Path) -> Result<Self, Diagnostics> {
+        let folder = partial_folder(out);
+        let path = folder.join("blocks.jsonl");
+        let complain = |error: std::io::Error| cannot_write(&path, &error);
+        std::fs::create_dir_all(&folder).map_err(complain)?;
+        let header = Header { schema: PARTIAL_SCHEMA.into(), key: prepared.key() };
+        let mut done = BTreeMap::new();
+        let mut sound_bytes = 0;
+        let earlier = std::fs::read(&path).unwrap_or_default();
+        for (number, line) in earlier.split_inclusive(|b| *b == b'\n').enumerate() {
+            let complete = line.ends_with(b"\n");
+            if number == 0 {
+                let same = serde_json::from_slice::<Header>(line).is_ok_and(|h| h == header);
+                if !(complete && same) {
+                    break;
+                }
+            } else {
+                match serde_json::from_slice::<Block>(line) {
+                    Ok(block) if complete => {
+                        done.insert((block.population, block.block), block);
+                    }
+                    // The line that was being written when the run was killed.
+                    _ => break,
+                }
+            }
+            sound_bytes += line.len() as u64;
+        }
+        let mut file =
+            std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(complain)?;
+        file.set_len(sound_bytes).map_err(complain)?;
+        std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).map_err(complain)?;
+        let mut partial = Partial { file, path: path.clone(), done };
+        if sound_bytes == 0 {
+            partial.append_line(&header)?;
+        }
+        Ok(partial)
+    }
+
+    fn append(&mut self, block: &Block) -> Result<(), Diagnostics> {
+        self.append_line(block)
+    }
+
+    fn append_line(&mut self, line: &impl Serialize) -> Result<(), Diagnostics> {
+        let mut bytes = serde_json::to_vec(line).map_err(|error| {
+            Diagnostics::from(Diagnostic::error("run.partial", format!("a block cannot be written: {error}")))
+        })?;
+        bytes.push(b'\n');
+        self.file.write_all(&bytes).map_err(|error| cannot_write(&self.path, &error))
+    }
+}
+
+pub(super) fn cannot_write(path: &Path, error: &std::io::Error) -> Diagnostics {
+    Diagnostic::error("run.write", format!("cannot write: {error}"))
+        .at(path.display().to_string(), None)
+        .hint("choose another folder with --out, or make room")
+        .into()
+}

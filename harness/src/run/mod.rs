@@ -1,0 +1,210 @@
+//! From a suite file to a verdict: prepare, simulate, judge, write.
+
+pub mod folder;
+mod judge;
+mod local;
+mod progress;
+mod recorded;
+pub mod replay;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use powerflow::{Diagnostic, Diagnostics, Network};
+use reports::{Evidence, InputRecord, RunRecord};
+use scenarios::{Population, Seed, World};
+
+pub use judge::Verdicts;
+pub use progress::{Progress, Silent, Watch};
+
+use crate::candidate::{self, Source};
+use crate::grid::GridRules;
+use crate::live::LoopConfig;
+use crate::metric;
+use crate::suite::{Champion, Suite};
+
+/// Everything a run needs, checked.
+pub struct Prepared {
+    /// The suite.
+    pub suite: Suite,
+    /// Bytes of the suite file, as they were read.
+    pub suite_bytes: Vec<u8>,
+    /// Bytes of the case file.
+    pub grid_bytes: Vec<u8>,
+    /// The network.
+    pub network: Arc<Network>,
+    /// Populations with their hazards, in suite order.
+    pub populations: Vec<Population>,
+    /// The loop.
+    pub config: LoopConfig,
+    /// Who is judged.
+    pub candidate: Arc<dyn Source>,
+    /// Who it is compared with.
+    pub champion: Option<Arc<dyn Source>>,
+}
+
+/// Who is judged, where it is not whom the suite names.
+pub enum Contender {
+    /// The suite's own candidate.
+    OfSuite,
+    /// A manifest, or `do_nothing`.
+    Named(String),
+    /// An object of the embedding program.
+    Given(Arc<dyn Source>),
+}
+
+/// How to run.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// Folder to write; made, or replaced when the run is complete.
+    pub out: PathBuf,
+    /// Worker threads, at least one. Changes no byte of evidence.
+    pub threads: usize,
+}
+
+/// A complete run.
+pub struct Completed {
+    /// The evidence, as written.
+    pub evidence: Evidence,
+    /// What only this run can know.
+    pub run: RunRecord,
+    /// The report, composed.
+    pub report: reports::Report,
+    /// The folder.
+    pub out: PathBuf,
+}
+
+/// Reads and checks a suite and all that it names.
+///
+/// # Errors
+/// Everything that is wrong with suite, case, hazards or candidate.
+pub fn prepare(suite_path: &Path, contender: Contender) -> Result<Prepared, Diagnostics> {
+    let suite_bytes = read(suite_path, "suite.read", "the suite")?;
+    let text = String::from_utf8(suite_bytes.clone()).map_err(|_| {
+        Diagnostic::error("suite.encoding", "the suite is not text in UTF-8").at(suite_path.display().to_string(), None)
+    })?;
+    let suite = Suite::from_text(&text, suite_path)?;
+    suite.check_metrics(&metric::ids())?;
+    let grid_bytes = read(&suite.grid_path, "suite.grid.read", "the case that the suite names")?;
+    let network = Network::build(powerflow::case::read(&suite.grid_path)?)?;
+    let config = loop_config(&suite);
+    let populations = populations(&suite, &network, &config)?;
+    let task = config.task;
+    let candidate: Arc<dyn Source> = match contender {
+        Contender::Given(source) => source,
+        Contender::Named(name) => Arc::from(candidate::open(&name, task, &network)?),
+        Contender::OfSuite => match &suite.candidate_path {
+            Some(path) => Arc::from(candidate::open(&path.to_string_lossy(), task, &network)?),
+            None => {
+                return Err(Diagnostic::error("suite.no-candidate", "nobody is judged: the suite names no candidate")
+                    .at(&suite.file, None)
+                    .hint("add `candidate = \"candidate.toml\"`, or say --candidate candidate.toml")
+                    .into());
+            }
+        },
+    };
+    let champion = match suite.champion {
+        None => None,
+        Some(Champion::DoNothing) => {
+            let source: Arc<dyn Source> = Arc::from(candidate::open("do_nothing", task, &network)?);
+            Some(source)
+        }
+    };
+    Ok(Prepared { suite, suite_bytes, grid_bytes, network, populations, config, candidate, champion })
+}
+
+fn read(path: &Path, code: &'static str, what: &str) -> Result<Vec<u8>, Diagnostics> {
+    std::fs::read(path).map_err(|error| {
+        Diagnostic::error(code, format!("{what} cannot be read: {error}"))
+            .at(path.display().to_string(), None)
+            .hint("paths in a suite are relative to the suite file")
+            .into()
+    })
+}
+
+fn loop_config(suite: &Suite) -> LoopConfig {
+    let (settings, physics) = (&suite.loop_config, &suite.physics);
+    LoopConfig {
+        task: settings.task,
+        step_s: settings.step_s,
+        steps: settings.steps,
+        newton: powerflow::NewtonConfig { unsolved_islands_die: true, ..physics.newton() },
+        rules: Arc::new(GridRules {
+            ramp_share_per_min: physics.ramp_share_per_min,
+            cooldown_s: physics.cooldown_s,
+            ..GridRules::default()
+        }),
+    }
+}
+
+fn populations(suite: &Suite, network: &Network, config: &LoopConfig) -> Result<Vec<Population>, Diagnostics> {
+    let mut complaints = Diagnostics::default();
+    let world = world(network, config);
+    let mut populations = Vec::with_capacity(suite.populations.len());
+    for from in &suite.populations {
+        let mut hazards = Vec::with_capacity(from.hazards.len());
+        for hazard in &from.hazards {
+            match scenarios::hazard::parse(&hazard.table) {
+                Ok(hazard) => hazards.push(hazard),
+                Err(found) => complaints.0.extend(found.0.into_iter().map(|d| d.at(&suite.file, hazard.line))),
+            }
+        }
+        let population = Population { id: from.id.clone(), hazards, size_max: from.size_max };
+        let found = population.check(&world);
+        complaints.0.extend(found.0.into_iter().map(|d| d.at(&suite.file, from.line)));
+        populations.push(population);
+    }
+    complaints.into_result(populations)
+}
+
+fn world<'a>(network: &'a Network, config: &LoopConfig) -> World<'a> {
+    World { network, horizon_s: f64::from(config.steps) * config.step_s, step_s: config.step_s }
+}
+
+impl Prepared {
+    /// The seed of every stream of the suite.
+    pub fn seed(&self) -> Seed {
+        Seed(self.suite.seed)
+    }
+
+    /// The world that hazards act in.
+    pub fn world(&self) -> World<'_> {
+        world(&self.network, &self.config)
+    }
+
+    /// Inputs by digest, under names that do not depend on the machine.
+    pub fn inputs(&self) -> Vec<InputRecord> {
+        let input = |role: &str, name: &str, bytes: &[u8]| InputRecord {
+            role: role.into(),
+            name: name.into(),
+            digest: reports::Digest::of(bytes),
+        };
+        let suite_name = Path::new(&self.suite.file).file_name();
+        let suite_name = suite_name.map_or_else(|| self.suite.file.clone(), |n| n.to_string_lossy().into_owned());
+        vec![
+            input("suite", &suite_name, &self.suite_bytes),
+            input("grid", &self.suite.grid, &self.grid_bytes),
+        ]
+    }
+
+    /// Digest of everything that decides the bytes of this run's episodes: inputs, candidate, program version.
+    pub fn key(&self) -> String {
+        let mut text = format!("gridgate {}\n", env!("CARGO_PKG_VERSION"));
+        for input in self.inputs() {
+            text.push_str(&format!("{} {}\n", input.role, input.digest.sha256));
+        }
+        let candidate = self.candidate.record();
+        text.push_str(&format!("candidate {} {} {}\n", candidate.name, candidate.adapter, candidate.digest.sha256));
+        reports::Digest::of(text).sha256
+    }
+}
+
+/// Runs a prepared suite and writes its folder.
+///
+/// # Errors
+/// Where the candidate cannot be started, or the folder cannot be written.
+pub fn run(prepared: &Prepared, options: &RunOptions, watch: &dyn Watch) -> Result<Completed, Diagnostics> {
+    let simulated = local::simulate(prepared, options, watch)?;
+    let kept = recorded::keep(prepared, &simulated)?;
+    folder::write(prepared, options, &simulated, kept)
+}
