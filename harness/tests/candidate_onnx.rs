@@ -175,3 +175,21 @@ fn many_threads_share_one_model() {
         }
     });
 }
+
+/// A worker of a rayon pool that waits for the model must not begin another episode meanwhile: it would come back to
+/// this one much later, from deep in its own stack.
+#[test]
+fn a_rayon_worker_that_waits_for_the_model_does_nothing_else() {
+    use rayon::prelude::*;
+    thread_local!(static BUSY: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });
+    let source = open_model("linear", IO, 1024).unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    pool.install(|| {
+        (0..200).into_par_iter().for_each(|_| {
+            assert!(!BUSY.replace(true), "a second episode began inside the first");
+            let decisions = decide(source.as_ref(), &seen(3));
+            assert_eq!(decisions.asked[0].values.row(2), linear(2));
+            BUSY.set(false);
+        });
+    });
+}

@@ -154,6 +154,7 @@ impl IoMap {
     }
 
     /// The same map for a model that declares an output wider than the columns that are read from it.
+    #[cfg(feature = "onnx")]
     pub(crate) fn widen(&mut self, output: usize, width: usize) {
         let tensor = &mut self.outputs[output];
         tensor.width = width;

@@ -76,7 +76,11 @@ impl Worker {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|e| failed(format!("the program {} does not start: {e}", program.to_string_lossy())))?;
+            .map_err(|e| {
+                let program =
+                    program.to_string_lossy().replace(&*launch.home.to_string_lossy(), "<candidate>");
+                failed(format!("the program {program} does not start: {e}"))
+            })?;
         let (requests, to_write) = sync_channel::<Vec<u8>>(1);
         let (read, replies) = sync_channel(16);
         let (ended, stderr_closed) = sync_channel(0);
