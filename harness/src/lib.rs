@@ -11,6 +11,7 @@ pub mod live;
 pub mod metric;
 pub mod nearest;
 pub mod observation;
+pub mod run;
 pub mod statistic;
 pub mod study;
 pub mod suite;

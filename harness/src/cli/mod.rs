@@ -1,13 +1,22 @@
 //! The command line: one file per verb.
 
 mod census;
+mod check;
+mod replay;
+mod report;
+mod run;
 mod solve;
+mod verify;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+const EXIT_CODES: &str =
+    "Exit codes: 0 pass or solved, 1 a required gate failed or no solution, 2 wrong usage or input,
+3 undecided, 4 infrastructure, 5 a digest does not match.";
+
 /// The gate between a trained model and the power grid.
 #[derive(Debug, Parser)]
-#[command(name = "gridgate", version, about, propagate_version = true)]
+#[command(name = "gridgate", version, about, propagate_version = true, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -19,6 +28,16 @@ enum Verb {
     Census(census::Census),
     /// Solve the power flow of a case file.
     Solve(solve::Solve),
+    /// Check suites and candidate manifests without running anything.
+    Check(check::Check),
+    /// Judge a candidate by a suite.
+    Run(run::Run),
+    /// Repeat one episode of a run, step by step.
+    Replay(replay::Replay),
+    /// Render the report of a run again, from its evidence alone.
+    Report(report::Report),
+    /// Check every digest of a run folder.
+    Verify(verify::Verify),
 }
 
 /// How a document is printed.
@@ -31,7 +50,7 @@ enum Format {
     Json,
 }
 
-/// Exit codes (`gridgate --help` and the book list them).
+/// Exit codes, as `gridgate --help` lists them.
 pub mod exit {
     /// Pass, solved, or study completed.
     pub const PASS: u8 = 0;
@@ -60,6 +79,11 @@ pub fn main() -> u8 {
     match cli.verb {
         Verb::Census(verb) => verb.run(),
         Verb::Solve(verb) => verb.run(),
+        Verb::Check(verb) => verb.run(),
+        Verb::Run(verb) => verb.run(),
+        Verb::Replay(verb) => verb.run(),
+        Verb::Report(verb) => verb.run(),
+        Verb::Verify(verb) => verb.run(),
     }
 }
 

@@ -58,30 +58,38 @@ impl Grid {
         step_minutes: f64,
     ) -> Grants {
         let mut grants = Grants::default();
-        for tensor in asked {
-            for (element, value) in tensor.elements.iter().zip(tensor.values.row(row)) {
-                let outcome = if task.may_ask().contains(&tensor.quantity) {
-                    self.grant_one(tensor.quantity, *element, *value, now, step_minutes)
-                } else {
-                    Outcome::Refused(Refusal::NotInTask)
-                };
-                let (granted, refusal) = match outcome {
-                    Outcome::Granted(v) => (Some(v), None),
-                    Outcome::Clipped(v, why) => (Some(v), Some(why)),
-                    Outcome::Refused(why) => (None, Some(why)),
-                    Outcome::Switched(v) => {
-                        grants.switched += 1;
-                        (Some(v), None)
-                    }
-                };
-                grants.all.push(Grant {
-                    quantity: tensor.quantity,
-                    element: *element,
-                    asked: *value,
-                    granted,
-                    refusal,
-                });
+        let mut requests: Vec<(Asked, u32, f64)> = asked
+            .iter()
+            .flat_map(|tensor| {
+                let values = tensor.values.row(row);
+                tensor.elements.iter().zip(values).map(|(element, value)| (tensor.quantity, *element, *value))
+            })
+            .collect();
+        // One order, whoever asks: a replay repeats the same requests in it. Of two for one thing the later counts.
+        requests.sort_by_key(|(quantity, element, _)| (*quantity, *element));
+        requests.dedup_by(|later, kept| {
+            let same = (later.0, later.1) == (kept.0, kept.1);
+            if same {
+                kept.2 = later.2;
             }
+            same
+        });
+        for (quantity, element, value) in requests {
+            let outcome = if task.may_ask().contains(&quantity) {
+                self.grant_one(quantity, element, value, now, step_minutes)
+            } else {
+                Outcome::Refused(Refusal::NotInTask)
+            };
+            let (granted, refusal) = match outcome {
+                Outcome::Granted(v) => (Some(v), None),
+                Outcome::Clipped(v, why) => (Some(v), Some(why)),
+                Outcome::Refused(why) => (None, Some(why)),
+                Outcome::Switched(v) => {
+                    grants.switched += 1;
+                    (Some(v), None)
+                }
+            };
+            grants.all.push(Grant { quantity, element, asked: value, granted, refusal });
         }
         grants
     }

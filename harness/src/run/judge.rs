@@ -2,8 +2,8 @@
 
 use reports::{Digest, GateRecord, Measurement, Severity, Verdict, WorstRecord};
 
-use super::local::{Simulated, SimulatedPopulation};
 use super::Prepared;
+use super::local::{Simulated, SimulatedPopulation};
 use crate::gate::{self, Judgement, Sample};
 use crate::metric;
 use crate::suite::SuiteGate;
@@ -210,7 +210,12 @@ pub(super) fn measurements(prepared: &Prepared, simulated: &Simulated) -> Vec<Me
     all
 }
 
-fn measurement(metric: &metric::Metric, population: &str, subject: &str, mut values: Vec<f64>) -> Measurement {
+fn measurement(
+    metric: &metric::Metric,
+    population: &str,
+    subject: &str,
+    mut values: Vec<f64>,
+) -> Measurement {
     let n = values.len();
     let count = n as f64;
     let mean = (n > 0).then(|| values.iter().sum::<f64>() / count);

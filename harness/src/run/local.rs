@@ -73,13 +73,18 @@ pub(super) fn partial_folder(out: &Path) -> PathBuf {
     out.with_file_name(name)
 }
 
-pub(super) fn simulate(prepared: &Prepared, options: &RunOptions, watch: &dyn Watch) -> Result<Simulated, Diagnostics> {
+pub(super) fn simulate(
+    prepared: &Prepared,
+    options: &RunOptions,
+    watch: &dyn Watch,
+) -> Result<Simulated, Diagnostics> {
     let start = Instant::now();
     let mut partial = Partial::open(prepared, &options.out)?;
     let plan = Arc::new(Plan::new(&prepared.network, &Arc::new(Topology::unsplit())));
     let mut all = Simulated { resumed_blocks: partial.done.len() as u64, ..Simulated::default() };
     for (at, population) in prepared.populations.iter().enumerate() {
-        let simulated = simulate_population(prepared, options, watch, &plan, at, population, &mut partial, &mut all)?;
+        let simulated =
+            simulate_population(prepared, options, watch, &plan, at, population, &mut partial, &mut all)?;
         all.populations.push(simulated);
     }
     all.elapsed_s = start.elapsed().as_secs_f64();
@@ -125,7 +130,9 @@ fn simulate_population(
                     }
                 };
                 while !enough.load(Ordering::Relaxed) {
-                    let Some(block) = pending.get(next.fetch_add(1, Ordering::Relaxed) as usize) else { break };
+                    let Some(block) = pending.get(next.fetch_add(1, Ordering::Relaxed) as usize) else {
+                        break;
+                    };
                     if send.send(Ok(worker.block(at, population, *block))).is_err() {
                         break;
                     }
@@ -316,8 +323,12 @@ impl Partial {
             }
             sound_bytes += line.len() as u64;
         }
-        let mut file =
-            std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(complain)?;
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(complain)?;
         file.set_len(sound_bytes).map_err(complain)?;
         std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).map_err(complain)?;
         let mut partial = Partial { file, path: path.clone(), done };

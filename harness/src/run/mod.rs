@@ -72,6 +72,8 @@ pub struct Completed {
     pub report: reports::Report,
     /// The folder.
     pub out: PathBuf,
+    /// Blocks of 256 episodes that an interrupted run had done already.
+    pub resumed_blocks: u64,
 }
 
 /// Reads and checks a suite and all that it names.
@@ -79,11 +81,32 @@ pub struct Completed {
 /// # Errors
 /// Everything that is wrong with suite, case, hazards or candidate.
 pub fn prepare(suite_path: &Path, contender: Contender) -> Result<Prepared, Diagnostics> {
+    prepare_from(suite_path, None, contender)
+}
+
+/// The same, with the case at `grid` instead of where the suite says.
+pub(crate) fn prepare_with_grid(
+    suite: &Path,
+    grid: &Path,
+    contender: Contender,
+) -> Result<Prepared, Diagnostics> {
+    prepare_from(suite, Some(grid), contender)
+}
+
+fn prepare_from(
+    suite_path: &Path,
+    grid: Option<&Path>,
+    contender: Contender,
+) -> Result<Prepared, Diagnostics> {
     let suite_bytes = read(suite_path, "suite.read", "the suite")?;
     let text = String::from_utf8(suite_bytes.clone()).map_err(|_| {
-        Diagnostic::error("suite.encoding", "the suite is not text in UTF-8").at(suite_path.display().to_string(), None)
+        Diagnostic::error("suite.encoding", "the suite is not text in UTF-8")
+            .at(suite_path.display().to_string(), None)
     })?;
-    let suite = Suite::from_text(&text, suite_path)?;
+    let mut suite = Suite::from_text(&text, suite_path)?;
+    if let Some(grid) = grid {
+        suite.grid_path = grid.to_owned();
+    }
     suite.check_metrics(&metric::ids())?;
     let grid_bytes = read(&suite.grid_path, "suite.grid.read", "the case that the suite names")?;
     let network = Network::build(powerflow::case::read(&suite.grid_path)?)?;
@@ -96,10 +119,13 @@ pub fn prepare(suite_path: &Path, contender: Contender) -> Result<Prepared, Diag
         Contender::OfSuite => match &suite.candidate_path {
             Some(path) => Arc::from(candidate::open(&path.to_string_lossy(), task, &network)?),
             None => {
-                return Err(Diagnostic::error("suite.no-candidate", "nobody is judged: the suite names no candidate")
-                    .at(&suite.file, None)
-                    .hint("add `candidate = \"candidate.toml\"`, or say --candidate candidate.toml")
-                    .into());
+                return Err(Diagnostic::error(
+                    "suite.no-candidate",
+                    "nobody is judged: the suite names no candidate",
+                )
+                .at(&suite.file, None)
+                .hint("add `candidate = \"candidate.toml\"`, or say --candidate candidate.toml")
+                .into());
             }
         },
     };
@@ -137,7 +163,11 @@ fn loop_config(suite: &Suite) -> LoopConfig {
     }
 }
 
-fn populations(suite: &Suite, network: &Network, config: &LoopConfig) -> Result<Vec<Population>, Diagnostics> {
+fn populations(
+    suite: &Suite,
+    network: &Network,
+    config: &LoopConfig,
+) -> Result<Vec<Population>, Diagnostics> {
     let mut complaints = Diagnostics::default();
     let world = world(network, config);
     let mut populations = Vec::with_capacity(suite.populations.len());
@@ -146,7 +176,9 @@ fn populations(suite: &Suite, network: &Network, config: &LoopConfig) -> Result<
         for hazard in &from.hazards {
             match scenarios::hazard::parse(&hazard.table) {
                 Ok(hazard) => hazards.push(hazard),
-                Err(found) => complaints.0.extend(found.0.into_iter().map(|d| d.at(&suite.file, hazard.line))),
+                Err(found) => {
+                    complaints.0.extend(found.0.into_iter().map(|d| d.at(&suite.file, hazard.line)))
+                }
             }
         }
         let population = Population { id: from.id.clone(), hazards, size_max: from.size_max };
@@ -180,7 +212,8 @@ impl Prepared {
             digest: reports::Digest::of(bytes),
         };
         let suite_name = Path::new(&self.suite.file).file_name();
-        let suite_name = suite_name.map_or_else(|| self.suite.file.clone(), |n| n.to_string_lossy().into_owned());
+        let suite_name =
+            suite_name.map_or_else(|| self.suite.file.clone(), |n| n.to_string_lossy().into_owned());
         vec![
             input("suite", &suite_name, &self.suite_bytes),
             input("grid", &self.suite.grid, &self.grid_bytes),
@@ -194,7 +227,10 @@ impl Prepared {
             text.push_str(&format!("{} {}\n", input.role, input.digest.sha256));
         }
         let candidate = self.candidate.record();
-        text.push_str(&format!("candidate {} {} {}\n", candidate.name, candidate.adapter, candidate.digest.sha256));
+        text.push_str(&format!(
+            "candidate {} {} {}\n",
+            candidate.name, candidate.adapter, candidate.digest.sha256
+        ));
         reports::Digest::of(text).sha256
     }
 }

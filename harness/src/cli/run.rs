@@ -1,0 +1,156 @@
+//! `gridgate run SUITE`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::{exit, print, refuse};
+use crate::gate::{self, Undecided};
+use crate::run::{self, Contender, Progress, RunOptions, Watch};
+
+/// Judge a candidate by a suite.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// The suite file (TOML or JSON).
+    suite: PathBuf,
+    /// Judge this candidate instead of the suite's: a candidate.toml, its folder, or `do_nothing`.
+    #[arg(long)]
+    candidate: Option<String>,
+    /// Folder for the results [default: runs/SUITE-CANDIDATE].
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Worker threads [default: all cores]. Changes no byte of the evidence.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// What an undecided verdict means for the exit code: 3, 1 or 0.
+    #[arg(long, value_enum, default_value_t = UndecidedArg::Report)]
+    undecided: UndecidedArg,
+    /// How to print the summary.
+    #[arg(long, value_enum, default_value_t)]
+    format: super::Format,
+    /// No progress bar.
+    #[arg(long)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum UndecidedArg {
+    Report,
+    Fail,
+    Pass,
+}
+
+impl Run {
+    pub(super) fn run(self) -> u8 {
+        let threads = match self.threads {
+            Some(0) => {
+                eprintln!(
+                    "error[usage.threads]: --threads 0 can do nothing\nhint: leave it out to use every core"
+                );
+                return exit::USAGE;
+            }
+            Some(threads) => threads,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let contender = self.candidate.map_or(Contender::OfSuite, Contender::Named);
+        let prepared = match run::prepare(&self.suite, contender) {
+            Ok(prepared) => prepared,
+            Err(complaints) => return refuse(&complaints),
+        };
+        let out = self.out.unwrap_or_else(|| {
+            let name = format!("{}-{}", prepared.suite.name, prepared.candidate.record().name);
+            PathBuf::from("runs").join(file_name(&name))
+        });
+        if let Err(complaints) = run::folder::check_out(&out) {
+            return refuse(&complaints);
+        }
+        let options = RunOptions { out, threads };
+        let bar = Bar::new(self.quiet);
+        let completed = match run::run(&prepared, &options, &bar) {
+            Ok(completed) => completed,
+            Err(complaints) => {
+                bar.0.abandon();
+                eprintln!("{complaints}");
+                return exit::INFRASTRUCTURE;
+            }
+        };
+        bar.0.finish_and_clear();
+        if completed.resumed_blocks > 0 {
+            eprintln!(
+                "went on from an interrupted run: {} blocks were done already",
+                completed.resumed_blocks
+            );
+        }
+        match self.format {
+            super::Format::Text => {
+                let colour = std::io::IsTerminal::is_terminal(&std::io::stdout());
+                print(&reports::render::text::render(&completed.report, colour));
+                print(&format!(
+                    "{} episodes/s on {} threads; report {}",
+                    completed.run.episodes_per_s.round(),
+                    options.threads,
+                    completed.out.join("report.html").display()
+                ));
+            }
+            super::Format::Json => match reports::render::json::render(&completed.report) {
+                Ok(json) => print(&String::from_utf8_lossy(&json)),
+                Err(problem) => {
+                    eprintln!("{problem}");
+                    return exit::INFRASTRUCTURE;
+                }
+            },
+        }
+        // In CI a finding belongs beside the line of the suite that it is about.
+        if std::env::var_os("GITHUB_ACTIONS").is_some() {
+            for annotation in reports::render::markdown::annotations(&completed.report) {
+                print(&annotation);
+            }
+        }
+        let undecided = match self.undecided {
+            UndecidedArg::Report => Undecided::Report,
+            UndecidedArg::Fail => Undecided::Fail,
+            UndecidedArg::Pass => Undecided::Pass,
+        };
+        gate::exit_code(completed.evidence.verdict, undecided)
+    }
+}
+
+/// A name that is safe as a file name on every system.
+fn file_name(name: &str) -> String {
+    let mut safe: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })
+        .collect();
+    while safe.contains("--") {
+        safe = safe.replace("--", "-");
+    }
+    safe.trim_matches(['-', '.']).to_lowercase()
+}
+
+/// A bar on standard error; nothing where that is no terminal.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new(quiet: bool) -> Self {
+        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) =
+            ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} episodes, {eta} left, {msg}")
+        {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Bar(bar)
+    }
+}
+
+impl Watch for Bar {
+    fn progress(&self, progress: &Progress) {
+        self.0.set_prefix(progress.population.clone());
+        self.0.set_length(progress.size_max);
+        self.0.set_position(progress.done);
+        self.0.set_message(progress.standing.clone());
+    }
+}

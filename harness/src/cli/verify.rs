@@ -1,0 +1,48 @@
+//! `gridgate verify RUN`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{exit, print, refuse};
+use crate::run::folder;
+
+/// Check every digest of a run folder.
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// The folder that `gridgate run` wrote.
+    run: PathBuf,
+}
+
+impl Verify {
+    pub(super) fn run(self) -> u8 {
+        if !self.run.is_dir() {
+            return refuse(
+                &powerflow::Diagnostic::error("verify.folder", "there is no such folder")
+                    .at(self.run.display().to_string(), None)
+                    .hint("name the folder that `gridgate run` wrote, such as runs/NAME")
+                    .into(),
+            );
+        }
+        match reports::verify(&self.run) {
+            Ok(verified) => {
+                print(&format!(
+                    "{}: every digest holds ({} files, {} scenarios); verdict {}; evidence sha256 {}",
+                    self.run.display(),
+                    verified.files,
+                    verified.scenarios,
+                    serde_json::to_string(&verified.verdict).unwrap_or_default().trim_matches('"'),
+                    verified.evidence.sha256
+                ));
+                for note in verified.notes {
+                    print(&format!("note: {note}"));
+                }
+                exit::PASS
+            }
+            Err(problems) => {
+                eprintln!("{}", folder::problems(problems));
+                exit::INTEGRITY
+            }
+        }
+    }
+}

@@ -1,0 +1,512 @@
+//! The folder of a run: written beside its final place, renamed when it is whole.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use powerflow::{Diagnostic, Diagnostics, Index, Network, ReactiveLimits, Slack};
+use reports::{
+    CandidateRecord, Covers, Digest, EVIDENCE_SCHEMA, EpisodeRecord, Evidence, NETWORK_SCHEMA, NetworkRecord,
+    PopulationRecord, Problem, RUN_SCHEMA, RunRecord, Verdict,
+};
+
+use super::judge;
+use super::local::{Simulated, cannot_write, partial_folder};
+use super::recorded::{Kept, trajectory_name};
+use super::{Completed, Prepared, RunOptions};
+use crate::candidate::Cause;
+use crate::trajectory::Episode;
+
+/// Name of the copied case inside a run folder, without its extension.
+pub(super) const GRID_COPY: &str = "inputs/grid";
+/// Name of the copied suite inside a run folder, without its extension.
+pub(super) const SUITE_COPY: &str = "inputs/suite";
+/// The candidate's episodes.
+pub(super) const EPISODES: &str = "episodes.jsonl";
+/// The comparator's episodes.
+const CHAMPION_EPISODES: &str = "champion_episodes.jsonl";
+
+/// Refuses a folder that holds something else than a run.
+///
+/// # Errors
+/// `run.out` where the folder exists, is not empty and holds no run.
+pub fn check_out(out: &Path) -> Result<(), Diagnostics> {
+    let refuse = |message: String| {
+        Err(Diagnostic::error("run.out", message)
+            .at(out.display().to_string(), None)
+            .hint("choose another folder with --out")
+            .into())
+    };
+    match fs::read_dir(out) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => refuse(format!("the folder for the results cannot be used: {error}")),
+        Ok(mut entries) => {
+            if entries.next().is_none() || out.join("evidence.json").is_file() {
+                Ok(())
+            } else {
+                refuse("the folder for the results holds something that is not a run".into())
+            }
+        }
+    }
+}
+
+pub(super) fn write(
+    prepared: &Prepared,
+    options: &RunOptions,
+    simulated: &Simulated,
+    kept: Kept,
+) -> Result<Completed, Diagnostics> {
+    let staging = sibling(&options.out, "writing");
+    remove(&staging)?;
+    let mut folder = Staged { root: staging.clone(), files: BTreeMap::new() };
+    folder.put(&copy_name(SUITE_COPY, Path::new(&prepared.suite.file)), &prepared.suite_bytes)?;
+    folder.put(&copy_name(GRID_COPY, &prepared.suite.grid_path), &prepared.grid_bytes)?;
+    let network = network_record(&prepared.network);
+    folder.put("network.json", &json(&network)?)?;
+    folder.put(EPISODES, &lines(simulated.populations.iter().flat_map(|p| &p.candidate))?)?;
+    if prepared.champion.is_some() {
+        let champion = lines(simulated.populations.iter().flat_map(|p| &p.champion))?;
+        folder.put(CHAMPION_EPISODES, &champion)?;
+    }
+    for episode in &kept.episodes {
+        folder.put(&trajectory_name(&episode.population, episode.index), &json(episode)?)?;
+    }
+    let evidence = evidence(prepared, simulated, &kept, folder.files.clone());
+    let evidence_bytes = json(&evidence)?;
+    folder.put("evidence.json", &evidence_bytes)?;
+    let run = run_record(options, simulated, Digest::of(&evidence_bytes));
+    folder.put("run.json", &json(&run)?)?;
+
+    let report = reports::compose(evidence.clone(), Some(run.clone()), Some(network), kept.episodes);
+    derived(&mut folder, &report)?;
+    reports::seal(&staging).map_err(problems)?;
+    publish(&staging, &options.out)?;
+    remove(&partial_folder(&options.out))?;
+    Ok(Completed {
+        evidence,
+        run,
+        report,
+        out: options.out.clone(),
+        resumed_blocks: simulated.resumed_blocks,
+    })
+}
+
+/// Everything that is rendered from the evidence.
+fn derived(folder: &mut Staged, report: &reports::Report) -> Result<(), Diagnostics> {
+    let of = |p: Problem| problems(vec![p]);
+    folder.put("report.html", reports::render::html::render(report).map_err(of)?.as_bytes())?;
+    folder.put("summary.txt", reports::render::text::render(report, false).as_bytes())?;
+    folder.put("summary.md", reports::render::markdown::render(report).as_bytes())?;
+    folder.put("junit.xml", reports::render::junit::render(report).map_err(of)?.as_bytes())?;
+    folder.put("results.sarif", &reports::render::sarif::render(report).map_err(of)?)
+}
+
+/// Builds the report of a run folder again, from its evidence alone.
+///
+/// # Errors
+/// Where a document is missing, malformed or of another version.
+pub fn reread(run_dir: &Path) -> Result<reports::Report, Diagnostics> {
+    let evidence: Evidence = document(run_dir, "evidence.json")?;
+    let run: RunRecord = document(run_dir, "run.json")?;
+    let network: NetworkRecord = document(run_dir, "network.json")?;
+    let mut episodes: Vec<EpisodeRecord> = Vec::new();
+    for name in evidence.files.keys().filter(|n| n.starts_with("trajectories/")) {
+        episodes.push(document(run_dir, name)?);
+    }
+    Ok(reports::compose(evidence, Some(run), Some(network), episodes))
+}
+
+/// Renders a run folder's report again, into its files, and seals it anew.
+///
+/// # Errors
+/// As [`reread`], and where the folder cannot be written.
+pub fn render_again(run_dir: &Path) -> Result<reports::Report, Diagnostics> {
+    let report = reread(run_dir)?;
+    let mut folder = Staged { root: run_dir.to_owned(), files: BTreeMap::new() };
+    derived(&mut folder, &report)?;
+    reports::seal(run_dir).map_err(problems)?;
+    Ok(report)
+}
+
+/// Reads a document of a run folder.
+pub(super) fn document<T: reports::Document>(run_dir: &Path, name: &str) -> Result<T, Diagnostics> {
+    let path = run_dir.join(name);
+    let bytes = fs::read(&path).map_err(|error| {
+        Diagnostics::from(
+            Diagnostic::error("run.folder", format!("{name} cannot be read: {error}"))
+                .at(path.display().to_string(), None)
+                .hint("name the folder that `gridgate run` wrote, such as runs/NAME"),
+        )
+    })?;
+    reports::read(&bytes).map_err(|problem| problems(vec![problem.at(path.display().to_string())]))
+}
+
+/// Complaints of the reports crate as ours.
+pub fn problems(found: Vec<Problem>) -> Diagnostics {
+    Diagnostics(
+        found
+            .into_iter()
+            .map(|p| {
+                let mut diagnostic = Diagnostic::error(p.code, p.message);
+                if let Some(file) = p.file {
+                    diagnostic = diagnostic.at(file, None);
+                }
+                if let Some(hint) = p.hint {
+                    diagnostic = diagnostic.hint(hint);
+                }
+                diagnostic
+            })
+            .collect(),
+    )
+}
+
+/// Files on their way into a folder, with their digests.
+struct Staged {
+    root: PathBuf,
+    files: BTreeMap<String, Digest>,
+}
+
+impl Staged {
+    /// Writes to a temporary name, then renames: a name in the folder is always a whole file.
+    fn put(&mut self, name: &str, bytes: &[u8]) -> Result<(), Diagnostics> {
+        let path = self.root.join(name);
+        let put = || -> std::io::Result<()> {
+            let folder = path.parent().unwrap_or(&self.root);
+            fs::create_dir_all(folder)?;
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            std::io::Write::write_all(&mut file, bytes)?;
+            file.as_file().sync_all()?;
+            // Temporary files are private; results are for everybody who may read the folder.
+            #[cfg(unix)]
+            fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+            file.persist(&path).map_err(|e| e.error)?;
+            Ok(())
+        };
+        put().map_err(|error| cannot_write(&path, &error))?;
+        self.files.insert(name.to_owned(), Digest::of(bytes));
+        Ok(())
+    }
+}
+
+fn sibling(out: &Path, suffix: &str) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_os_string();
+    name.push(".");
+    name.push(suffix);
+    out.with_file_name(name)
+}
+
+fn remove(folder: &Path) -> Result<(), Diagnostics> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(cannot_write(folder, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Puts the new folder in the place of the old one. Between the two renames a reader finds no folder, never half a one.
+fn publish(staging: &Path, out: &Path) -> Result<(), Diagnostics> {
+    let old = sibling(out, "old");
+    remove(&old)?;
+    if out.exists() {
+        fs::rename(out, &old).map_err(|error| cannot_write(out, &error))?;
+    }
+    fs::rename(staging, out).map_err(|error| cannot_write(out, &error))?;
+    remove(&old)
+}
+
+/// `inputs/suite.toml` and the like: the copy keeps the extension, by which formats are told apart.
+fn copy_name(stem: &str, original: &Path) -> String {
+    match original.extension() {
+        Some(extension) => format!("{stem}.{}", extension.to_string_lossy()),
+        None => stem.to_owned(),
+    }
+}
+
+fn json<T: serde::Serialize>(document: &T) -> Result<Vec<u8>, Diagnostics> {
+    reports::canonical_json(document).map_err(|problem| problems(vec![problem]))
+}
+
+fn lines<'a>(episodes: impl Iterator<Item = &'a Episode>) -> Result<Vec<u8>, Diagnostics> {
+    let mut bytes = Vec::new();
+    for episode in episodes {
+        bytes.extend(reports::canonical_line(episode).map_err(|problem| problems(vec![problem]))?);
+    }
+    Ok(bytes)
+}
+
+fn evidence(
+    prepared: &Prepared,
+    simulated: &Simulated,
+    kept: &Kept,
+    files: BTreeMap<String, Digest>,
+) -> Evidence {
+    let suite = &prepared.suite;
+    let verdict = kept.verdicts.suite;
+    Evidence {
+        schema: EVIDENCE_SCHEMA.into(),
+        suite: suite.name.clone(),
+        seed: suite.seed,
+        verdict,
+        reason: reason(kept),
+        claim: suite.claim_sentence(),
+        candidate: prepared.candidate.record(),
+        champion: prepared.champion.as_ref().map(|c| -> CandidateRecord { c.record() }),
+        engine: BTreeMap::from([
+            ("program".into(), "gridgate".into()),
+            ("version".into(), env!("CARGO_PKG_VERSION").into()),
+            ("numeric".into(), "f64, fused multiply-add, fixed order".into()),
+        ]),
+        inputs: prepared.inputs(),
+        settings: settings(prepared),
+        populations: populations(prepared, simulated),
+        gates: kept.verdicts.gates.clone(),
+        measurements: judge::measurements(prepared, simulated),
+        files,
+        covers: covers(prepared),
+        assumptions: assumptions(prepared),
+        fidelity: fidelity(prepared, simulated),
+        envelope: envelope(simulated),
+        limits: limits(prepared, simulated, kept),
+    }
+}
+
+fn reason(kept: &Kept) -> String {
+    let ids = |verdict: Verdict| -> Vec<&str> {
+        let of = |g: &&reports::GateRecord| g.verdict == verdict && g.severity == reports::Severity::Required;
+        kept.verdicts.gates.iter().filter(of).map(|g| g.id.as_str()).collect()
+    };
+    let required = kept.verdicts.gates.iter().filter(|g| g.severity == reports::Severity::Required).count();
+    match kept.verdicts.suite {
+        Verdict::Pass => format!("all {required} required gates hold"),
+        Verdict::Fail => format!("required gates fail: {}", ids(Verdict::Fail).join(", ")),
+        Verdict::Undecided => {
+            format!("too few episodes to decide: {}", ids(Verdict::Undecided).join(", "))
+        }
+        Verdict::Error | Verdict::Skipped => {
+            let mut broken = ids(Verdict::Error);
+            broken.extend(ids(Verdict::Skipped));
+            format!("gates that could not be evaluated: {}", broken.join(", "))
+        }
+    }
+}
+
+fn settings(prepared: &Prepared) -> BTreeMap<String, String> {
+    let (suite, config) = (&prepared.suite, &prepared.config);
+    let mut settings = BTreeMap::from([
+        ("task".to_owned(), config.task.id().to_owned()),
+        ("step_s".into(), config.step_s.to_string()),
+        ("steps".into(), config.steps.to_string()),
+        ("observe".into(), "truth".into()),
+        ("alpha".into(), suite.alpha.to_string()),
+        ("tolerance_pu".into(), config.newton.tolerance_pu.to_string()),
+        (
+            "reactive_limits".into(),
+            match config.newton.reactive_limits {
+                ReactiveLimits::Enforce => "enforce".into(),
+                ReactiveLimits::Ignore => "ignore".into(),
+            },
+        ),
+        (
+            "slack".into(),
+            match config.newton.slack {
+                Slack::Distributed => "distributed".into(),
+                Slack::Single => "single".into(),
+            },
+        ),
+        ("cooldown_s".into(), config.rules.cooldown_s.to_string()),
+        ("screening".into(), suite.screening.to_string()),
+    ]);
+    if let Some(share) = config.rules.ramp_share_per_min {
+        settings.insert("ramp_share_per_min".into(), share.to_string());
+    }
+    settings
+}
+
+fn populations(prepared: &Prepared, simulated: &Simulated) -> Vec<PopulationRecord> {
+    let record = |(population, own): (&scenarios::Population, &super::local::SimulatedPopulation)| {
+        let digests: Vec<Digest> =
+            own.candidate.iter().map(|e| Digest { sha256: e.scenario.clone() }).collect();
+        let mut outcomes = BTreeMap::new();
+        for episode in &own.candidate {
+            *outcomes.entry(episode.outcome.id().to_owned()).or_insert(0) += 1;
+        }
+        PopulationRecord {
+            id: population.id.clone(),
+            digest: reports::population_digest(&digests),
+            n: own.candidate.len() as u64,
+            hazards: population.hazards.iter().map(|h| h.describe()).collect(),
+            outcomes,
+        }
+    };
+    prepared.populations.iter().zip(&simulated.populations).map(record).collect()
+}
+
+fn covers(prepared: &Prepared) -> Covers {
+    let step = prepared.config.step_s;
+    let judged = vec![
+        format!("steady-state AC power flow, quasi-static, every {step} s"),
+        "voltage limits and branch ratings in the steady state".to_owned(),
+        "loss of branches and units, islanding, dead islands".into(),
+        match prepared.config.newton.reactive_limits {
+            ReactiveLimits::Enforce => "reactive limits of units".into(),
+            ReactiveLimits::Ignore => "no reactive limits of units (screening only)".into(),
+        },
+        "balance by units with headroom and ramp".into(),
+    ];
+    let not_judged = [
+        "protection relays and cascades",
+        "frequency, rotor angle and voltage dynamics below a step",
+        "delay between observation and action",
+        "measurement error, loss and manipulation",
+        "slow automatic controls: tap changers, switched shunts, operators",
+    ];
+    Covers { judged, not_judged: not_judged.map(str::to_owned).to_vec() }
+}
+
+fn assumptions(prepared: &Prepared) -> Vec<String> {
+    let network = &prepared.network;
+    let mut all = vec![
+        "demand is constant power, and keeps its power factor when it swings".to_owned(),
+        "an imbalance is shared by running units in proportion to their largest power, within range and ramp"
+            .into(),
+        "a candidate's action takes effect at once, and holds until it is replaced".into(),
+        "a candidate sees the true state".into(),
+    ];
+    let without_ramp = network.units.ramp_pu_per_min.iter().filter(|(_, r)| r.is_none()).count();
+    if without_ramp > 0 {
+        all.push(match prepared.config.rules.ramp_share_per_min {
+            None => format!("{without_ramp} units have no ramp in the case and are limited by their range alone"),
+            Some(share) => format!(
+                "{without_ramp} units have no ramp in the case and are given {} % of their largest power per minute",
+                share * 100.0
+            ),
+        });
+    }
+    let rating = &network.branches.rating_pu;
+    let unrated = rating.iter().filter(|(_, r)| r.is_none()).count();
+    if unrated > 0 {
+        all.push(format!("{unrated} of {} branches have no rating and cannot be overloaded", rating.len()));
+    }
+    all.extend(network.case.ignored.iter().map(|what| format!("left out of the case: {what}")));
+    all
+}
+
+fn fidelity(prepared: &Prepared, simulated: &Simulated) -> BTreeMap<String, String> {
+    let envelope = &simulated.envelope;
+    let gave_up: usize = simulated
+        .populations
+        .iter()
+        .flat_map(|p| &p.candidate)
+        .filter(|e| e.outcome == crate::trajectory::Outcome::SolverGaveUp)
+        .count();
+    BTreeMap::from([
+        ("power_flow".to_owned(), "Newton, polar-equivalent 2x2 blocks, f64".to_owned()),
+        ("tolerance_pu".into(), prepared.config.newton.tolerance_pu.to_string()),
+        ("power_flows".into(), envelope.solves.to_string()),
+        ("power_flows_from_another_start".into(), envelope.rescued.to_string()),
+        ("largest_mismatch_pu".into(), format!("{:.1e}", envelope.mismatch_pu)),
+        (
+            "audit".into(),
+            "every solution was balanced again, bus by bus, from the rows of the case by code apart from the solver"
+                .into(),
+        ),
+        ("episodes_the_solver_gave_up".into(), gave_up.to_string()),
+    ])
+}
+
+fn envelope(simulated: &Simulated) -> BTreeMap<String, (f64, f64)> {
+    let envelope = &simulated.envelope;
+    [
+        ("demand_share_of_case", envelope.demand),
+        ("branches_out", envelope.branches_out),
+        ("units_out", envelope.units_out),
+    ]
+    .into_iter()
+    .filter_map(|(name, range)| range.map(|range| (name.to_owned(), range)))
+    .collect()
+}
+
+fn limits(prepared: &Prepared, simulated: &Simulated, kept: &Kept) -> Vec<String> {
+    let mut limits = prepared.candidate.notes();
+    if prepared.suite.screening {
+        limits.push("this suite is a screening: its physics is too simple to release a candidate".into());
+    }
+    if !kept.unrepeatable.is_empty() {
+        limits.push(format!(
+            "the candidate did not decide the same again in {} of the episodes that were repeated ({}): its verdict \
+             cannot be reproduced",
+            kept.unrepeatable.len(),
+            kept.unrepeatable.join(", ")
+        ));
+    }
+    if clock_dependent(simulated) {
+        limits.push("a time-out of the candidate makes this run depend on the clock".into());
+    }
+    limits
+}
+
+fn clock_dependent(simulated: &Simulated) -> bool {
+    simulated.populations.iter().flat_map(|p| &p.candidate).any(|e| e.cause == Some(Cause::Timeout))
+}
+
+fn run_record(options: &RunOptions, simulated: &Simulated, evidence: Digest) -> RunRecord {
+    let mut timings_ms = BTreeMap::new();
+    let mut ns = simulated.decision_ns.clone();
+    ns.sort_unstable();
+    for (name, share) in [("p50", 0.5), ("p99", 0.99), ("max", 1.0)] {
+        if !ns.is_empty() {
+            let rank = ((share * ns.len() as f64).ceil() as usize).clamp(1, ns.len());
+            timings_ms.insert(format!("latency.compute_ms.batch.{name}"), ns[rank - 1] as f64 / 1e6);
+        }
+    }
+    RunRecord {
+        schema: RUN_SCHEMA.into(),
+        evidence,
+        elapsed_s: simulated.elapsed_s,
+        threads: options.threads as u32,
+        episodes_per_s: simulated.simulated_now as f64 / simulated.elapsed_s.max(1e-9),
+        solves: simulated.envelope.solves,
+        timings_ms,
+        started: started(simulated.elapsed_s),
+        clock_dependent: clock_dependent(simulated),
+    }
+}
+
+/// When the run began, RFC 3339 in UTC.
+fn started(elapsed_s: f64) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let seconds = now.as_secs().saturating_sub(elapsed_s as u64);
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Days to a civil date: Howard Hinnant, "chrono-compatible low-level date algorithms", civil_from_days.
+    let z = days as i64 + 719_468;
+    let era = z.div_euclid(146_097);
+    let day_of_era = z.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+/// The network as pictures need it.
+fn network_record(network: &Network) -> NetworkRecord {
+    let buses = &network.buses;
+    let branches = &network.branches;
+    let mut unit_buses: Vec<u32> = network.units.bus.iter().map(|(_, bus)| bus.row() as u32).collect();
+    unit_buses.dedup();
+    NetworkRecord {
+        schema: NETWORK_SCHEMA.into(),
+        name: network.name.clone(),
+        bus_ids: buses.id.iter().map(|(_, id)| id.0).collect(),
+        limits_pu: buses.id.indices().map(|b| (buses.voltage_pu_min[b], buses.voltage_pu_max[b])).collect(),
+        base_kv: buses.base_kv.as_slice().to_vec(),
+        location: buses.location.as_slice().to_vec(),
+        branches: branches
+            .from
+            .iter()
+            .map(|(i, from)| (from.row() as u32, branches.to[i].row() as u32))
+            .collect(),
+        unit_buses,
+    }
+}

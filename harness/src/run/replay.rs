@@ -1,0 +1,198 @@
+//! One episode of a run again, step by step.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use powerflow::{Diagnostic, Diagnostics};
+use reports::{CandidateRecord, EpisodeRecord, Evidence};
+
+use super::folder::{self, EPISODES, GRID_COPY, SUITE_COPY};
+use super::local::relive;
+use super::recorded::trajectory_name;
+use super::{Contender, Prepared};
+use crate::action::{Asked, AskedTensor};
+use crate::candidate::{Candidate, Cause, Decisions, Failure, Source};
+use crate::observation::{Observations, Tensor};
+use crate::trajectory::Episode;
+
+/// An episode that was lived again.
+#[derive(Debug)]
+pub struct Replayed {
+    /// Every step.
+    pub record: EpisodeRecord,
+    /// Whether every step has the same bytes as in the run.
+    pub identical: bool,
+    /// Whether the recorded actions were repeated (else the candidate decided again).
+    pub from_record: bool,
+}
+
+/// Repeats an episode of a run folder: with the actions that were recorded where its trajectory was kept, else with the
+/// candidate.
+///
+/// # Errors
+/// Where the folder is no run, has no such episode, or the candidate is needed and cannot be opened.
+pub fn replay(run_dir: &Path, episode: &str, candidate: Option<&str>) -> Result<Replayed, Diagnostics> {
+    let evidence: Evidence = folder::document(run_dir, "evidence.json")?;
+    let (population, index) = parse(episode, &evidence)?;
+    let line = line(run_dir, &population, index)?;
+    let kept = evidence.files.contains_key(&trajectory_name(&population, index));
+    let recorded: Option<EpisodeRecord> = if kept && candidate.is_none() {
+        Some(folder::document(run_dir, &trajectory_name(&population, index))?)
+    } else {
+        None
+    };
+    let contender = match (&recorded, candidate) {
+        (Some(record), _) => Contender::Given(Arc::new(Recorded {
+            record: Arc::new(record.clone()),
+            end: line.cause.map(|cause| Failure { cause, message: line.message.clone().unwrap_or_default() }),
+            of: evidence.candidate.clone(),
+        })),
+        (None, Some(name)) => Contender::Named(name.to_owned()),
+        (None, None) => {
+            let known: Vec<&str> = evidence
+                .files
+                .keys()
+                .filter_map(|n| n.strip_prefix("trajectories/")?.strip_suffix(".json"))
+                .take(8)
+                .collect();
+            return Err(Diagnostic::error(
+                "replay.not-kept",
+                format!("the steps of episode {population}/{index} were not kept"),
+            )
+            .hint(format!(
+                "name the candidate with --candidate to let it decide again; kept are {}",
+                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            ))
+            .into());
+        }
+    };
+    let from_record = recorded.is_some();
+    let prepared = prepare_copy(run_dir, contender)?;
+    let Some(population) = prepared.populations.iter().find(|p| p.id == population) else {
+        return Err(Diagnostic::error(
+            "replay.population",
+            format!("the suite has no population {population}"),
+        )
+        .into());
+    };
+    let again = relive(&prepared, &prepared.candidate, population, "candidate", index)?;
+    let identical = again.episode.trajectory == line.trajectory
+        && again.episode.scenario == line.scenario
+        && recorded.is_none_or(|kept| again.record.as_ref() == Some(&kept));
+    let record = again.record.unwrap_or_default();
+    Ok(Replayed { record, identical, from_record })
+}
+
+/// Suite and case as they lie in the run folder.
+fn prepare_copy(run_dir: &Path, contender: Contender) -> Result<Prepared, Diagnostics> {
+    let find = |stem: &str| {
+        let stem = Path::new(stem);
+        let folder = run_dir.join(stem.parent().unwrap_or(Path::new("")));
+        let mut names: Vec<_> =
+            std::fs::read_dir(&folder).into_iter().flatten().filter_map(|e| Some(e.ok()?.path())).collect();
+        names.sort();
+        names.into_iter().find(|p| p.file_stem() == stem.file_name()).ok_or_else(|| {
+            Diagnostics::from(
+                Diagnostic::error("run.folder", format!("the folder has no copy of {}", stem.display()))
+                    .at(run_dir.display().to_string(), None),
+            )
+        })
+    };
+    let (suite, grid) = (find(SUITE_COPY)?, find(GRID_COPY)?);
+    super::prepare_with_grid(&suite, &grid, contender)
+}
+
+fn parse(episode: &str, evidence: &Evidence) -> Result<(String, u64), Diagnostics> {
+    let complain = || {
+        let populations: Vec<String> = evidence
+            .populations
+            .iter()
+            .map(|p| format!("{}/0 to {}/{}", p.id, p.id, p.n.saturating_sub(1)))
+            .collect();
+        Diagnostics::from(
+            Diagnostic::error("replay.episode", format!("there is no episode `{episode}` in this run"))
+                .hint(format!("episodes are named population/index: {}", populations.join(", "))),
+        )
+    };
+    let (population, index) = episode.rsplit_once('/').ok_or_else(complain)?;
+    let index: u64 = index.parse().map_err(|_| complain())?;
+    let known = evidence.populations.iter().any(|p| p.id == population && index < p.n);
+    if known { Ok((population.to_owned(), index)) } else { Err(complain()) }
+}
+
+fn line(run_dir: &Path, population: &str, index: u64) -> Result<Episode, Diagnostics> {
+    let path = run_dir.join(EPISODES);
+    let complain = |what: String| {
+        Diagnostics::from(Diagnostic::error("run.folder", what).at(path.display().to_string(), None))
+    };
+    let text =
+        std::fs::read_to_string(&path).map_err(|error| complain(format!("cannot be read: {error}")))?;
+    for (number, line) in text.lines().enumerate() {
+        let episode: Episode = serde_json::from_str(line)
+            .map_err(|error| complain(format!("line {} is no episode: {error}", number + 1)))?;
+        if episode.population == population && episode.index == index {
+            return Ok(episode);
+        }
+    }
+    Err(complain(format!("has no episode {population}/{index}")))
+}
+
+/// A candidate that repeats what was recorded.
+struct Recorded {
+    record: Arc<EpisodeRecord>,
+    /// How it failed after the last step, if it did.
+    end: Option<Failure>,
+    of: CandidateRecord,
+}
+
+impl Source for Recorded {
+    fn record(&self) -> CandidateRecord {
+        self.of.clone()
+    }
+
+    fn start(&self) -> Result<Box<dyn Candidate>, Diagnostics> {
+        Ok(Box::new(Playing { record: Arc::clone(&self.record), end: self.end.clone(), step: 0 }))
+    }
+
+    fn batched(&self) -> bool {
+        false
+    }
+}
+
+struct Playing {
+    record: Arc<EpisodeRecord>,
+    end: Option<Failure>,
+    step: usize,
+}
+
+impl Candidate for Playing {
+    fn reset(&mut self, _seeds: &[u64]) {
+        self.step = 0;
+    }
+
+    fn decide_batch(&mut self, seen: &Observations) -> Decisions {
+        let mut decisions = Decisions::none(seen.rows);
+        let Some(step) = self.record.steps.get(self.step) else {
+            let end = self.end.clone().unwrap_or_else(|| Failure {
+                cause: Cause::Protocol,
+                message: "the record ends here".into(),
+            });
+            decisions.failed = vec![Some(end); seen.rows];
+            return decisions;
+        };
+        self.step += 1;
+        // In the order of the contract; requests of one step touch distinct elements, so the order changes nothing.
+        for quantity in Asked::LIST {
+            let Some(values) = step.asked.get(quantity.id()) else { continue };
+            let (elements, asked): (Vec<u32>, Vec<f64>) =
+                values.iter().enumerate().filter_map(|(i, v)| Some((i as u32, (*v)?))).unzip();
+            let cols = elements.len();
+            decisions.asked.push(AskedTensor {
+                quantity: *quantity,
+                elements,
+                values: Tensor { rows: 1, cols, data: asked },
+            });
+        }
+        decisions
+    }
+}
