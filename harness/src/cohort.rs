@@ -28,6 +28,8 @@ struct Rollout {
     refusals: BTreeMap<Refusal, u64>,
     failure: Option<Failure>,
     unsolved: bool,
+    /// Whether its last step has been measured.
+    ended: bool,
     steps: u32,
     digest: Sha256,
     recorded: Option<Vec<StepRecord>>,
@@ -122,6 +124,7 @@ impl<'a> Cohort<'a> {
             refusals: BTreeMap::new(),
             failure: None,
             unsolved: false,
+            ended: false,
             steps: 0,
             digest: Sha256::new(),
             recorded: record.then(Vec::new),
@@ -264,13 +267,11 @@ impl Rollout {
     fn record(&mut self, now: Moment, config: &LoopConfig, step: u32, envelope: &mut Envelope) {
         let life = self.grid.life();
         // A step is measured while the rollout lives, and once more when it has just gone dark.
-        let just_ended = matches!(life, Life::Dark | Life::Unsolved) && self.steps < step;
+        let just_ended = matches!(life, Life::Dark | Life::Unsolved) && !self.ended;
         if life != Life::Alive && !just_ended {
             return;
         }
-        if self.steps + 1 < step {
-            return;
-        }
+        self.ended = just_ended;
         self.steps = step;
         // Nothing comes back after the end: the rest of the episode is as this step.
         let duration_s =

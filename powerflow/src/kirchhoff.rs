@@ -16,10 +16,10 @@ use crate::state::State;
 pub(crate) struct Kirchhoff {
     /// Rows of the from and to bus of each branch.
     ends: Vec<(usize, usize)>,
-    /// Series impedance, pu.
+    /// Series admittance, pu: one over the file's r + jx.
     series: Vec<Complex>,
-    /// Turns ratio of unit magnitude, `exp(j shift)`.
-    turn: Vec<Complex>,
+    /// Phase shift as a turns ratio of unit magnitude, `exp(j shift)`; `None` where there is none.
+    turn: Vec<Option<Complex>>,
 }
 
 /// What an audit found.
@@ -50,13 +50,17 @@ impl Kirchhoff {
         let row: HashMap<BusId, usize> = case.buses.iter().enumerate().map(|(i, b)| (b.id, i)).collect();
         Kirchhoff {
             ends: case.branches.iter().map(|b| (row[&b.from], row[&b.to])).collect(),
-            series: case.branches.iter().map(|b| Complex { re: b.r_pu, im: b.x_pu }).collect(),
+            series: case
+                .branches
+                .iter()
+                .map(|b| over(Complex { re: 1.0, im: 0.0 }, Complex { re: b.r_pu, im: b.x_pu }))
+                .collect(),
             turn: case
                 .branches
                 .iter()
                 .map(|b| {
                     let angle = b.shift_deg.to_radians();
-                    Complex { re: libm::cos(angle), im: libm::sin(angle) }
+                    (angle != 0.0).then(|| Complex { re: libm::cos(angle), im: libm::sin(angle) })
                 })
                 .collect(),
         }
@@ -76,24 +80,24 @@ impl Kirchhoff {
             }
             let (from, to) = (plan.nodes.branch_from[idx], plan.nodes.branch_to[idx]);
             let (vf, vt) = (solution.voltage[from], solution.voltage[to]);
-            let ratio = times(self.turn[i], Complex { re: state.tap_ratio[idx], im: 0.0 });
-            let behind = over(vf, ratio);
-            let current = over(Complex { re: behind.re - vt.re, im: behind.im - vt.im }, self.series[i]);
+            let ratio = Complex { re: state.tap_ratio[idx], im: 0.0 };
+            let ratio = self.turn[i].map_or(ratio, |turn| times(turn, ratio));
+            let plain = ratio == Complex { re: 1.0, im: 0.0 };
+            let behind = if plain { vf } else { over(vf, ratio) };
+            let current = times(Complex { re: behind.re - vt.re, im: behind.im - vt.im }, self.series[i]);
             let charge = |v: Complex, (g, b): (f64, f64)| times(v, Complex { re: g, im: b });
             let (at_from, at_to) = (charge(behind, branch.from_shunt_pu), charge(vt, branch.to_shunt_pu));
+            let sum = Complex { re: current.re + at_from.re, im: current.im + at_from.im };
             // An ideal transformer divides the current by the conjugate of its ratio.
-            let into_from = over(
-                Complex { re: current.re + at_from.re, im: current.im + at_from.im },
-                Complex { re: ratio.re, im: -ratio.im },
-            );
+            let into_from = if plain { sum } else { over(sum, Complex { re: ratio.re, im: -ratio.im }) };
             let into_to = Complex { re: at_to.re - current.re, im: at_to.im - current.im };
             let (s_from, s_to) = (power(vf, into_from), power(vt, into_to));
             books.book(from.row(), s_from, -1.0);
             books.book(to.row(), s_to, -1.0);
             // A branch of tiny impedance carries the difference of two nearly equal voltages.
-            let size = self.series[i].abs();
-            books.scale[from.row()] += vf.abs() * vf.abs() / size;
-            books.scale[to.row()] += vt.abs() * vt.abs() / size;
+            let size = self.series[i].re.abs() + self.series[i].im.abs();
+            books.scale[from.row()] += square(vf) * size;
+            books.scale[to.row()] += square(vt) * size;
         }
         for (i, _) in case.buses.iter().enumerate() {
             let bus = BusIdx::from_row(i);
@@ -107,7 +111,7 @@ impl Kirchhoff {
                 continue;
             }
             let node = plan.nodes.shunt[idx];
-            let square = solution.voltage[node].abs().powi(2);
+            let square = square(solution.voltage[node]);
             let g = shunt.g_mw / case.base_mva.0;
             let b = network.shunts.steps_pu[idx][step as usize];
             books.book(node.row(), Complex { re: g * square, im: -b * square }, -1.0);
@@ -142,6 +146,11 @@ fn times(a: Complex, b: Complex) -> Complex {
 fn over(a: Complex, b: Complex) -> Complex {
     let square = b.re * b.re + b.im * b.im;
     Complex { re: (a.re * b.re + a.im * b.im) / square, im: (a.im * b.re - a.re * b.im) / square }
+}
+
+/// Squared magnitude.
+fn square(a: Complex) -> f64 {
+    a.re * a.re + a.im * a.im
 }
 
 /// `v conj(i)`.

@@ -8,7 +8,7 @@
 //! Source: W. F. Tinney, C. E. Hart, "Power Flow Solution by Newton's Method", IEEE Trans. PAS-86(11), 1967, in the
 //! polar-equivalent form above.
 
-use crate::lane::Lane;
+use crate::lane::{self, Lane, Work};
 use crate::plan::Plan;
 
 /// A 2x2 block by rows: `[P/theta, P/V, Q/theta, Q/V]`.
@@ -127,14 +127,23 @@ fn row_power<L: Lane>(plan: &Plan, arena: &Arena<L>, i: usize, next_patch: &mut 
 }
 
 /// Complex power leaving every row at the present voltages, pu, written to `out`.
-#[inline(always)]
 pub(crate) fn injections<L: Lane>(plan: &Plan, arena: &Arena<L>, out: &mut Vec<[L; 2]>) {
-    out.clear();
-    let mut next_patch = 0;
-    for i in 0..plan.node_count() {
-        let s = row_power(plan, arena, i, &mut next_patch);
-        out.push(s);
+    struct Injections<'a, L>(&'a Plan, &'a Arena<L>, &'a mut Vec<[L; 2]>);
+    impl<L: Lane> Work for Injections<'_, L> {
+        type Answer = ();
+        #[inline(always)]
+        fn run(self) {
+            let Injections(plan, arena, out) = self;
+            out.clear();
+            let mut next_patch = 0;
+            // A plain loop: the closure of an iterator adaptor would be compiled apart, without this machine's FMA.
+            for i in 0..plan.node_count() {
+                let s = row_power(plan, arena, i, &mut next_patch);
+                out.push(s);
+            }
+        }
     }
+    lane::dispatch(Injections(plan, arena, out));
 }
 
 /// Largest mismatch of the equations that hold, pu, per lane. `slack_rows` adds rows whose active equation holds
