@@ -190,14 +190,15 @@ impl Problem {
             }
         }
         // An island without its own: the bus with the largest capability among those that hold voltage, first in
-        // the file where they tie.
+        // the file where they tie. With a single slack the choice shows in every flow, and a textbook (MATPOWER)
+        // takes the first in the file.
         let mut best: Vec<Option<(f64, NodeIdx)>> = vec![None; self.islands.len()];
         for node in plan.nodes.bus.indices() {
             let island = self.island[node.row()];
             if island == NONE || !self.holds[node.row()] {
                 continue;
             }
-            let capability = self.capability[node.row()];
+            let capability = if slack == Slack::Single { 0.0 } else { self.capability[node.row()] };
             let best = &mut best[island as usize];
             if best.is_none_or(|(largest, _)| capability > largest) {
                 *best = Some((capability, node));
