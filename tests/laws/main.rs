@@ -1,0 +1,5 @@
+//! Properties that hold for every grid.
+
+mod grid;
+mod kirchhoff;
+mod symmetry;
