@@ -1,12 +1,13 @@
 //! Reactive limits: a bus whose units reach the end of their range stops holding its voltage (PV to PQ), and takes it
-//! up again when the voltage has crossed the set-point (PQ to PV). All buses at once, each a bounded number of times.
+//! up again when the voltage has crossed the set-point (PQ to PV). All buses at once, each a bounded number of times; where
+//! there is no solution after that, half of them, those that are furthest beyond, and so on.
 
 use crate::index::{Index, NodeIdx, UnitIdx};
 use crate::kernel::Arena;
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::problem::{NONE, Problem};
-use crate::solution::{BusStatus, LimitSide, Solution};
+use crate::solution::{BusStatus, Complex, LimitSide, Solution};
 use crate::solver::set_magnitude;
 
 /// Beyond a reactive limit from here on, pu: well above the solver's noise, well below anybody's meter.
@@ -31,16 +32,18 @@ pub(crate) fn resume(problem: &mut Problem, plan: &Plan, previous: &Solution, ho
     }
 }
 
-/// Switches every bus whose units are beyond a limit, or need not stay at one. `injections` are those of the present
-/// voltages; with `hold_references` the reference buses provide without limit. Returns whether anything changed.
+/// Switches buses whose units are beyond a limit, or need not stay at one: at most `at_most` of them, those first that may
+/// hold their voltage again, then by how far they are beyond. `injections` are those of the present voltages; with
+/// `hold_references` the reference buses provide without limit. Returns how many were switched.
 pub(crate) fn switch(
     problem: &mut Problem,
     arena: &mut Arena<f64>,
     plan: &Plan,
     injections: &[[f64; 2]],
     hold_references: bool,
-) -> bool {
-    let mut changed = false;
+    at_most: usize,
+) -> usize {
+    let mut wanted: Vec<(f64, NodeIdx, Option<LimitSide>)> = Vec::new();
     for node in plan.nodes.bus.indices() {
         let row = node.row();
         let island = problem.island[row];
@@ -51,31 +54,74 @@ pub(crate) fn switch(
             continue;
         }
         let at = plan.position[node] as usize;
-        let v = arena.voltage[at];
-        let magnitude = (v[0] * v[0] + v[1] * v[1]).sqrt();
         let q = injections[at][1] - problem.fixed_q_pu[row];
-        let set = problem.v_set_pu[row];
-        let next = match problem.at_limit[row] {
-            None if q > problem.q_max_pu[row] + Q_TOLERANCE_PU => Some(LimitSide::High),
-            None if q < problem.q_min_pu[row] - Q_TOLERANCE_PU => Some(LimitSide::Low),
-            Some(side) if problem.switches[row] < SWITCHES_MAX && on_the_wrong_side(side, magnitude, set) => {
-                None
-            }
-            same => same,
-        };
-        if next != problem.at_limit[row] {
-            problem.at_limit[row] = next;
-            problem.switches[row] = problem.switches[row].saturating_add(1);
-            changed = true;
-            if next.is_none() {
-                set_magnitude(&mut arena.voltage[at], set);
-                arena.free[at][1] = 0.0;
-            } else {
-                arena.free[at][1] = 1.0;
+        let (low, high) = (problem.q_min_pu[row], problem.q_max_pu[row]);
+        match problem.at_limit[row] {
+            None if q > high + Q_TOLERANCE_PU => wanted.push((q - high, node, Some(LimitSide::High))),
+            None if q < low - Q_TOLERANCE_PU => wanted.push((low - q, node, Some(LimitSide::Low))),
+            None => {}
+            Some(side) => {
+                let [re, im] = arena.voltage[at];
+                let magnitude = Complex { re, im }.abs();
+                if problem.switches[row] < SWITCHES_MAX
+                    && on_the_wrong_side(side, magnitude, problem.v_set_pu[row])
+                {
+                    wanted.push((f64::INFINITY, node, None));
+                }
             }
         }
     }
-    changed
+    if wanted.len() > at_most {
+        // Stable: where two are equally far beyond, the first in the file comes first.
+        wanted.sort_by(|a, b| b.0.total_cmp(&a.0));
+        wanted.truncate(at_most);
+    }
+    for (_, node, next) in &wanted {
+        let (row, at) = (node.row(), plan.position[*node] as usize);
+        problem.at_limit[row] = *next;
+        problem.switches[row] = problem.switches[row].saturating_add(1);
+        if next.is_none() {
+            set_magnitude(&mut arena.voltage[at], problem.v_set_pu[row]);
+            arena.free[at][1] = 0.0;
+        } else {
+            arena.free[at][1] = 1.0;
+        }
+    }
+    wanted.len()
+}
+
+/// Where a solve stood before some buses switched.
+#[derive(Debug)]
+pub(crate) struct Before {
+    at_limit: Vec<Option<LimitSide>>,
+    switches: Vec<u8>,
+    moved_pu: Vec<f64>,
+    voltage: Vec<[f64; 2]>,
+    free: Vec<[f64; 2]>,
+}
+
+impl Before {
+    /// Remembers the present.
+    pub(crate) fn of(problem: &Problem, arena: &Arena<f64>) -> Self {
+        Before {
+            at_limit: problem.at_limit.clone(),
+            switches: problem.switches.clone(),
+            moved_pu: problem.islands.iter().map(|island| island.moved_pu).collect(),
+            voltage: arena.voltage.clone(),
+            free: arena.free.clone(),
+        }
+    }
+
+    /// Goes back to it.
+    pub(crate) fn restore(self, problem: &mut Problem, arena: &mut Arena<f64>) {
+        problem.at_limit = self.at_limit;
+        problem.switches = self.switches;
+        for (island, moved_pu) in problem.islands.iter_mut().zip(self.moved_pu) {
+            island.moved_pu = moved_pu;
+        }
+        arena.voltage = self.voltage;
+        arena.free = self.free;
+    }
 }
 
 /// Whether a bus at a limit could take up its voltage again.

@@ -10,6 +10,7 @@ use crate::lane::{self, Lane, Work};
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::problem::{self, NONE, Problem};
+use crate::reactive_limits::Before;
 use crate::solution::{BusStatus, Complex, Divergence, DivergenceReason, Flows, LimitSide, Rung, Solution};
 use crate::state::{State, Topology};
 use crate::{dc, distributed_slack, reactive_limits};
@@ -20,6 +21,9 @@ const LOOSE_PU: f64 = 1e-4;
 /// A live voltage below this is another root of the equations, not an operating point, pu. Motors have stalled and
 /// undervoltage protection has acted far above it.
 const COLLAPSED_PU: f64 = 0.2;
+
+/// Magnitudes outside this range are rarely where a grid ends: too many buses gave up their voltage at once, pu.
+const PLAUSIBLE_PU: (f64, f64) = (0.5, 1.5);
 
 /// Solves any number of states of one network. One per thread: it holds the working memory.
 #[derive(Debug)]
@@ -151,6 +155,10 @@ impl Solver {
             let attempt = self.attempt(plan, state, config, rung == Rung::Damped);
             iterations += attempt.iterations;
             let failure = match attempt.reason {
+                // Voltages that balance, but at which no grid operates: the lowest is the worst.
+                Some(reason @ DivergenceReason::LowVoltage) => {
+                    self.divergence(plan, reason, self.extremes(plan).0.1, [0.0; 2])
+                }
                 Some(reason) => self.worst(plan, reason),
                 None => match self.finish(plan, state, config, rung, !killed.is_empty()) {
                     Ok(solution) => return Ok(Solution { iterations, ..solution }),
@@ -245,6 +253,10 @@ impl Solver {
         let enforce = config.reactive_limits == ReactiveLimits::Enforce;
         let hold_references = config.slack == Slack::Single;
         let mut tight = !enforce && config.slack == Slack::Single;
+        // Buses that may turn in one pass, and where the solve stood before the last of them did. All that are beyond a
+        // limit turn at once; where that leaves too few to hold the voltage, fewer.
+        let mut at_most = usize::MAX;
+        let mut before: Option<(Before, usize)> = None;
         for _ in 0..config.passes_max {
             self.schedule(plan, state);
             let tolerance = if tight { config.tolerance_pu } else { config.tolerance_pu.max(LOOSE_PU) };
@@ -259,24 +271,43 @@ impl Solver {
             };
             let (reason, iterations) = lane::dispatch(work);
             all.iterations += iterations;
-            if reason.is_some() {
-                all.reason = reason;
-                return all;
-            }
+            let (lowest, highest) = self.extremes(plan);
+            let reason = reason.or_else(|| (lowest.0 < COLLAPSED_PU).then_some(DivergenceReason::LowVoltage));
+            let implausible = !(lowest.0 > PLAUSIBLE_PU.0 && highest < PLAUSIBLE_PU.1);
             let mut moved = false;
-            kernel::injections(plan, &self.arena, &mut self.injections);
-            if config.slack == Slack::Distributed {
-                let unmet = distributed_slack::unmet(&self.problem, plan, &self.arena, &self.injections);
-                moved |= distributed_slack::clip(&mut self.problem, plan, state, &unmet);
+            match (reason, before.take()) {
+                (reason, Some((before, switched))) if switched > 1 && (reason.is_some() || implausible) => {
+                    before.restore(&mut self.problem, &mut self.arena);
+                    kernel::injections(plan, &self.arena, &mut self.injections);
+                    at_most = switched / 2;
+                }
+                (Some(reason), _) => {
+                    all.reason = Some(reason);
+                    return all;
+                }
+                (None, _) => {
+                    kernel::injections(plan, &self.arena, &mut self.injections);
+                    if config.slack == Slack::Distributed {
+                        let unmet =
+                            distributed_slack::unmet(&self.problem, plan, &self.arena, &self.injections);
+                        moved |= distributed_slack::clip(&mut self.problem, plan, state, &unmet);
+                    }
+                }
             }
             if enforce {
-                moved |= reactive_limits::switch(
+                let present = Before::of(&self.problem, &self.arena);
+                let switched = reactive_limits::switch(
                     &mut self.problem,
                     &mut self.arena,
                     plan,
                     &self.injections,
                     hold_references,
+                    at_most,
                 );
+                if switched > 0 {
+                    moved = true;
+                    before = Some((present, switched));
+                }
             }
             if !moved && tight {
                 return all;
@@ -333,11 +364,7 @@ impl Solver {
         for node in plan.nodes.bus.indices() {
             if problem.island[node.row()] != NONE {
                 let [re, im] = self.arena.voltage[plan.position[node] as usize];
-                let v = Complex { re, im };
-                if v.abs() < COLLAPSED_PU {
-                    return Err(self.collapsed(plan));
-                }
-                voltage[node] = v;
+                voltage[node] = Complex { re, im };
             }
         }
         let status: Column<BusIdx, BusStatus> =
@@ -399,17 +426,20 @@ impl Solver {
         self.divergence(plan, reason, worst.1, worst.2)
     }
 
-    /// The failure of voltages that balance, but at which no grid operates: the lowest is the worst.
-    fn collapsed(&self, plan: &Plan) -> Divergence {
-        let mut lowest = (f64::INFINITY, NodeIdx::from_row(0));
+    /// The lowest live magnitude, pu, with its node, and the highest.
+    fn extremes(&self, plan: &Plan) -> ((f64, NodeIdx), f64) {
+        let (mut lowest, mut highest) = ((f64::INFINITY, NodeIdx::from_row(0)), 0.0f64);
         for node in plan.nodes.bus.indices() {
             let [re, im] = self.arena.voltage[plan.position[node] as usize];
             let magnitude = Complex { re, im }.abs();
-            if self.problem.island[node.row()] != NONE && magnitude < lowest.0 {
-                lowest = (magnitude, node);
+            if self.problem.island[node.row()] != NONE {
+                highest = highest.max(magnitude);
+                if magnitude < lowest.0 {
+                    lowest = (magnitude, node);
+                }
             }
         }
-        self.divergence(plan, DivergenceReason::LowVoltage, lowest.1, [0.0; 2])
+        (lowest, highest)
     }
 
     /// A failure at a node, with its mismatch.

@@ -116,7 +116,7 @@ impl Recipe {
                 case.loads.push(CaseLoad { bus: id(row), p_mw, q_mvar, in_service: true });
             }
             if dice.chance(0.15) {
-                let b_mvar = dice.between(1.0, 15.0);
+                let b_mvar = dice.between(0.5, 6.0);
                 case.shunts.push(CaseShunt {
                     bus: id(row),
                     g_mw: dice.between(0.0, 1.0),
@@ -144,8 +144,8 @@ impl Recipe {
                     q_mvar: dice.between(-2.0, 5.0),
                     p_min_mw: p_mw * dice.between(0.0, 0.95),
                     p_max_mw: p_mw * dice.between(1.0, 2.0) + dice.between(0.0, 20.0),
-                    q_min_mvar: -share * dice.between(0.0, 0.6),
-                    q_max_mvar: share * dice.between(0.05, 0.8),
+                    q_min_mvar: -share * dice.between(0.0, 0.7),
+                    q_max_mvar: share * dice.between(0.1, 1.0),
                     v_set_pu,
                     in_service: row == 0 || dice.chance(0.9),
                     ..pattern.units[0].clone()
@@ -159,7 +159,7 @@ impl Recipe {
 /// A line, or one time in five a transformer.
 fn branch(dice: &mut Dice, pattern: &Case, from: usize, to: usize) -> CaseBranch {
     let x_pu = dice.between(0.01, 0.12);
-    let charging = dice.between(0.0, 0.02);
+    let charging = dice.between(0.0, 0.006);
     let transformer = dice.chance(0.2);
     CaseBranch {
         from: id(from),
