@@ -2,4 +2,8 @@
 
 mod grid;
 mod kirchhoff;
+mod limits;
+mod linear;
+mod refusal;
+mod switching;
 mod symmetry;

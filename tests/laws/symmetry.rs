@@ -43,6 +43,10 @@ fn renumbering_changes_nothing(case: &Case, seed: u64) -> Result<(), TestCaseErr
         // Near the edge of what reactive limits allow, rounding may decide whether the way to a solution is found.
         prop_assert!(config.reactive_limits == ReactiveLimits::Enforce || a.is_some() == b.is_some());
         let Some((a, b)) = a.zip(b) else { continue };
+        // A bus that was left at its limit because it turned to and fro may be another one in another order.
+        if !(a.solution.unsettled.is_empty() && b.solution.unsettled.is_empty()) {
+            continue;
+        }
         for bus in &case.buses {
             let renamed = BusId(bus.id.0 * 7 + 100_000);
             let (va, vb) = (a.voltage(bus.id), b.voltage(renamed));
