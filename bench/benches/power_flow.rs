@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use powerflow::{Index, Network, NewtonConfig, ReactiveLimits, Slack, Solver};
+use powerflow::{Network, NewtonConfig, ReactiveLimits, Slack, Solver};
 
 fn power_flow(criterion: &mut Criterion) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/volt_var/case118.m");
