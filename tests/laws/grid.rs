@@ -45,7 +45,7 @@ impl Dice {
 /// Settings of every property: the same grids every day.
 pub(crate) fn cases(n: u32) -> ProptestConfig {
     ProptestConfig {
-        cases: n,
+        cases: n * 3,
         failure_persistence: None,
         rng_seed: proptest::test_runner::RngSeed::Fixed(20_261_121),
         ..ProptestConfig::default()
