@@ -63,7 +63,9 @@ impl Run {
             let name = format!("{}-{}", prepared.suite.name, prepared.candidate.record().name);
             PathBuf::from("runs").join(file_name(&name))
         });
-        if let Err(complaints) = run::folder::check_out(&out) {
+        let checked = run::folder::check_out(&out)
+            .and_then(|()| run::folder::check_apart(&out, prepared.candidate.as_ref()));
+        if let Err(complaints) = checked {
             return refuse(&complaints);
         }
         let options = RunOptions { out, threads };
