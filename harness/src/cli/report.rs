@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{exit, print, refuse};
+use super::{complain, exit, print, refuse};
 use crate::run::folder;
 
 /// Render the report of a run again, from its evidence alone.
@@ -35,12 +35,12 @@ impl Report {
         let report = match folder::reread(&self.run) {
             Ok(report) => report,
             Err(complaints) => {
-                eprintln!("{complaints}");
+                complain(&complaints.to_string());
                 return exit::INTEGRITY;
             }
         };
         let broken = |complaints: powerflow::Diagnostics| {
-            eprintln!("{complaints}");
+            complain(&complaints.to_string());
             exit::INFRASTRUCTURE
         };
         if matches!(self.format, Rendering::Html) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{exit, print, refuse};
+use super::{complain, exit, print, refuse};
 use crate::gate::{self, Undecided};
 use crate::run::{self, Contender, Progress, RunOptions, Watch};
 
@@ -46,9 +46,9 @@ impl Run {
     pub(super) fn run(self) -> u8 {
         let threads = match self.threads {
             Some(0) => {
-                eprintln!(
+                complain(&format!(
                     "error[usage.threads]: --threads 0 can do nothing\nhint: leave it out to use every core"
-                );
+                ));
                 return exit::USAGE;
             }
             Some(threads) => threads,
@@ -74,16 +74,16 @@ impl Run {
             Ok(completed) => completed,
             Err(complaints) => {
                 bar.0.abandon();
-                eprintln!("{complaints}");
+                complain(&complaints.to_string());
                 return exit::INFRASTRUCTURE;
             }
         };
         bar.0.finish_and_clear();
         if completed.resumed_blocks > 0 {
-            eprintln!(
+            complain(&format!(
                 "went on from an interrupted run: {} blocks were done already",
                 completed.resumed_blocks
-            );
+            ));
         }
         match self.format {
             super::Format::Text => {
@@ -99,7 +99,7 @@ impl Run {
             super::Format::Json => match reports::render::json::render(&completed.report) {
                 Ok(json) => print(&String::from_utf8_lossy(&json)),
                 Err(problem) => {
-                    eprintln!("{problem}");
+                    complain(&problem.to_string());
                     return exit::INFRASTRUCTURE;
                 }
             },
