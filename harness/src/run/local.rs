@@ -1,6 +1,6 @@
 //! Blocks of episodes on the threads of this machine, and a partial record from which a killed run goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -108,22 +108,22 @@ fn simulate_population(
     let blocks = population.size_max.div_ceil(COHORT as u64);
     let mut simulated = SimulatedPopulation::default();
     let mut waiting: BTreeMap<u64, Block> = BTreeMap::new();
-    for block in 0..blocks {
-        if let Some(done) = partial.done.remove(&(at, block)) {
-            waiting.insert(block, done);
-        }
+    while let Some((&key, _)) = partial.done.range((at, 0)..(at, blocks)).next() {
+        waiting.extend(partial.done.remove(&key).map(|block| (key.1, block)));
     }
-    let pending: Vec<u64> = (0..blocks).filter(|b| !waiting.contains_key(b)).collect();
+    // Blocks are counted, not listed: of a suite without end only what is run takes memory.
+    let known: BTreeSet<u64> = waiting.keys().copied().collect();
+    let pending = blocks - known.len() as u64;
     let next = AtomicU64::new(0);
     let enough = AtomicBool::new(false);
     let mut verdict_so_far = String::new();
     std::thread::scope(|scope| {
         // A bounded channel: a slow disk slows the workers instead of filling the memory.
         let (send, receive) = mpsc::sync_channel::<Result<Block, Diagnostics>>(options.threads * 2);
-        let workers = options.threads.max(1).min(pending.len());
+        let workers = options.threads.max(1).min(usize::try_from(pending).unwrap_or(usize::MAX));
         for _ in 0..workers {
             let send = send.clone();
-            let (next, enough, pending) = (&next, &enough, &pending);
+            let (next, enough, known) = (&next, &enough, &known);
             scope.spawn(move || {
                 let mut worker = match Worker::new(prepared, plan) {
                     Ok(worker) => worker,
@@ -133,10 +133,14 @@ fn simulate_population(
                     }
                 };
                 while !enough.load(Ordering::Relaxed) {
-                    let Some(block) = pending.get(next.fetch_add(1, Ordering::Relaxed) as usize) else {
+                    let block = next.fetch_add(1, Ordering::Relaxed);
+                    if block >= blocks {
                         break;
-                    };
-                    if send.send(Ok(worker.block(at, population, *block))).is_err() {
+                    }
+                    if known.contains(&block) {
+                        continue;
+                    }
+                    if send.send(Ok(worker.block(at, population, block))).is_err() {
                         break;
                     }
                 }
@@ -221,7 +225,8 @@ impl<'a> Worker<'a> {
     /// Simulates one block: the candidate and the comparator in the same scenarios.
     fn block(&mut self, at: usize, population: &Population, block: u64) -> Block {
         let first = block * COHORT as u64;
-        let indices: Vec<u64> = (first..population.size_max.min(first + COHORT as u64)).collect();
+        let indices: Vec<u64> =
+            (first..population.size_max.min(first.saturating_add(COHORT as u64))).collect();
         let mut envelope = Envelope::default();
         let mut decision_ns = Vec::new();
         let Worker { prepared, solver, candidate, champion } = self;
