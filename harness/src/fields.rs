@@ -234,6 +234,11 @@ impl<'a> Fields<'a> {
             self.complain("range", Some(key), format!("`{key}` is empty"));
             return None;
         }
+        // It is printed on terminals and pages, where such a character says something else than itself.
+        if text.chars().any(char::is_control) {
+            self.complain("range", Some(key), format!("`{key}` holds a control character"));
+            return None;
+        }
         Some(text)
     }
 
