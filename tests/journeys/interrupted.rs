@@ -7,9 +7,9 @@ use crate::desk::{Desk, SUITE};
 
 const LASTING: [&str; 3] = ["evidence.json", "episodes.jsonl", "champion_episodes.jsonl"];
 
-/// Long enough to be killed: six blocks, of which two gates fail.
+/// Long enough to be killed: five blocks, of which two gates fail.
 fn long() -> String {
-    SUITE.replace("size_max = 600", "size_max = 1536").replace("steps = 5", "steps = 8")
+    SUITE.replace("size_max = 600", "size_max = 1280").replace("steps = 5", "steps = 6")
 }
 
 /// Starts a run into `out` and kills it when its partial record holds two blocks.
@@ -81,7 +81,7 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
     same(&desk, "whole", "flipped");
 
     // Other inputs have nothing to take over.
-    desk.put("suite.toml", long().replace("seed = 20261121", "seed = 5").replace("= 1536", "= 256"));
+    desk.put("suite.toml", long().replace("seed = 20261121", "seed = 5").replace("= 1280", "= 256"));
     let said = desk.run("suite.toml", "other", &[]);
     assert!(!said.err.contains("went on"), "{}", said.err);
     desk.run("suite.toml", "fresh", &[]);
@@ -91,7 +91,7 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
 #[test]
 fn a_run_that_was_whole_stays_until_the_next_one_is() {
     let desk = Desk::new();
-    desk.put("suite.toml", long().replace("= 1536", "= 256"));
+    desk.put("suite.toml", long().replace("= 1280", "= 256"));
     desk.run("suite.toml", "run", &[]);
     let before = desk.read("run/evidence.json");
     desk.put("suite.toml", long());

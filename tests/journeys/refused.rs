@@ -2,6 +2,8 @@
 
 use crate::desk::{CASE14, Desk, SUITE};
 
+const ID_TOO_LONG: &str = "id = \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"";
+
 /// Runs `suite` and expects a refusal that says all of `parts` and leaves the desk as it was.
 #[track_caller]
 fn refused(desk: &Desk, suite: &str, more: &[&str], parts: &[&str]) {
@@ -54,7 +56,7 @@ fn cases_that_are_none() {
 
 #[test]
 fn suites_that_are_none() {
-    let cases: [(&str, &str, &[&str]); 22] = [
+    let cases: [(&str, &str, &[&str]); 26] = [
         (
             "seed =",
             "sede =",
@@ -80,6 +82,10 @@ fn suites_that_are_none() {
         ("over = 0.5", "over = nan", &["error[suite.gate.range]", "suite.toml:23", "finite"]),
         ("size_max = 600", "size_max = 0", &["error[suite.population.range]", "suite.toml:16", "size_max"]),
         ("step_s = 60", "step_s = -60", &["error[suite.loop.range]", "suite.toml:10", "-60"]),
+        ("step_s = 60", "step_s = 1e-12", &["error[suite.loop.range]", "suite.toml:10", "0.001"]),
+        ("steps = 5", "steps = 4294967295", &["error[suite.loop.range]", "suite.toml:11", "hundred years"]),
+        ("name = \"journey\"", "name = \"a\\u001b[31m\"", &["error[suite.range]", "suite.toml:2", "control"]),
+        ("id = \"outages\"", ID_TOO_LONG, &["error[suite.population.id]", "suite.toml:14", "64"]),
         ("steps = 5", "steps = 0", &["error[suite.loop.range]", "suite.toml:11"]),
         ("seed = 20261121", "seed = -1", &["error[suite.range]", "suite.toml:3"]),
         ("champion =", "alpha = 1.5\nchampion =", &["error[suite.range]", "suite.toml:6", "0.5"]),
@@ -301,4 +307,17 @@ fn a_reader_that_goes_away_is_no_error() {
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
         assert!(!said.contains("panicked"), "{said}");
     }
+}
+
+#[test]
+fn neither_is_one_that_goes_away_before_the_complaint() {
+    let desk = Desk::new();
+    let mut child = desk
+        .command(&["solve", "nowhere.m"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("gridgate starts");
+    drop((child.stdout.take(), child.stderr.take()));
+    assert_eq!(child.wait().expect("an end").code(), Some(2));
 }
