@@ -9,7 +9,7 @@ pub mod render;
 pub mod report;
 mod words;
 
-pub use attest::verify::{Verified, population_digest, seal, verify};
+pub use attest::verify::{Verified, population_digest, seal, unlisted, verify};
 pub use document::{Document, canonical_json, canonical_line, read};
 pub use evidence::*;
 pub use problem::Problem;

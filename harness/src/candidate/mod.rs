@@ -7,7 +7,7 @@ pub mod manifest;
 pub mod onnx;
 pub mod process;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use powerflow::{Diagnostic, Diagnostics, Network};
@@ -85,6 +85,11 @@ pub trait Source: Send + Sync {
     /// `false` makes the loop run one episode at a time.
     fn batched(&self) -> bool;
 
+    /// The folder whose files are the candidate and make its digest, absolute; `None` where it is no folder.
+    fn home(&self) -> Option<PathBuf> {
+        None
+    }
+
     /// What a reader should know about how it is run, each a sentence; most candidates need none.
     fn notes(&self) -> Vec<String> {
         Vec::new()
@@ -154,7 +159,7 @@ pub fn open(candidate: &str, task: Task, network: &Arc<Network>) -> Result<Box<d
         }
         manifest::Adapter::Process(argv) => Box::new(process::ProcessSource::open(&manifest, argv, io)?),
     };
-    Ok(Box::new(Noted { source, notes }))
+    Ok(Box::new(Noted { source, notes, home: manifest.directory }))
 }
 
 /// What the manifest promises or asks in vain.
@@ -178,10 +183,11 @@ fn notes_of(manifest: &Manifest, io: &IoMap, network: &Network) -> Vec<String> {
     notes
 }
 
-/// A source with notes before its own.
+/// A source that came from a manifest: with notes before its own, and a folder.
 struct Noted {
     source: Box<dyn Source>,
     notes: Vec<String>,
+    home: PathBuf,
 }
 
 impl Source for Noted {
@@ -195,6 +201,10 @@ impl Source for Noted {
 
     fn batched(&self) -> bool {
         self.source.batched()
+    }
+
+    fn home(&self) -> Option<PathBuf> {
+        Some(self.home.clone())
     }
 
     fn notes(&self) -> Vec<String> {

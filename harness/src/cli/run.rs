@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{exit, print, refuse};
+use super::{complain, exit, print, refuse};
 use crate::gate::{self, Undecided};
 use crate::run::{self, Contender, Progress, RunOptions, Watch};
 
@@ -49,9 +49,9 @@ impl Run {
     pub(super) fn run(self) -> u8 {
         let threads = match self.threads {
             Some(0) => {
-                eprintln!(
+                complain(&format!(
                     "error[usage.threads]: --threads 0 can do nothing\nhint: leave it out to use every core"
-                );
+                ));
                 return exit::USAGE;
             }
             Some(threads) => threads,
@@ -66,7 +66,9 @@ impl Run {
             let name = format!("{}-{}", prepared.suite.name, prepared.candidate.record().name);
             PathBuf::from("runs").join(file_name(&name))
         });
-        if let Err(complaints) = run::folder::check_out(&out) {
+        let checked = run::folder::check_out(&out)
+            .and_then(|()| run::folder::check_apart(&out, prepared.candidate.as_ref()));
+        if let Err(complaints) = checked {
             return refuse(&complaints);
         }
         let options = RunOptions { out, threads };
@@ -75,16 +77,16 @@ impl Run {
             Ok(completed) => completed,
             Err(complaints) => {
                 bar.0.abandon();
-                eprintln!("{complaints}");
+                complain(&complaints.to_string());
                 return exit::INFRASTRUCTURE;
             }
         };
         bar.0.finish_and_clear();
         if completed.resumed_blocks > 0 {
-            eprintln!(
+            complain(&format!(
                 "went on from an interrupted run: {} blocks were done already",
                 completed.resumed_blocks
-            );
+            ));
         }
         match self.format {
             super::Format::Text => {
@@ -100,7 +102,7 @@ impl Run {
             super::Format::Json => match reports::render::json::render(&completed.report) {
                 Ok(json) => print(&String::from_utf8_lossy(&json)),
                 Err(problem) => {
-                    eprintln!("{problem}");
+                    complain(&problem.to_string());
                     return exit::INFRASTRUCTURE;
                 }
             },

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use powerflow::{NewtonConfig, ReactiveLimits, Slack, Start};
 
-use super::{exit, print, refuse};
+use super::{complain, exit, print, refuse};
 use crate::study::{self, SolutionDocument};
 
 /// Solve the power flow of a case file.
@@ -64,11 +64,11 @@ enum SolutionFormat {
 impl Solve {
     pub(super) fn run(self) -> u8 {
         if !(self.tolerance > 0.0 && self.tolerance < 1.0) {
-            eprintln!(
+            complain(&format!(
                 "error[usage.tolerance]: --tolerance {} is not between 0 and 1\nhint: it is the largest mismatch of a \
                  bus in per unit; 1e-8 is usual",
                 self.tolerance
-            );
+            ));
             return exit::USAGE;
         }
         let config = NewtonConfig {
@@ -97,7 +97,7 @@ impl Solve {
             SolutionFormat::Json => match serde_json::to_string(document) {
                 Ok(json) => print(&json),
                 Err(error) => {
-                    eprintln!("error[solve.json]: {error}");
+                    complain(&format!("error[solve.json]: {error}"));
                     return exit::INFRASTRUCTURE;
                 }
             },

@@ -247,7 +247,9 @@ impl Prepared {
 /// # Errors
 /// Where the candidate cannot be started, or the folder cannot be written.
 pub fn run(prepared: &Prepared, options: &RunOptions, watch: &dyn Watch) -> Result<Completed, Diagnostics> {
-    let simulated = local::simulate(prepared, options, watch)?;
+    // Held until the folder is published: it keeps other runs out.
+    let mut partial = local::Partial::open(prepared, &options.out)?;
+    let simulated = local::simulate(prepared, options, watch, &mut partial)?;
     let kept = recorded::keep(prepared, &simulated)?;
     folder::write(prepared, options, &simulated, kept)
 }

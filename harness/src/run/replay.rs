@@ -32,6 +32,7 @@ pub struct Replayed {
 /// # Errors
 /// Where the folder is no run, has no such episode, or the candidate is needed and cannot be opened.
 pub fn replay(run_dir: &Path, episode: &str, candidate: Option<&str>) -> Result<Replayed, Diagnostics> {
+    folder::check_run(run_dir)?;
     let evidence: Evidence = folder::document(run_dir, "evidence.json")?;
     let (population, index) = parse(episode, &evidence)?;
     let line = line(run_dir, &population, index)?;

@@ -14,7 +14,7 @@ pub fn render(report: &Report, colour: bool) -> String {
     page.wrapped(&format!("{mark}  "), words::verdict(headline.verdict).len() + 2, &headline.reason);
     page.blank();
     for (name, text) in report.judged.iter().filter(|(name, _)| name != "Candidate digest") {
-        page.wrapped(&format!("{name:<10}"), 10, text);
+        page.wrapped(&format!("{name:<9} "), 10, text);
     }
     if let Some(digest) = &report.evidence_digest {
         page.wrapped(&format!("{:<10}", "Evidence"), 10, &format!("sha256 {}", digest.sha256));

@@ -136,6 +136,12 @@ impl<'t, 'a> Table<'t, 'a> {
             );
             return None;
         }
+        // It is printed on terminals and pages, where such a character says something else than itself.
+        if text.chars().any(char::is_control) {
+            let message = format!("`{}` holds a control character", self.path(key));
+            document.error("candidate.manifest.control-character", &self.span_of(key), message);
+            return None;
+        }
         Some(text)
     }
 
