@@ -12,6 +12,8 @@ pub mod metric;
 pub mod nearest;
 pub mod observation;
 pub mod run;
+#[cfg(feature = "schema")]
+pub mod schemas;
 pub mod statistic;
 pub mod study;
 pub mod suite;
