@@ -9,7 +9,6 @@ pub mod gate;
 pub mod grid;
 pub mod live;
 pub mod metric;
-pub mod nearest;
 pub mod observation;
 pub mod run;
 #[cfg(feature = "schema")]

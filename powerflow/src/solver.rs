@@ -65,12 +65,18 @@ impl Solver {
 
     /// The plan of a topology, made on first use.
     pub fn plan(&mut self, topology: &Arc<Topology>) -> Arc<Plan> {
-        if let Some(plan) = self.plans.iter().find(|p| p.topology == *topology) {
-            return Arc::clone(plan);
-        }
-        let plan = Arc::new(Plan::new(&self.network, topology));
-        self.plans.push(Arc::clone(&plan));
-        plan
+        let number = self.plan_number(topology);
+        Arc::clone(&self.plans[number])
+    }
+
+    /// Which of the cached plans belongs to a topology; made on first use.
+    pub(crate) fn plan_number(&mut self, topology: &Arc<Topology>) -> usize {
+        // The same allocation first: almost always it is, and then nothing needs to be compared.
+        let same = |p: &Arc<Plan>| Arc::ptr_eq(&p.topology, topology) || p.topology == *topology;
+        self.plans.iter().position(same).unwrap_or_else(|| {
+            self.plans.push(Arc::new(Plan::new(&self.network, topology)));
+            self.plans.len() - 1
+        })
     }
 
     /// Solves one state, starting from `previous` where there is one, else as `config.start` says.

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use powerflow::{Diagnostic, Diagnostics, Network};
 
 use crate::action::{AskedTensor, Task};
-use crate::nearest::nearest;
 use crate::observation::Observations;
 use io_map::IoMap;
 use manifest::Manifest;
+use scenarios::nearest::nearest;
 
 /// Why a candidate gave no usable decision. An episode in which this happens has failed, with this cause.
 #[derive(Clone, Debug, PartialEq)]

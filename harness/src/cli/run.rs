@@ -108,12 +108,23 @@ impl Run {
                 print(&annotation);
             }
         }
+        append_step_summary(&completed.report);
         let undecided = match self.undecided {
             UndecidedArg::Report => Undecided::Report,
             UndecidedArg::Fail => Undecided::Fail,
             UndecidedArg::Pass => Undecided::Pass,
         };
         gate::exit_code(completed.evidence.verdict, undecided)
+    }
+}
+
+/// Adds the summary to the page of a GitHub job, where there is one. A summary that cannot be written changes no verdict.
+fn append_step_summary(report: &reports::Report) {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY") else { return };
+    let summary = reports::render::markdown::render(report);
+    let append = std::fs::OpenOptions::new().append(true).create(true).open(&path);
+    if let Err(error) = append.and_then(|mut file| std::io::Write::write_all(&mut file, summary.as_bytes())) {
+        eprintln!("warning[run.step-summary]: the job summary cannot be written: {error}");
     }
 }
 
