@@ -1,4 +1,4 @@
-//! The schemas that are shipped are those of the types that write the documents.
+//! The schemas that are shipped, and the pages that describe the documents, are those of the types that write them.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -15,6 +15,18 @@ fn the_shipped_schemas_are_those_of_the_types() {
             shipped == document.bytes().unwrap(),
             "{} differs: cargo run -p gridgate-harness --features schema --example write_schemas",
             document.file
+        );
+    }
+}
+
+#[test]
+fn the_pages_are_those_of_the_types() {
+    for document in harness::schemas::all() {
+        let (name, page) = harness::schemas::page(&document);
+        let shipped = std::fs::read_to_string(folder().join("../../docs/formats").join(&name));
+        assert!(
+            shipped.unwrap_or_default() == page,
+            "{name} differs: cargo run -p gridgate-harness --features schema --example write_schemas"
         );
     }
 }

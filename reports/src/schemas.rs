@@ -17,7 +17,8 @@ pub struct Described {
 
 /// The schema of what `T` writes, for the document `name` (`gridgate/<kind>/<version>`).
 pub fn describe<T: JsonSchema>(name: &str) -> Described {
-    let mut schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>();
+    let mut schema =
+        SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>();
     schema.insert("title".into(), name.into());
     Described { file: format!("{}.json", name.trim_start_matches("gridgate/").replace('/', "-")), schema }
 }

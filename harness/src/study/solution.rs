@@ -69,7 +69,7 @@ pub struct GeneratorRow {
     pub q_mvar: Option<f64>,
 }
 
-/// See the module. Rows are in file order.
+/// A power flow in engineering units, by file ids. Rows are in file order.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SolutionDocument {
