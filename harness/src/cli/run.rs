@@ -24,6 +24,9 @@ pub(super) struct Run {
     /// Worker threads [default: all cores]. Changes no byte of the evidence.
     #[arg(long)]
     threads: Option<usize>,
+    /// Seed of every random stream, instead of the suite's.
+    #[arg(long)]
+    seed: Option<u64>,
     /// What an undecided verdict means for the exit code: 3, 1 or 0.
     #[arg(long, value_enum, default_value_t = UndecidedArg::Report)]
     undecided: UndecidedArg,
@@ -56,7 +59,7 @@ impl Run {
         };
         let contender = self.candidate.map_or(Contender::OfSuite, Contender::Named);
         let prepared = match run::prepare(&self.suite, contender) {
-            Ok(prepared) => prepared,
+            Ok(prepared) => prepared.with_seed(self.seed),
             Err(complaints) => return refuse(&complaints),
         };
         let out = self.out.unwrap_or_else(|| {
