@@ -11,6 +11,8 @@ pub mod live;
 pub mod metric;
 pub mod observation;
 pub mod run;
+#[cfg(feature = "schema")]
+pub mod schemas;
 pub mod statistic;
 pub mod study;
 pub mod suite;
