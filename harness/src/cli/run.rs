@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{exit, print, refuse};
 use crate::gate::{self, Undecided};
-use crate::run::{self, Contender, Progress, RunOptions, Watch};
+use crate::run::{self, Contender, Progress, Watch};
 
 /// Judge a candidate by a suite.
 #[derive(Debug, Args)]
@@ -44,29 +44,15 @@ enum UndecidedArg {
 
 impl Run {
     pub(super) fn run(self) -> u8 {
-        let threads = match self.threads {
-            Some(0) => {
-                eprintln!(
-                    "error[usage.threads]: --threads 0 can do nothing\nhint: leave it out to use every core"
-                );
-                return exit::USAGE;
-            }
-            Some(threads) => threads,
-            None => std::thread::available_parallelism().map_or(1, usize::from),
-        };
         let contender = self.candidate.map_or(Contender::OfSuite, Contender::Named);
         let prepared = match run::prepare(&self.suite, contender) {
             Ok(prepared) => prepared,
             Err(complaints) => return refuse(&complaints),
         };
-        let out = self.out.unwrap_or_else(|| {
-            let name = format!("{}-{}", prepared.suite.name, prepared.candidate.record().name);
-            PathBuf::from("runs").join(file_name(&name))
-        });
-        if let Err(complaints) = run::folder::check_out(&out) {
-            return refuse(&complaints);
-        }
-        let options = RunOptions { out, threads };
+        let options = match prepared.options(self.out, self.threads) {
+            Ok(options) => options,
+            Err(complaints) => return refuse(&complaints),
+        };
         let bar = Bar::new(self.quiet);
         let completed = match run::run(&prepared, &options, &bar) {
             Ok(completed) => completed,
@@ -115,18 +101,6 @@ impl Run {
         };
         gate::exit_code(completed.evidence.verdict, undecided)
     }
-}
-
-/// A name that is safe as a file name on every system.
-fn file_name(name: &str) -> String {
-    let mut safe: String = name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })
-        .collect();
-    while safe.contains("--") {
-        safe = safe.replace("--", "-");
-    }
-    safe.trim_matches(['-', '.']).to_lowercase()
 }
 
 /// A bar on standard error; nothing where that is no terminal.

@@ -16,13 +16,8 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn run(self) -> u8 {
-        if !self.run.is_dir() {
-            return refuse(
-                &powerflow::Diagnostic::error("verify.folder", "there is no such folder")
-                    .at(self.run.display().to_string(), None)
-                    .hint("name the folder that `gridgate run` wrote, such as runs/NAME")
-                    .into(),
-            );
+        if let Err(complaints) = folder::check_run(&self.run) {
+            return refuse(&complaints);
         }
         match reports::verify(&self.run) {
             Ok(verified) => {

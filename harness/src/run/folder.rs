@@ -26,6 +26,20 @@ pub(super) const EPISODES: &str = "episodes.jsonl";
 /// The comparator's episodes.
 const CHAMPION_EPISODES: &str = "champion_episodes.jsonl";
 
+/// Refuses what is no folder.
+///
+/// # Errors
+/// `verify.folder`.
+pub fn check_run(run_dir: &Path) -> Result<(), Diagnostics> {
+    if run_dir.is_dir() {
+        return Ok(());
+    }
+    Err(Diagnostic::error("verify.folder", "there is no such folder")
+        .at(run_dir.display().to_string(), None)
+        .hint("name the folder that `gridgate run` wrote, such as runs/NAME")
+        .into())
+}
+
 /// Refuses a folder that holds something else than a run.
 ///
 /// # Errors

@@ -170,6 +170,10 @@ fn simulate_population(
         let mut failed = None;
         for result in receive {
             match result {
+                Ok(_) if failed.is_none() && watch.stop() => {
+                    enough.store(true, Ordering::Relaxed);
+                    failed = Some(super::interrupted());
+                }
                 Ok(block) if !finished && failed.is_none() => {
                     if let Err(complaint) = partial.append(&block) {
                         failed = Some(complaint);
@@ -304,7 +308,8 @@ impl Partial {
         let header = Header { schema: PARTIAL_SCHEMA.into(), key: prepared.key() };
         let mut done = BTreeMap::new();
         let mut sound_bytes = 0;
-        let earlier = std::fs::read(&path).unwrap_or_default();
+        let recognisable = prepared.candidate.known_by_digest();
+        let earlier = if recognisable { std::fs::read(&path).unwrap_or_default() } else { Vec::new() };
         for (number, line) in earlier.split_inclusive(|b| *b == b'\n').enumerate() {
             let complete = line.ends_with(b"\n");
             if number == 0 {
