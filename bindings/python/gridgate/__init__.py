@@ -17,8 +17,8 @@ Solve a power flow, let a candidate live on a simulated grid in closed loop, and
 ... mpc.branch = [1 2 0.01 0.1 0.02 100 100 100 0 0 1 -360 360];
 ... ''')
 >>> solution = gridgate.solve(case)
->>> print(solution.bus_id[solution.vm_pu < 1.0], f"{solution.losses_mw:.2f} MW")
-[2] 0.25 MW
+>>> print(solution.bus_id[solution.vm_pu < 1.01], f"{solution.losses_mw:.2f} MW")
+[2] 0.26 MW
 
 A candidate is a path, or a function of what it sees. This one holds every voltage set-point at 1.03 pu:
 
