@@ -60,6 +60,21 @@ pub struct AskedTensor {
     pub elements: Vec<u32>,
     /// `[batch, elements.len()]`, canonical units. Never NaN: a NaN is a [`crate::candidate::Failure`] of its row.
     pub values: Tensor,
+    /// Which of the values are asked, in the same order; `None` is all of them. The others may hold any number.
+    pub given: Option<Vec<bool>>,
+}
+
+impl AskedTensor {
+    /// What one row asks: elements and values.
+    pub fn row(&self, row: usize) -> impl Iterator<Item = (u32, f64)> {
+        let given = self.given.as_ref().map(|given| &given[row * self.values.cols..]);
+        self.elements
+            .iter()
+            .zip(self.values.row(row))
+            .enumerate()
+            .filter(move |(column, _)| given.is_none_or(|given| given[*column]))
+            .map(|(_, (element, value))| (*element, *value))
+    }
 }
 
 /// Why something asked was not granted as asked.
@@ -95,5 +110,20 @@ impl Refusal {
             Refusal::Unknown => "unknown",
             Refusal::NotInTask => "not_in_task",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_asks_only_what_is_given() {
+        let values = Tensor { rows: 2, cols: 2, data: vec![1.0, 2.0, 3.0, 4.0] };
+        let mut asked = AskedTensor { quantity: Asked::UnitVSet, elements: vec![5, 7], values, given: None };
+        assert_eq!(asked.row(1).collect::<Vec<_>>(), [(5, 3.0), (7, 4.0)]);
+        asked.given = Some(vec![true, true, false, true]);
+        assert_eq!(asked.row(0).collect::<Vec<_>>(), [(5, 1.0), (7, 2.0)]);
+        assert_eq!(asked.row(1).collect::<Vec<_>>(), [(7, 4.0)]);
     }
 }

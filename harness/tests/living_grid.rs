@@ -37,7 +37,7 @@ fn nothing() -> impl Candidate {
 fn ask(seen: &Observations, quantity: Asked, element: u32, value: f64) -> Decisions {
     let mut decisions = Decisions::none(seen.rows);
     let values = Tensor { rows: seen.rows, cols: 1, data: vec![value; seen.rows] };
-    decisions.asked.push(AskedTensor { quantity, elements: vec![element], values });
+    decisions.asked.push(AskedTensor { quantity, elements: vec![element], values, given: None });
     decisions
 }
 
@@ -275,7 +275,7 @@ fn neighbours_padding_and_order_change_no_byte() {
             let mut decisions = Decisions::none(seen.rows);
             let values: Vec<f64> = (0..seen.rows).map(|r| 2.0 - seen.of(Observed::BusVm).row(r)[1]).collect();
             let values = Tensor { rows: seen.rows, cols: 1, data: values };
-            decisions.asked.push(AskedTensor { quantity: Asked::UnitVSet, elements: vec![0], values });
+            decisions.asked.push(AskedTensor { quantity: Asked::UnitVSet, elements: vec![0], values, given: None });
             decisions
         })
     };

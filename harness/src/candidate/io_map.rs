@@ -207,6 +207,7 @@ impl IoMap {
             quantity: piece.quantity,
             elements: piece.elements.clone(),
             values: Tensor::zeros(rows, piece.elements.len()),
+            given: None,
         });
         Decisions { asked: asked.collect(), failed: vec![None; rows] }
     }
@@ -498,7 +499,8 @@ fn row_of(id: u64, axis: Axis, count: usize, network: &Network) -> Result<u32, D
 }
 
 /// An element as people name it.
-fn element_name(network: &Network, axis: Axis, element: u32) -> String {
+/// An element as messages name it, by the ids of the file; `element` is its row in the file, from 0.
+pub fn element_name(network: &Network, axis: Axis, element: u32) -> String {
     let row = element as usize;
     match axis {
         Axis::Scalar => "the grid".to_owned(),

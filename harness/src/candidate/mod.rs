@@ -91,6 +91,12 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// Whether the digest of its record changes whenever its decisions may. Where it does not, a run never goes on from
+    /// what an interrupted one had done: that may have been another candidate of the same name.
+    fn known_by_digest(&self) -> bool {
+        true
+    }
+
     /// What a reader should know about how it is run, each a sentence; most candidates need none.
     fn notes(&self) -> Vec<String> {
         Vec::new()
@@ -206,6 +212,10 @@ impl Source for Noted {
 
     fn home(&self) -> Option<PathBuf> {
         Some(self.home.clone())
+    }
+
+    fn known_by_digest(&self) -> bool {
+        self.source.known_by_digest()
     }
 
     fn notes(&self) -> Vec<String> {

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{complain, exit, print, refuse};
 use crate::gate::{self, Undecided};
-use crate::run::{self, Contender, Progress, RunOptions, Watch};
+use crate::run::{self, Contender, Progress, Watch};
 
 /// Judge a candidate by a suite.
 #[derive(Debug, Args)]
@@ -47,31 +47,15 @@ enum UndecidedArg {
 
 impl Run {
     pub(super) fn run(self) -> u8 {
-        let threads = match self.threads {
-            Some(0) => {
-                complain(&format!(
-                    "error[usage.threads]: --threads 0 can do nothing\nhint: leave it out to use every core"
-                ));
-                return exit::USAGE;
-            }
-            Some(threads) => threads,
-            None => std::thread::available_parallelism().map_or(1, usize::from),
-        };
         let contender = self.candidate.map_or(Contender::OfSuite, Contender::Named);
         let prepared = match run::prepare(&self.suite, contender) {
             Ok(prepared) => prepared.with_seed(self.seed),
             Err(complaints) => return refuse(&complaints),
         };
-        let out = self.out.unwrap_or_else(|| {
-            let name = format!("{}-{}", prepared.suite.name, prepared.candidate.record().name);
-            PathBuf::from("runs").join(file_name(&name))
-        });
-        let checked = run::folder::check_out(&out)
-            .and_then(|()| run::folder::check_apart(&out, prepared.candidate.as_ref()));
-        if let Err(complaints) = checked {
-            return refuse(&complaints);
-        }
-        let options = RunOptions { out, threads };
+        let options = match prepared.options(self.out, self.threads) {
+            Ok(options) => options,
+            Err(complaints) => return refuse(&complaints),
+        };
         let bar = Bar::new(self.quiet);
         let completed = match run::run(&prepared, &options, &bar) {
             Ok(completed) => completed,
@@ -129,20 +113,8 @@ fn append_step_summary(report: &reports::Report) {
     let summary = reports::render::markdown::render(report);
     let append = std::fs::OpenOptions::new().append(true).create(true).open(&path);
     if let Err(error) = append.and_then(|mut file| std::io::Write::write_all(&mut file, summary.as_bytes())) {
-        eprintln!("warning[run.step-summary]: the job summary cannot be written: {error}");
+        complain(&format!("warning[run.step-summary]: the job summary cannot be written: {error}"));
     }
-}
-
-/// A name that is safe as a file name on every system.
-fn file_name(name: &str) -> String {
-    let mut safe: String = name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })
-        .collect();
-    while safe.contains("--") {
-        safe = safe.replace("--", "-");
-    }
-    safe.trim_matches(['-', '.']).to_lowercase()
 }
 
 /// A bar on standard error; nothing where that is no terminal.

@@ -63,14 +63,6 @@ enum SolutionFormat {
 
 impl Solve {
     pub(super) fn run(self) -> u8 {
-        if !(self.tolerance > 0.0 && self.tolerance < 1.0) {
-            complain(&format!(
-                "error[usage.tolerance]: --tolerance {} is not between 0 and 1\nhint: it is the largest mismatch of a \
-                 bus in per unit; 1e-8 is usual",
-                self.tolerance
-            ));
-            return exit::USAGE;
-        }
         let config = NewtonConfig {
             start: match self.start {
                 StartArg::Case => Start::Case,
@@ -102,7 +94,7 @@ impl Solve {
                 }
             },
             SolutionFormat::Csv => print(&buses_csv(document)),
-            SolutionFormat::Text => print(&text(document)),
+            SolutionFormat::Text => print(&document.to_string()),
         }
         if document.status == "solved" { exit::PASS } else { exit::FAIL }
     }
@@ -120,49 +112,4 @@ fn buses_csv(document: &SolutionDocument) -> String {
         let _ = writeln!(csv, "{},{status},{},{}", bus.id, number(bus.vm_pu), number(bus.va_deg));
     }
     csv
-}
-
-/// A page for a person: the answer first, then the extremes.
-fn text(document: &SolutionDocument) -> String {
-    let mut page = String::new();
-    if document.status == "solved" {
-        let _ = writeln!(
-            page,
-            "{}: solved in {} iterations ({}), largest mismatch {:.1e} pu",
-            document.case,
-            document.iterations,
-            document.rung.as_deref().unwrap_or("newton"),
-            document.mismatch_pu
-        );
-        let generation: f64 = document.generators.iter().map(|g| g.p_mw).sum();
-        let losses = document.losses_mw.unwrap_or_default();
-        let _ = writeln!(page, "generation {generation:.3} MW, losses {losses:.3} MW");
-        let mut by_voltage: Vec<(f64, u64)> =
-            document.buses.iter().filter_map(|b| b.vm_pu.map(|vm| (vm, b.id))).collect();
-        by_voltage.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        if let (Some(low), Some(high)) = (by_voltage.first(), by_voltage.last()) {
-            let _ = writeln!(
-                page,
-                "voltages {:.4} pu at bus {} to {:.4} pu at bus {}",
-                low.0, low.1, high.0, high.1
-            );
-        }
-        if !document.at_reactive_limit.is_empty() {
-            let shown: Vec<String> = document.at_reactive_limit.iter().take(12).map(u64::to_string).collect();
-            let more = document.at_reactive_limit.len().saturating_sub(12);
-            let _ = writeln!(
-                page,
-                "at a reactive limit: {} buses ({}{})",
-                document.at_reactive_limit.len(),
-                shown.join(", "),
-                if more > 0 { format!(" and {more} more") } else { String::new() }
-            );
-        }
-    } else {
-        let _ = writeln!(page, "{}: no solution", document.case);
-    }
-    for diagnostic in &document.diagnostics {
-        let _ = writeln!(page, "\n{diagnostic}");
-    }
-    page
 }

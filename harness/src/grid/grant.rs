@@ -60,10 +60,7 @@ impl Grid {
         let mut grants = Grants::default();
         let mut requests: Vec<(Asked, u32, f64)> = asked
             .iter()
-            .flat_map(|tensor| {
-                let values = tensor.values.row(row);
-                tensor.elements.iter().zip(values).map(|(element, value)| (tensor.quantity, *element, *value))
-            })
+            .flat_map(|tensor| tensor.row(row).map(|(element, value)| (tensor.quantity, element, value)))
             .collect();
         // One order, whoever asks: a replay repeats the same requests in it. Of two for one thing the later counts.
         requests.sort_by_key(|(quantity, element, _)| (*quantity, *element));

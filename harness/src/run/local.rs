@@ -177,6 +177,10 @@ fn simulate_population(
         let mut failed = None;
         for result in receive {
             match result {
+                Ok(_) if failed.is_none() && watch.stop() => {
+                    enough.store(true, Ordering::Relaxed);
+                    failed = Some(super::interrupted());
+                }
                 Ok(block) if !finished && failed.is_none() => {
                     if let Err(complaint) = partial.append(&block) {
                         failed = Some(complaint);
@@ -334,7 +338,9 @@ impl Partial {
             Err(std::fs::TryLockError::Error(_)) => {}
         }
         let mut earlier = Vec::new();
-        std::io::Read::read_to_end(&mut file, &mut earlier).map_err(complain)?;
+        if prepared.candidate.known_by_digest() {
+            std::io::Read::read_to_end(&mut file, &mut earlier).map_err(complain)?;
+        }
         let header = Header { schema: PARTIAL_SCHEMA.into(), key: prepared.key() };
         let mut done = BTreeMap::new();
         let mut sound_bytes = 0;

@@ -17,6 +17,7 @@ use scenarios::{Population, Seed, World};
 pub use judge::Verdicts;
 pub use progress::{Progress, Silent, Watch};
 
+use crate::action::Task;
 use crate::candidate::{self, Source};
 use crate::grid::GridRules;
 use crate::live::LoopConfig;
@@ -51,7 +52,12 @@ pub enum Contender {
     Named(String),
     /// An object of the embedding program.
     Given(Arc<dyn Source>),
+    /// An object of the embedding program that must know what it is for.
+    Embedded(Opener),
 }
+
+/// Makes a candidate for a task on a grid.
+pub type Opener = Box<dyn FnOnce(Task, &Arc<Network>) -> Result<Arc<dyn Source>, Diagnostics> + Send>;
 
 /// How to run.
 #[derive(Clone, Debug)]
@@ -115,6 +121,7 @@ fn prepare_from(
     let task = config.task;
     let candidate: Arc<dyn Source> = match contender {
         Contender::Given(source) => source,
+        Contender::Embedded(open) => open(task, &network)?,
         Contender::Named(name) => Arc::from(candidate::open(&name, task, &network)?),
         Contender::OfSuite => match &suite.candidate_path {
             Some(path) => Arc::from(candidate::open(&path.to_string_lossy(), task, &network)?),
@@ -227,6 +234,29 @@ impl Prepared {
         ]
     }
 
+    /// How to run it: into `out`, or `runs/SUITE-CANDIDATE`, on so many threads, or one for each core.
+    ///
+    /// # Errors
+    /// `usage.threads` where there are none, `run.out` where the folder holds something that is not a run.
+    pub fn options(&self, out: Option<PathBuf>, threads: Option<usize>) -> Result<RunOptions, Diagnostics> {
+        let threads = match threads {
+            Some(0) => {
+                return Err(Diagnostic::error("usage.threads", "0 threads can do nothing")
+                    .hint("leave the number out to use every core")
+                    .into());
+            }
+            Some(threads) => threads,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let out = out.unwrap_or_else(|| {
+            let name = format!("{}-{}", self.suite.name, self.candidate.record().name);
+            PathBuf::from("runs").join(file_name(&name))
+        });
+        folder::check_out(&out)?;
+        folder::check_apart(&out, self.candidate.as_ref())?;
+        Ok(RunOptions { out, threads })
+    }
+
     /// Digest of everything that decides the bytes of this run's episodes: inputs, seed, candidate, program version.
     pub fn key(&self) -> String {
         let mut text = format!("gridgate {} seed {}\n", env!("CARGO_PKG_VERSION"), self.suite.seed);
@@ -245,11 +275,30 @@ impl Prepared {
 /// Runs a prepared suite and writes its folder.
 ///
 /// # Errors
-/// Where the candidate cannot be started, or the folder cannot be written.
+/// Where the candidate cannot be started, or the folder cannot be written; `run.interrupted` where `watch` stopped it.
 pub fn run(prepared: &Prepared, options: &RunOptions, watch: &dyn Watch) -> Result<Completed, Diagnostics> {
     // Held until the folder is published: it keeps other runs out.
     let mut partial = local::Partial::open(prepared, &options.out)?;
     let simulated = local::simulate(prepared, options, watch, &mut partial)?;
     let kept = recorded::keep(prepared, &simulated)?;
+    if watch.stop() {
+        return Err(interrupted());
+    }
     folder::write(prepared, options, &simulated, kept)
+}
+
+fn interrupted() -> Diagnostics {
+    Diagnostic::error("run.interrupted", "the run was stopped before it was complete").into()
+}
+
+/// A name that is safe as a file name on every system.
+fn file_name(name: &str) -> String {
+    let mut safe: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })
+        .collect();
+    while safe.contains("--") {
+        safe = safe.replace("--", "-");
+    }
+    safe.trim_matches(['-', '.']).to_lowercase()
 }

@@ -17,6 +17,12 @@ pub struct Progress {
 pub trait Watch {
     /// A block is complete.
     fn progress(&self, progress: &Progress);
+
+    /// Whether the run is no longer wanted. Asked before a block is kept and before the folder is written; a block that
+    /// was complete after this became true is discarded.
+    fn stop(&self) -> bool {
+        false
+    }
 }
 
 /// Nobody.

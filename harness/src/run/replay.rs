@@ -197,6 +197,7 @@ impl Candidate for Playing {
                 quantity: *quantity,
                 elements,
                 values: Tensor { rows: 1, cols, data: asked },
+                given: None,
             });
         }
         decisions

@@ -1,5 +1,6 @@
 //! Questions about one network that need no candidate: what `gridgate solve` and `gridgate.solve` answer.
 
+mod page;
 mod solution;
 
 pub use solution::{BranchRow, BusRow, GeneratorRow, SOLUTION_SCHEMA, SolutionDocument, Solved, solve};

@@ -120,8 +120,14 @@ pub struct Solved {
 /// Reads a case and solves the operating point in it.
 ///
 /// # Errors
-/// Everything that is wrong with the file; a power flow without a solution is no error but a document that says so.
+/// `usage.tolerance`, and everything that is wrong with the file; a power flow without a solution is no error but a document that says so.
 pub fn solve(path: &Path, config: &NewtonConfig, linear: bool) -> Result<Solved, Diagnostics> {
+    if !(config.tolerance_pu > 0.0 && config.tolerance_pu < 1.0) {
+        let message = format!("the tolerance {} is not between 0 and 1", config.tolerance_pu);
+        return Err(Diagnostic::error("usage.tolerance", message)
+            .hint("it is the largest mismatch of a bus in per unit; 1e-8 is usual")
+            .into());
+    }
     let network = Network::build(powerflow::case::read(path)?)?;
     let document = if linear { linear_document(&network, config)? } else { document(&network, config) };
     Ok(Solved { network, document })

@@ -1,0 +1,54 @@
+//! A solution as a page for a person: the answer first, then the extremes.
+
+use std::fmt;
+
+use super::SolutionDocument;
+
+/// Buses at a reactive limit that the page lists.
+const LISTED: usize = 12;
+
+impl fmt::Display for SolutionDocument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.status == "solved" {
+            writeln!(
+                f,
+                "{}: solved in {} iterations ({}), largest mismatch {:.1e} pu",
+                self.case,
+                self.iterations,
+                self.rung.as_deref().unwrap_or("newton"),
+                self.mismatch_pu
+            )?;
+            let generation: f64 = self.generators.iter().map(|g| g.p_mw).sum();
+            let losses = self.losses_mw.unwrap_or_default();
+            writeln!(f, "generation {generation:.3} MW, losses {losses:.3} MW")?;
+            let mut by_voltage: Vec<(f64, u64)> =
+                self.buses.iter().filter_map(|b| b.vm_pu.map(|vm| (vm, b.id))).collect();
+            by_voltage.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            if let (Some(low), Some(high)) = (by_voltage.first(), by_voltage.last()) {
+                writeln!(
+                    f,
+                    "voltages {:.4} pu at bus {} to {:.4} pu at bus {}",
+                    low.0, low.1, high.0, high.1
+                )?;
+            }
+            if !self.at_reactive_limit.is_empty() {
+                let shown: Vec<String> =
+                    self.at_reactive_limit.iter().take(LISTED).map(u64::to_string).collect();
+                let more = self.at_reactive_limit.len().saturating_sub(LISTED);
+                writeln!(
+                    f,
+                    "at a reactive limit: {} buses ({}{})",
+                    self.at_reactive_limit.len(),
+                    shown.join(", "),
+                    if more > 0 { format!(" and {more} more") } else { String::new() }
+                )?;
+            }
+        } else {
+            writeln!(f, "{}: no solution", self.case)?;
+        }
+        for diagnostic in &self.diagnostics {
+            writeln!(f, "\n{diagnostic}")?;
+        }
+        Ok(())
+    }
+}
