@@ -275,7 +275,12 @@ fn neighbours_padding_and_order_change_no_byte() {
             let mut decisions = Decisions::none(seen.rows);
             let values: Vec<f64> = (0..seen.rows).map(|r| 2.0 - seen.of(Observed::BusVm).row(r)[1]).collect();
             let values = Tensor { rows: seen.rows, cols: 1, data: values };
-            decisions.asked.push(AskedTensor { quantity: Asked::UnitVSet, elements: vec![0], values, given: None });
+            decisions.asked.push(AskedTensor {
+                quantity: Asked::UnitVSet,
+                elements: vec![0],
+                values,
+                given: None,
+            });
             decisions
         })
     };
