@@ -175,3 +175,65 @@ fn square(a: Complex) -> f64 {
 fn power(v: Complex, i: Complex) -> Complex {
     Complex { re: v.re * i.re + v.im * i.im, im: v.im * i.re - v.re * i.im }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{Column, NewtonConfig, Plan, State};
+
+    /// The stored cases of the workspace's tests, solved to 1e-10 pu.
+    fn solved() -> Vec<(std::sync::Arc<Network>, Plan, State, Solution)> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/cases");
+        let mut names: Vec<_> = std::fs::read_dir(folder)
+            .expect("the folder of cases")
+            .map(|entry| entry.expect("a folder").path())
+            .collect();
+        names.sort();
+        assert!(names.len() >= 3);
+        let config = NewtonConfig { tolerance_pu: 1e-10, ..NewtonConfig::default() };
+        let read = |path: &Path| {
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            let case = crate::case::read(&path.join(format!("{name}.m"))).expect("a case");
+            let network = Network::build(case).expect("a sound case");
+            let solution = crate::solve(&network, &config).expect("a solution");
+            let state = network.initial_state();
+            let plan = Plan::new(&network, &state.topology);
+            (network, plan, state, solution)
+        };
+        names.iter().map(|path| read(path)).collect()
+    }
+
+    #[test]
+    fn a_wrong_voltage_or_power_fails_and_is_named() {
+        for (network, plan, state, solution) in solved() {
+            let auditor = Kirchhoff::new(&network.case);
+            let audit = |solution: &Solution| auditor.audit(&network, &plan, &state, solution, 1e-9);
+            assert_eq!(audit(&solution).failed, None, "{}", network.name);
+            for node in plan.nodes.bus.indices() {
+                let mut wrong = solution.clone();
+                wrong.voltage[node].re += 1e-5;
+                let failed = audit(&wrong).failed.map(|(at, _)| at);
+                let near = |(branch, from): (BranchIdx, &NodeIdx)| {
+                    let to = plan.nodes.branch_to[branch];
+                    [(*from, to), (to, *from)].contains(&(node, failed.unwrap_or(node)))
+                };
+                let found = failed == Some(node) || plan.nodes.branch_from.iter().any(near);
+                assert!(failed.is_some() && found, "{}: 1e-5 pu at {node:?}, {failed:?}", network.name);
+            }
+            let unit = network.units.in_service.iter().find(|(_, on)| **on).map(|(u, _)| u).expect("a unit");
+            let mut wrong = solution.clone();
+            wrong.unit_q_pu[unit] += 1e-7;
+            assert_eq!(audit(&wrong).failed.map(|(at, _)| at), Some(plan.nodes.unit[unit]));
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_none_fails() {
+        let (network, plan, state, mut solution) = solved().swap_remove(0);
+        solution.unit_p_pu = Column::filled(f64::NAN, solution.unit_p_pu.len());
+        let audit = Kirchhoff::new(&network.case).audit(&network, &plan, &state, &solution, 1e-9);
+        assert!(audit.failed.is_some() && audit.mismatch_pu == f64::INFINITY);
+    }
+}

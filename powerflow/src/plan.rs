@@ -304,3 +304,56 @@ fn fill(n: usize, row_start: &[u32], column: &[u32]) -> (Vec<u32>, Vec<u32>, Vec
     }
     (upper_start, upper, lower_start, lower)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pattern right of the diagonal that eliminating one row after the other in a dense matrix of marks leaves.
+    fn dense_fill(n: usize, edges: &[(usize, usize)]) -> Vec<Vec<u32>> {
+        let mut marked = vec![vec![false; n]; n];
+        for (a, b) in edges {
+            (marked[*a][*b], marked[*b][*a]) = (true, true);
+        }
+        for k in 0..n {
+            let right: Vec<usize> = (k + 1..n).filter(|j| marked[k][*j]).collect();
+            for i in &right {
+                for j in &right {
+                    marked[*i][*j] |= i != j;
+                }
+            }
+        }
+        (0..n).map(|i| (i + 1..n).filter(|j| marked[i][*j]).map(|j| j as u32).collect()).collect()
+    }
+
+    #[test]
+    fn fill_is_that_of_dense_elimination() {
+        let n = 24;
+        for step in [1, 5, 7, 11] {
+            // A ring, and chords that depend on the step: no pattern of a special kind.
+            let mut edges: Vec<(usize, usize)> = (0..n).map(|i| (i, (i + 1) % n)).collect();
+            edges.extend((0..n).step_by(3).map(|i| (i, (i * step + 9) % n)).filter(|(a, b)| a != b));
+            let mut rows = vec![Vec::new(); n];
+            for (a, b) in &edges {
+                rows[*a].push(*b as u32);
+                rows[*b].push(*a as u32);
+            }
+            let (mut row_start, mut column) = (vec![0u32], Vec::new());
+            for row in &mut rows {
+                row.sort_unstable();
+                row.dedup();
+                column.extend_from_slice(row);
+                row_start.push(column.len() as u32);
+            }
+            let (upper_start, upper, lower_start, lower) = fill(n, &row_start, &column);
+            let expected = dense_fill(n, &edges);
+            for i in 0..n {
+                let ours = &upper[upper_start[i] as usize..upper_start[i + 1] as usize];
+                assert_eq!(ours, expected[i], "row {i}, step {step}");
+                let left: Vec<u32> =
+                    (0..i).filter(|j| expected[*j].contains(&(i as u32))).map(|j| j as u32).collect();
+                assert_eq!(&lower[lower_start[i] as usize..lower_start[i + 1] as usize], left, "row {i}");
+            }
+        }
+    }
+}

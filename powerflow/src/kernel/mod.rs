@@ -361,3 +361,6 @@ pub(crate) fn advance<L: Lane>(arena: &mut Arena<L>, scale: L) -> L {
     }
     largest
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,3 +46,45 @@ impl TwoPort {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Index;
+    use crate::index::Column;
+
+    fn branch(tap_ratio: f64, shift_deg: f64) -> TwoPort {
+        let one = |x: f64| Column::from(vec![x]);
+        let branches = Branches {
+            resistance_pu: one(0.0),
+            reactance_pu: one(0.1),
+            from_shunt_pu: vec![(0.0, 0.02)].into(),
+            to_shunt_pu: vec![(0.0, 0.02)].into(),
+            shift_rad: one(f64::to_radians(shift_deg)),
+            ..Branches::default()
+        };
+        TwoPort::of(&branches, BranchIdx::from_row(0), tap_ratio)
+    }
+
+    fn close(a: Complex, re: f64, im: f64) -> bool {
+        (a.re - re).abs() < 1e-12 && (a.im - im).abs() < 1e-12
+    }
+
+    #[test]
+    fn a_transformer_has_the_admittances_of_its_equivalent_circuit() {
+        // y = -j10, tap 0.8: (y + jb/2)/0.64, -y/0.8 both ways, y + jb/2 (the shunt is inside the tap).
+        let y = branch(0.8, 0.0);
+        assert!(close(y.from_from, 0.0, -9.98 / 0.64), "{y:?}");
+        assert!(close(y.from_to, 0.0, 12.5) && y.from_to == y.to_from, "{y:?}");
+        assert!(close(y.to_to, 0.0, -9.98), "{y:?}");
+    }
+
+    #[test]
+    fn only_a_phase_shift_breaks_reciprocity() {
+        let y = branch(1.0, 30.0);
+        // -y / e^{-j30} = j10 e^{j30} = -5 + j8.66, and its mirror.
+        let cos = 10.0 * (3.0f64.sqrt() / 2.0);
+        assert!(close(y.from_to, -5.0, cos) && close(y.to_from, 5.0, cos), "{y:?}");
+        assert_eq!(branch(1.1, 0.0).from_to, branch(1.1, 0.0).to_from);
+    }
+}
