@@ -7,7 +7,7 @@ use powerflow::{Diagnostic, Diagnostics};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use toml::de::{DeTable, DeValue};
 
-use crate::nearest;
+use scenarios::nearest;
 
 /// A value, where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -370,7 +370,7 @@ impl<'a> Fields<'a> {
                     "unknown-key",
                     Some(name),
                     format!("unknown key `{name}`"),
-                    Some(nearest::hint(name, &self.asked)),
+                    Some(nearest::advice(name, self.asked.iter().copied())),
                 );
             }
         }

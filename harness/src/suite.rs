@@ -7,7 +7,7 @@ use powerflow::{Diagnostic, Diagnostics, NewtonConfig, ReactiveLimits, Slack};
 use crate::action::Task;
 use crate::fields::{Document, Fields};
 use crate::gate::{self, Gate, Severity};
-use crate::nearest;
+use scenarios::nearest;
 
 /// Schema of the suite file that this program reads.
 pub const SUITE_SCHEMA: &str = "gridgate/suite/1";
@@ -247,7 +247,7 @@ impl Suite {
             let message = format!("gate `{}`: there is no metric `{}`", gate.id, gate.metric);
             Diagnostic::error("suite.gate.unknown-metric", message)
                 .at(&self.file, gate.line)
-                .hint(nearest::hint(&gate.metric, known))
+                .hint(nearest::advice(&gate.metric, known.iter().copied()))
         };
         let unknown = self.gates.iter().filter(|gate| !known.contains(&gate.metric.as_str()));
         Diagnostics(unknown.map(complain).collect()).into_result(())
@@ -517,7 +517,7 @@ fn read_gate(mut fields: Fields<'_>, context: &mut GateContext<'_>) -> Option<Su
             "unknown-population",
             Some("population"),
             format!("there is no population `{name}`"),
-            Some(nearest::hint(name, &known)),
+            Some(nearest::advice(name, known.iter().copied())),
         );
     }
     let metric = fields.name("metric");

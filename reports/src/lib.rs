@@ -7,6 +7,8 @@ mod finite;
 mod problem;
 pub mod render;
 pub mod report;
+#[cfg(feature = "schema")]
+pub mod schemas;
 mod words;
 
 pub use attest::verify::{Verified, population_digest, seal, unlisted, verify};

@@ -485,7 +485,7 @@ fn elements(entry: &Entry, network: &Network, complaints: &mut Diagnostics) -> O
 
 fn row_of(id: u64, axis: Axis, count: usize, network: &Network) -> Result<u32, Diagnostics> {
     if axis == Axis::Bus {
-        return network.bus(BusId(id)).map(|bus| bus.row() as u32).map_err(Diagnostics::from);
+        return network.bus(BusId(id)).map(|bus| bus.row() as u32);
     }
     match usize::try_from(id) {
         Ok(row) if (1..=count).contains(&row) => Ok((row - 1) as u32),

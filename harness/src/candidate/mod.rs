@@ -13,10 +13,10 @@ use std::sync::Arc;
 use powerflow::{Diagnostic, Diagnostics, Network};
 
 use crate::action::{AskedTensor, Task};
-use crate::nearest::nearest;
 use crate::observation::Observations;
 use io_map::IoMap;
 use manifest::Manifest;
+use scenarios::nearest::nearest;
 
 /// Why a candidate gave no usable decision. An episode in which this happens has failed, with this cause.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,7 @@ pub struct Failure {
 
 /// Causes of failure, as documents name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// The program died or closed its output.

@@ -24,6 +24,9 @@ pub(super) struct Run {
     /// Worker threads [default: all cores]. Changes no byte of the evidence.
     #[arg(long)]
     threads: Option<usize>,
+    /// Seed of every random stream, instead of the suite's.
+    #[arg(long)]
+    seed: Option<u64>,
     /// What an undecided verdict means for the exit code: 3, 1 or 0.
     #[arg(long, value_enum, default_value_t = UndecidedArg::Report)]
     undecided: UndecidedArg,
@@ -56,7 +59,7 @@ impl Run {
         };
         let contender = self.candidate.map_or(Contender::OfSuite, Contender::Named);
         let prepared = match run::prepare(&self.suite, contender) {
-            Ok(prepared) => prepared,
+            Ok(prepared) => prepared.with_seed(self.seed),
             Err(complaints) => return refuse(&complaints),
         };
         let out = self.out.unwrap_or_else(|| {
@@ -110,12 +113,23 @@ impl Run {
                 print(&annotation);
             }
         }
+        append_step_summary(&completed.report);
         let undecided = match self.undecided {
             UndecidedArg::Report => Undecided::Report,
             UndecidedArg::Fail => Undecided::Fail,
             UndecidedArg::Pass => Undecided::Pass,
         };
         gate::exit_code(completed.evidence.verdict, undecided)
+    }
+}
+
+/// Adds the summary to the page of a GitHub job, where there is one. A summary that cannot be written changes no verdict.
+fn append_step_summary(report: &reports::Report) {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY") else { return };
+    let summary = reports::render::markdown::render(report);
+    let append = std::fs::OpenOptions::new().append(true).create(true).open(&path);
+    if let Err(error) = append.and_then(|mut file| std::io::Write::write_all(&mut file, summary.as_bytes())) {
+        eprintln!("warning[run.step-summary]: the job summary cannot be written: {error}");
     }
 }
 

@@ -278,21 +278,25 @@ pub(super) fn cohort<'a>(
     Cohort::new(solver, &prepared.config, subject, drawn, rows, record)
 }
 
-/// Re-lives one episode with every step recorded, alone in a batch of the usual shape.
+/// Lives episodes again, by a fresh instance of a candidate: in one batch of the usual shape where it takes batches, else
+/// one after the other. `record` keeps every step.
 pub(super) fn relive(
     prepared: &Prepared,
     source: &Arc<dyn Source>,
     population: &Population,
     subject: &str,
-    index: u64,
-) -> Result<Trajectory, Diagnostics> {
+    indices: &[u64],
+    record: bool,
+) -> Result<Vec<Trajectory>, Diagnostics> {
     let mut solver = Solver::new(&prepared.network);
     let mut candidate = source.start()?;
     let rows = if source.batched() { COHORT } else { 1 };
-    let mut cohort = cohort(prepared, &mut solver, population, subject, &[index], rows, true);
-    live(&mut cohort, candidate.as_mut()).pop().ok_or_else(|| {
-        Diagnostic::error("run.relive", format!("episode {}/{index} has no trajectory", population.id)).into()
-    })
+    let mut lived = Vec::with_capacity(indices.len());
+    for group in indices.chunks(rows) {
+        let mut cohort = cohort(prepared, &mut solver, population, subject, group, rows, record);
+        lived.extend(live(&mut cohort, candidate.as_mut()));
+    }
+    Ok(lived)
 }
 
 /// The record of an unfinished run: a header and one line per complete block, each behind its own digest. A run that is

@@ -194,6 +194,13 @@ fn world<'a>(network: &'a Network, config: &LoopConfig) -> World<'a> {
 }
 
 impl Prepared {
+    /// The same with another seed than the suite's.
+    #[must_use]
+    pub fn with_seed(mut self, seed: Option<u64>) -> Self {
+        self.suite.seed = seed.unwrap_or(self.suite.seed);
+        self
+    }
+
     /// The seed of every stream of the suite.
     pub fn seed(&self) -> Seed {
         Seed(self.suite.seed)
@@ -220,9 +227,9 @@ impl Prepared {
         ]
     }
 
-    /// Digest of everything that decides the bytes of this run's episodes: inputs, candidate, program version.
+    /// Digest of everything that decides the bytes of this run's episodes: inputs, seed, candidate, program version.
     pub fn key(&self) -> String {
-        let mut text = format!("gridgate {}\n", env!("CARGO_PKG_VERSION"));
+        let mut text = format!("gridgate {} seed {}\n", env!("CARGO_PKG_VERSION"), self.suite.seed);
         for input in self.inputs() {
             text.push_str(&format!("{} {}\n", input.role, input.digest.sha256));
         }

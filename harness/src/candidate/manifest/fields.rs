@@ -6,7 +6,7 @@ use powerflow::{Diagnostic, Diagnostics, Place};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::nearest::nearest;
+use scenarios::nearest::nearest;
 
 /// A document being read, and everything found wrong with it so far.
 pub(super) struct Document<'a> {

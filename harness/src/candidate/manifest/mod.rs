@@ -13,9 +13,9 @@ use reports::evidence::Digest;
 use toml::de::{DeTable, DeValue};
 
 use crate::action::{Asked, Task};
-use crate::nearest::nearest;
 use crate::observation::{Axis, Observed};
 use fields::{Document, Table, list, number, pair, whole};
+use scenarios::nearest::nearest;
 
 pub use digest::digest_of_directory;
 pub use unit::{Conversion, Unit};
