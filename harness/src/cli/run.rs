@@ -49,9 +49,9 @@ impl Run {
     pub(super) fn run(self) -> u8 {
         let threads = match self.threads {
             Some(0) => {
-                complain(&format!(
-                    "error[usage.threads]: --threads 0 can do nothing\nhint: leave it out to use every core"
-                ));
+                complain(
+                    "error[usage.threads]: --threads 0 can do nothing\nhint: leave it out to use every core",
+                );
                 return exit::USAGE;
             }
             Some(threads) => threads,
