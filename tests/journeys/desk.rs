@@ -25,7 +25,7 @@ steps = 5
 
 [[population]]
 id = "outages"
-hazards = [{ kind = "line_trip", k = [1, 2] }, { kind = "load_swing", sigma = 0.1 }]
+hazards = [{ kind = "line_trip", k = [1, 2] }, { kind = "load_swing", sigma = 0.05 }]
 size_max = 600
 
 [[gate]]
@@ -34,7 +34,7 @@ population = "outages"
 metric = "voltage.violation_pu_min"
 kind = "rate"
 over = 0.5
-max = 0.01
+max = 0.3
 
 [[gate]]
 id = "blackout"

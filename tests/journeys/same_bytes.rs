@@ -168,7 +168,7 @@ fn a_decided_run_stops_at_a_block_and_nowhere_else() {
     }
     let n = desk.json("one/evidence.json")["populations"][0]["n"].as_u64().expect("a count");
     // By the rule of three no rate of 0.8 % is shown by 256 episodes, and every sensible test has shown it by 5000.
-    assert!(n % 256 == 0 && n > 256 && n < 5000, "{n}");
+    assert!(n.is_multiple_of(256) && n > 256 && n < 5000, "{n}");
     assert_eq!(desk.episodes("one").len() as u64, n);
     for run in ["two", "three"] {
         for file in ["evidence.json", "episodes.jsonl"] {

@@ -167,11 +167,16 @@ impl Worker {
         }
     }
 
-    /// A failure of the child, with the last lines that it wrote to its standard error.
+    /// A failure of the child, with the last lines that it wrote to its standard error where they explain it.
     fn explain(&mut self, cause: Cause, message: String) -> Failure {
         if cause == Cause::Crash {
             // What it said last may still be in the pipe.
             let _ = self.stderr_closed.recv_timeout(FAREWELL);
+        }
+        // Of a child that still runs, how much of its standard error is here is a matter of luck, and a failure is written
+        // into documents that a second run must not change. After a time-out they depend on the clock anyhow.
+        if cause == Cause::Protocol {
+            return Failure { cause, message: shortened(&message) };
         }
         let kept = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes: Vec<u8> = kept.iter().copied().collect();
