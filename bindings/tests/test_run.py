@@ -294,7 +294,7 @@ def test_what_cannot_be_a_candidate_is_refused(suite: Path, tmp_path: Path) -> N
             raise TypeError("there is only one")
 
     with pytest.raises(gridgate.InputError, match="cannot be made without arguments: TypeError"):
-        gridgate.run(suite, Needy, out=tmp_path / "run")  # type: ignore[arg-type]
+        gridgate.run(suite, Needy, out=tmp_path / "run")
     with pytest.raises(gridgate.InputError, match="cannot be copied: TypeError: there is only one"):
         gridgate.run(suite, Unique(), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
