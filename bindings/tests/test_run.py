@@ -97,6 +97,14 @@ def test_a_named_candidate_is_judged_as_on_the_command_line(suite: Path, tmp_pat
     assert printed.stdout.startswith(str(run))
 
 
+def test_a_seed_takes_the_place_of_the_suites(suite: Path, tmp_path: Path) -> None:
+    of_suite, same, other = (
+        gridgate.run(suite, "do_nothing", out=tmp_path / str(seed), seed=seed) for seed in (None, 7, 8)
+    )
+    assert (of_suite.evidence["seed"], other.evidence["seed"]) == (7, 8)
+    assert episodes(of_suite) == episodes(same) != episodes(other)
+
+
 def test_what_is_seen_is_read_only_and_in_file_order(suite: Path, tmp_path: Path) -> None:
     seen: dict[str, Any] = {}
     alive: list[int] = []

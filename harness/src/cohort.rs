@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use powerflow::{Index, Rung, Solver};
+use powerflow::{Index, Job, Rung, Solver};
 use reports::StepRecord;
 use scenarios::{Moment, Scenario};
 use serde::{Deserialize, Serialize};
@@ -168,23 +168,26 @@ impl<'a> Cohort<'a> {
         }
     }
 
-    /// Solves every pending power flow. One after the other here; with lanes, several at once.
+    /// Solves every pending power flow of every grid, as one batch.
     pub(crate) fn settle(&mut self) {
-        for rollout in self.rollouts.iter_mut().filter(|r| r.grid.is_pending()) {
-            let grid = &mut rollout.grid;
-            let answer = self.solver.solve(grid.state(), grid.solution(), &self.config.newton);
+        let pending: Vec<usize> =
+            (0..self.rollouts.len()).filter(|row| self.rollouts[*row].grid.is_pending()).collect();
+        let jobs: Vec<Job<'_>> = pending
+            .iter()
+            .map(|row| &self.rollouts[*row].grid)
+            .map(|grid| Job { state: grid.state(), previous: grid.solution() })
+            .collect();
+        let answers = self.solver.solve_batch(&jobs, &self.config.newton);
+        for (row, answer) in pending.into_iter().zip(answers) {
+            let rollout = &mut self.rollouts[row];
+            rollout.grid.settle(answer);
             self.envelope.solves += 1;
-            let answer = answer.map(|solution| {
-                let flows = self.solver.flows(grid.state(), &solution);
-                (solution, flows)
-            });
-            grid.settle(answer);
-            if let Some(solution) = grid.solution() {
+            if let Some(solution) = rollout.grid.solution() {
                 self.envelope.mismatch_pu = self.envelope.mismatch_pu.max(solution.mismatch_pu);
                 self.envelope.rescued += u64::from(solution.rung != Rung::Newton);
                 rollout.unsolved |= !solution.unsolved.is_empty();
             }
-            rollout.unsolved |= grid.life() == Life::Unsolved;
+            rollout.unsolved |= rollout.grid.life() == Life::Unsolved;
         }
     }
 

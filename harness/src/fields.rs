@@ -7,7 +7,7 @@ use powerflow::{Diagnostic, Diagnostics};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use toml::de::{DeTable, DeValue};
 
-use crate::nearest;
+use scenarios::nearest;
 
 /// A value, where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +44,9 @@ impl Kind {
     }
 }
 
+/// Syntax errors told of one file. One slip may bring others after it, and a file of another kind errs in every line.
+pub(crate) const SYNTAX_ERRORS: usize = 3;
+
 /// A settings file, parsed, with what is wrong in it so far.
 #[derive(Debug)]
 pub struct Document {
@@ -56,7 +59,7 @@ impl Document {
     /// Reads TOML. `file` is the name to show; `code` begins the codes of complaints (`suite` gives `suite.syntax`).
     ///
     /// # Errors
-    /// Every syntax error, with its line.
+    /// The first few syntax errors, each with its line.
     pub fn toml(file: &str, text: &str, code: &str) -> Result<Self, Diagnostics> {
         let lines = Lines::new(text);
         let (table, errors) = DeTable::parse_recoverable(text);
@@ -68,7 +71,7 @@ impl Document {
             Diagnostic::error(format!("{code}.syntax"), error.message().to_owned())
                 .at(file, error.span().map(|span| lines.line(span.start)))
         };
-        Err(Diagnostics(errors.into_iter().map(complain).collect()))
+        Err(Diagnostics(errors.into_iter().take(SYNTAX_ERRORS).map(complain).collect()))
     }
 
     /// Reads JSON with the same keys; lines are known for syntax errors only.
@@ -231,6 +234,11 @@ impl<'a> Fields<'a> {
             self.complain("range", Some(key), format!("`{key}` is empty"));
             return None;
         }
+        // It is printed on terminals and pages, where such a character says something else than itself.
+        if text.chars().any(char::is_control) {
+            self.complain("range", Some(key), format!("`{key}` holds a control character"));
+            return None;
+        }
         Some(text)
     }
 
@@ -362,7 +370,7 @@ impl<'a> Fields<'a> {
                     "unknown-key",
                     Some(name),
                     format!("unknown key `{name}`"),
-                    Some(nearest::hint(name, &self.asked)),
+                    Some(nearest::advice(name, self.asked.iter().copied())),
                 );
             }
         }

@@ -9,9 +9,10 @@ pub mod gate;
 pub mod grid;
 pub mod live;
 pub mod metric;
-pub mod nearest;
 pub mod observation;
 pub mod run;
+#[cfg(feature = "schema")]
+pub mod schemas;
 pub mod statistic;
 pub mod study;
 pub mod suite;

@@ -7,7 +7,7 @@ use powerflow::{Diagnostic, Diagnostics, NewtonConfig, ReactiveLimits, Slack};
 use crate::action::Task;
 use crate::fields::{Document, Fields};
 use crate::gate::{self, Gate, Severity};
-use crate::nearest;
+use scenarios::nearest;
 
 /// Schema of the suite file that this program reads.
 pub const SUITE_SCHEMA: &str = "gridgate/suite/1";
@@ -15,6 +15,16 @@ pub const SUITE_SCHEMA: &str = "gridgate/suite/1";
 /// Metric that every population has a required gate on: where generation could not follow demand, no other number of
 /// the episode means what it says.
 pub const BALANCE_METRIC: &str = "balance.unmet_mw";
+
+/// Shortest step, s. A power flow says nothing about what is quicker, and time is counted in nanoseconds: of steps far
+/// below one, all would begin at once, and no hazard would ever happen.
+const STEP_S_MIN: f64 = 1e-3;
+/// Longest step, s.
+const STEP_S_MAX: f64 = 1e6;
+/// Longest episode, s.
+const HORIZON_S_MAX: f64 = 3.2e9;
+/// Longest id: it becomes a part of file names.
+const ID_MAX: usize = 64;
 
 /// Who the candidate is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +75,7 @@ pub enum Observe {
 pub struct LoopSettings {
     /// What the candidate controls.
     pub task: Task,
-    /// Length of a step, s; positive.
+    /// Length of a step, s; from 0.001 to 1e6.
     pub step_s: f64,
     /// Steps in an episode; at least one.
     pub steps: u32,
@@ -237,7 +247,7 @@ impl Suite {
             let message = format!("gate `{}`: there is no metric `{}`", gate.id, gate.metric);
             Diagnostic::error("suite.gate.unknown-metric", message)
                 .at(&self.file, gate.line)
-                .hint(nearest::hint(&gate.metric, known))
+                .hint(nearest::advice(&gate.metric, known.iter().copied()))
         };
         let unknown = self.gates.iter().filter(|gate| !known.contains(&gate.metric.as_str()));
         Diagnostics(unknown.map(complain).collect()).into_result(())
@@ -379,10 +389,17 @@ fn read_loop(mut fields: Fields<'_>) -> Option<LoopSettings> {
     let tasks: Vec<(&str, Task)> = Task::LIST.iter().map(|&task| (task.id(), task)).collect();
     let task = fields.choice("task", &tasks);
     let task = fields.need("task", task);
-    let step_s = fields.number("step_s", "above 0", |step_s| step_s > 0.0);
+    let step_s =
+        fields.number("step_s", "from 0.001 to 1e6", |step_s| (STEP_S_MIN..=STEP_S_MAX).contains(&step_s));
     let step_s = fields.need("step_s", step_s);
     let steps = fields.integer::<u32>("steps", 1);
     let steps = fields.need("steps", steps);
+    if let (Some(step_s), Some(steps)) = (step_s, steps)
+        && step_s * f64::from(steps) > HORIZON_S_MAX
+    {
+        let message = format!("{steps} steps of {step_s} s are more than a hundred years");
+        fields.complain("range", Some("steps"), message);
+    }
     let observe = fields.text("observe").and_then(|observe| match observe {
         "truth" => Some(Observe::Truth),
         other => {
@@ -449,6 +466,14 @@ fn read_id(fields: &mut Fields<'_>, kind: &str, taken: &mut Vec<String>) -> Opti
         fields.complain("id", Some("id"), message);
         return None;
     }
+    if id.len() > ID_MAX {
+        fields.complain(
+            "id",
+            Some("id"),
+            format!("an id has at most {ID_MAX} characters, this one has {}", id.len()),
+        );
+        return None;
+    }
     if taken.iter().any(|other| other == id) {
         fields.complain("duplicate-id", Some("id"), "this id is given twice");
         return None;
@@ -492,7 +517,7 @@ fn read_gate(mut fields: Fields<'_>, context: &mut GateContext<'_>) -> Option<Su
             "unknown-population",
             Some("population"),
             format!("there is no population `{name}`"),
-            Some(nearest::hint(name, &known)),
+            Some(nearest::advice(name, known.iter().copied())),
         );
     }
     let metric = fields.name("metric");

@@ -10,6 +10,7 @@ use crate::metric;
 
 /// How a rollout ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It reached the horizon with at least 95 % of its initial demand served throughout.
@@ -39,6 +40,7 @@ impl Outcome {
 
 /// One line of `episodes.jsonl`: everything a verdict needs of one rollout, and nothing that a second run could change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Episode {
     /// Population.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// How bad it is. An error stops the work; a warning is printed and kept in documents; a note informs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
@@ -18,6 +19,7 @@ pub enum Severity {
 
 /// Where something is wrong: a file, and where known the line (from 1), the column (from 1) and the text of the line.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Place {
     /// The file as the user named it.
     pub file: String,
@@ -34,6 +36,7 @@ pub struct Place {
 
 /// One complaint.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Diagnostic {
     /// A name one can search for, such as `case.branch.unknown-bus`.
     pub code: Cow<'static, str>,
@@ -118,6 +121,7 @@ impl std::fmt::Display for Diagnostic {
 
 /// All that is wrong, not only the first thing. As an error it holds at least one [`Severity::Error`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Diagnostics(pub Vec<Diagnostic>);
 

@@ -15,9 +15,6 @@ use crate::state::State;
 /// A unit is beyond its range from here on, pu.
 const RANGE_TOLERANCE_PU: f64 = 1e-9;
 
-/// How often a unit may turn between sharing and clipped.
-const TURNS_MAX: u8 = 4;
-
 /// Completes a Newton step: how much more each island moves, and what that adds to the step. `balanced` lists islands
 /// and the row that holds each one's angle.
 #[inline(always)]
@@ -40,67 +37,94 @@ pub(crate) fn border(problem: &mut Problem, arena: &mut Arena<f64>, plan: &Plan,
     }
 }
 
-/// Takes units that left their range out of the balance, and lets those back in that have room again. `unmet_pu` is what
-/// the reference of each island provides beyond everybody's schedule. Returns whether anything changed.
+/// Clips units that left their range, and lets those share again that have room. `unmet_pu` is what the reference of each
+/// island provides beyond everybody's schedule. Returns whether anything changed.
 pub(crate) fn clip(problem: &mut Problem, plan: &Plan, state: &State, unmet_pu: &[f64]) -> bool {
-    let mut delivered: Vec<f64> = vec![0.0; problem.islands.len()];
-    let mut changed = false;
+    let mut turned = vec![false; problem.islands.len()];
     for (unit, node) in plan.nodes.unit.iter() {
         let island = problem.island[node.row()];
-        let row = unit.row();
-        if island == NONE || problem.turns[row] >= TURNS_MAX {
+        if island == NONE {
             continue;
         }
-        let (low, high) = (state.unit_p_low_pu[unit], state.unit_p_high_pu[unit]);
-        match problem.shares[row] {
-            Share::No => {}
-            Share::Weight(weight) => {
-                let p = problem.unit_p_pu(state, unit, island);
-                let beyond = if p > high + RANGE_TOLERANCE_PU {
-                    Some((high, true))
-                } else if p < low - RANGE_TOLERANCE_PU {
-                    Some((low, false))
-                } else {
-                    None
-                };
-                if let Some((at_pu, high)) = beyond {
-                    problem.next_shares.push((row, Share::Clipped { at_pu, high, weight }));
-                    delivered[island as usize] += at_pu - state.unit_p_pu[unit];
-                    changed = true;
-                }
+        let of = &problem.islands[island as usize];
+        let p = problem.unit_p_pu(state, unit, island);
+        turned[island as usize] |= match problem.shares[unit.row()] {
+            Share::No => false,
+            Share::Weight(_) => {
+                p > state.unit_p_high_pu[unit] + RANGE_TOLERANCE_PU
+                    || p < state.unit_p_low_pu[unit] - RANGE_TOLERANCE_PU
             }
-            Share::Clipped { at_pu, high, weight } => {
-                let of = &problem.islands[island as usize];
-                let turned = if of.weight > 0.0 {
-                    let wanted = (weight / of.weight).mul_add(of.moved_pu, state.unit_p_pu[unit]);
-                    if high {
-                        wanted < at_pu - RANGE_TOLERANCE_PU
-                    } else {
-                        wanted > at_pu + RANGE_TOLERANCE_PU
-                    }
+            Share::Clipped { high, weight, .. } => {
+                let wanted = if of.weight > 0.0 {
+                    (weight / of.weight).mul_add(of.moved_pu, state.unit_p_pu[unit]) - p
                 } else {
-                    let unmet = unmet_pu[island as usize];
-                    if high { unmet < -RANGE_TOLERANCE_PU } else { unmet > RANGE_TOLERANCE_PU }
+                    unmet_pu[island as usize]
                 };
-                if turned {
-                    problem.next_shares.push((row, Share::Weight(weight)));
-                    delivered[island as usize] -= at_pu - state.unit_p_pu[unit];
-                    changed = true;
-                }
+                if high { wanted < -RANGE_TOLERANCE_PU } else { wanted > RANGE_TOLERANCE_PU }
+            }
+        };
+    }
+    for island in (0..turned.len()).filter(|island| turned[*island]) {
+        share_out(problem, plan, state, island as u32, unmet_pu[island]);
+    }
+    turned.contains(&true)
+}
+
+/// Shares what an island's units move now, and what is unmet, out anew: every unit at its schedule plus its weight times
+/// one level, clipped to its range. Exact, so that no unit turns twice for the same balance.
+///
+/// Source: G. R. Bitran, A. C. Hax, "Disaggregation and resource allocation using convex knapsack problems with bounded
+/// variables", Management Science 27(4), 1981: fix the side that is further beyond its bounds, repeat.
+fn share_out(problem: &mut Problem, plan: &Plan, state: &State, island: u32, unmet_pu: f64) {
+    let units: Vec<_> = plan
+        .nodes
+        .unit
+        .iter()
+        .filter(|(unit, node)| {
+            problem.island[node.row()] == island && problem.shares[unit.row()] != Share::No
+        })
+        .map(|(unit, _)| unit)
+        .collect();
+    let of = &problem.islands[island as usize];
+    let mut left_pu = if of.weight > 0.0 { of.moved_pu } else { unmet_pu };
+    for unit in &units {
+        if let Share::Clipped { at_pu, weight, .. } = problem.shares[unit.row()] {
+            left_pu += at_pu - state.unit_p_pu[*unit];
+            problem.shares[unit.row()] = Share::Weight(weight);
+        }
+    }
+    loop {
+        let weight = units.iter().fold(0.0, |sum, unit| match problem.shares[unit.row()] {
+            Share::Weight(weight) => sum + weight,
+            _ => sum,
+        });
+        problem.islands[island as usize].weight = weight;
+        problem.islands[island as usize].moved_pu = if weight > 0.0 { left_pu } else { 0.0 };
+        let (mut above, mut below) = (0.0, 0.0);
+        for unit in &units {
+            if let Share::Weight(own) = problem.shares[unit.row()] {
+                let p = (own / weight).mul_add(left_pu, state.unit_p_pu[*unit]);
+                above += (p - state.unit_p_high_pu[*unit]).max(0.0);
+                below += (state.unit_p_low_pu[*unit] - p).max(0.0);
+            }
+        }
+        if above == 0.0 && below == 0.0 {
+            return;
+        }
+        let high = above >= below;
+        // Judged at one level: a unit that is clipped must not change it for those behind it in the file.
+        let shared_pu = left_pu;
+        for unit in &units {
+            let Share::Weight(own) = problem.shares[unit.row()] else { continue };
+            let p = (own / weight).mul_add(shared_pu, state.unit_p_pu[*unit]);
+            let at_pu = if high { state.unit_p_high_pu[*unit] } else { state.unit_p_low_pu[*unit] };
+            let beyond = if high { p > at_pu } else { p < at_pu };
+            if beyond {
+                problem.shares[unit.row()] = Share::Clipped { at_pu, high, weight: own };
+                left_pu -= at_pu - state.unit_p_pu[*unit];
             }
         }
     }
-    if changed {
-        for (row, share) in std::mem::take(&mut problem.next_shares) {
-            problem.shares[row] = share;
-            problem.turns[row] += 1;
-        }
-        for (island, delivered) in problem.islands.iter_mut().zip(delivered) {
-            island.moved_pu -= delivered;
-        }
-        problem.weigh(plan);
-    }
-    changed
 }
 
 /// What the reference buses of each island inject beyond what is scheduled there, pu.

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use crate::case::{BusKind, Case};
-use crate::index::{BranchIdx, BusId, BusIdx, Index, ShuntIdx, UnitIdx};
+use crate::index::{BranchIdx, BusId, BusIdx, Index, NodeIdx, ShuntIdx, UnitIdx};
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::solution::{Complex, Solution};
@@ -27,9 +27,13 @@ pub(crate) struct Kirchhoff {
 pub(crate) struct Audit {
     /// Largest apparent power that does not balance at a live bus, pu.
     pub(crate) mismatch_pu: f64,
-    /// How much of that can be rounding, pu: the largest sum of magnitudes at a bus, times a few units in the last place.
-    pub(crate) rounding_pu: f64,
+    /// The bus that is furthest beyond what it may be out of balance, with its active and reactive gap, pu.
+    pub(crate) failed: Option<(NodeIdx, Complex)>,
 }
+
+/// What the sum of a bus's terms may lose to rounding, as a share of their sum of magnitudes: a few units in the last
+/// place, as the audit adds the solver's terms in another order with other operations.
+const ROUNDING: f64 = 64.0 * f64::EPSILON;
 
 /// Power into each node, and the sum of its magnitudes.
 struct Books {
@@ -66,8 +70,16 @@ impl Kirchhoff {
         }
     }
 
-    /// Balances every live bus: units + unmet - demand - shunts - what flows into branches.
-    pub(crate) fn audit(&self, network: &Network, plan: &Plan, state: &State, solution: &Solution) -> Audit {
+    /// Balances every live bus: units + unmet - demand - shunts - what flows into branches. A bus fails whose gap is
+    /// beyond `allowed_pu` and beyond rounding.
+    pub(crate) fn audit(
+        &self,
+        network: &Network,
+        plan: &Plan,
+        state: &State,
+        solution: &Solution,
+        allowed_pu: f64,
+    ) -> Audit {
         let case = &network.case;
         let n = plan.node_count();
         let mut books = Books { sum: vec![Complex::default(); n], scale: vec![0.0; n] };
@@ -124,15 +136,21 @@ impl Kirchhoff {
         for island in &solution.islands {
             books.book(island.reference.row(), Complex { re: island.unmet_pu, im: 0.0 }, 1.0);
         }
-        let mut audit = Audit { mismatch_pu: 0.0, rounding_pu: 0.0 };
+        let mut audit = Audit { mismatch_pu: 0.0, failed: None };
+        let mut furthest = 1.0;
         for (node, bus) in plan.nodes.bus.iter() {
-            if solution.voltage(*bus).is_some() {
-                let gap = books.sum[node.row()].abs();
-                // Not `f64::max`, which would drop a NaN.
-                if !(gap <= audit.mismatch_pu) {
-                    audit.mismatch_pu = gap;
-                }
-                audit.rounding_pu = audit.rounding_pu.max(books.scale[node.row()] * 64.0 * f64::EPSILON);
+            if solution.voltage(*bus).is_none() {
+                continue;
+            }
+            let gap = books.sum[node.row()];
+            // A gap that is no number is infinitely wrong; `f64::max` would drop it.
+            let size = if gap.abs().is_nan() { f64::INFINITY } else { gap.abs() };
+            audit.mismatch_pu = audit.mismatch_pu.max(size);
+            // By bus: a branch of tiny impedance somewhere must not excuse the others.
+            let times_allowed = size / allowed_pu.max(books.scale[node.row()] * ROUNDING);
+            if times_allowed > furthest {
+                furthest = times_allowed;
+                audit.failed = Some((node, gap));
             }
         }
         audit

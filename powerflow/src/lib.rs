@@ -1,5 +1,6 @@
 //! Physics at one instant: reading cases, building networks, solving AC power flow.
 
+mod batch;
 pub mod case;
 mod config;
 mod dc;
@@ -18,6 +19,7 @@ mod solver;
 mod state;
 pub mod units;
 
+pub use batch::Job;
 pub use case::Case;
 pub use config::{NewtonConfig, ReactiveLimits, Slack, Start};
 pub use dc::{LinearFlow, solve_linear};

@@ -58,12 +58,8 @@ pub(crate) struct Problem {
     /// Injection without units that share and without reactive power of units that hold voltage.
     pub(crate) fixed_p_pu: Vec<f64>,
     pub(crate) fixed_q_pu: Vec<f64>,
-    /// Reactive power of running units that hold no voltage.
+    /// How each unit takes part in the balance.
     pub(crate) shares: Vec<Share>,
-    /// How often each unit turned between sharing and clipped.
-    pub(crate) turns: Vec<u8>,
-    /// Working memory of the pass that clips.
-    pub(crate) next_shares: Vec<(usize, Share)>,
     pub(crate) running: Vec<bool>,
     parent: Vec<u32>,
     capability: Vec<f64>,
@@ -95,7 +91,6 @@ impl Problem {
         reset(&mut self.capability, n, 0.0);
         reset(&mut self.status, n, BusStatus::Dead);
         reset(&mut self.shares, units.bus.len(), Share::No);
-        reset(&mut self.turns, units.bus.len(), 0);
         reset(&mut self.running, units.bus.len(), false);
 
         for (bus, node) in plan.nodes.demand.iter() {
@@ -133,7 +128,7 @@ impl Problem {
     }
 
     /// Sums the weights of the units that share, in file order.
-    pub(crate) fn weigh(&mut self, plan: &Plan) {
+    fn weigh(&mut self, plan: &Plan) {
         for island in &mut self.islands {
             island.weight = 0.0;
         }
@@ -190,14 +185,15 @@ impl Problem {
             }
         }
         // An island without its own: the bus with the largest capability among those that hold voltage, first in
-        // the file where they tie.
+        // the file where they tie. With a single slack the choice shows in every flow, and a textbook (MATPOWER)
+        // takes the first in the file.
         let mut best: Vec<Option<(f64, NodeIdx)>> = vec![None; self.islands.len()];
         for node in plan.nodes.bus.indices() {
             let island = self.island[node.row()];
             if island == NONE || !self.holds[node.row()] {
                 continue;
             }
-            let capability = self.capability[node.row()];
+            let capability = if slack == Slack::Single { 0.0 } else { self.capability[node.row()] };
             let best = &mut best[island as usize];
             if best.is_none_or(|(largest, _)| capability > largest) {
                 *best = Some((capability, node));

@@ -1,20 +1,21 @@
 //! Reactive limits: a bus whose units reach the end of their range stops holding its voltage (PV to PQ), and takes it
-//! up again when the voltage has crossed the set-point (PQ to PV). All buses at once, each a bounded number of times.
+//! up again when the voltage has crossed the set-point (PQ to PV). All buses at once, each a bounded number of times; where
+//! there is no solution after that, half of them, those that are furthest beyond, and so on.
 
-use crate::index::Index;
+use crate::index::{Index, NodeIdx, UnitIdx};
 use crate::kernel::Arena;
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::problem::{NONE, Problem};
-use crate::solution::{LimitSide, Solution};
+use crate::solution::{BusStatus, Complex, LimitSide, Solution};
 use crate::solver::set_magnitude;
 
 /// Beyond a reactive limit from here on, pu: well above the solver's noise, well below anybody's meter.
 const Q_TOLERANCE_PU: f64 = 1e-7;
 /// Voltage crossed the set-point from here on, pu. Apart from the one above, this is the hysteresis.
 const V_TOLERANCE_PU: f64 = 1e-7;
-/// A bus that has turned this often stays at its limit, and is reported as unsettled.
-pub(crate) const SWITCHES_MAX: u8 = 8;
+/// A bus that has turned this often stays at the limit that it reaches next.
+const SWITCHES_MAX: u8 = 8;
 
 /// Begins with the limits that an earlier solution ended with.
 pub(crate) fn resume(problem: &mut Problem, plan: &Plan, previous: &Solution, hold_references: bool) {
@@ -31,54 +32,124 @@ pub(crate) fn resume(problem: &mut Problem, plan: &Plan, previous: &Solution, ho
     }
 }
 
-/// Switches every bus whose units are beyond a limit, or need not stay at one. `injections` are those of the present
-/// voltages; with `hold_references` the reference buses provide without limit. Returns whether anything changed.
+/// Switches buses whose units are beyond a limit, or need not stay at one: at most `at_most` of them, those first that may
+/// hold their voltage again, then by how far they are beyond. `injections` are those of the present voltages; with
+/// `hold_references` the reference buses provide without limit. Returns how many were switched.
 pub(crate) fn switch(
     problem: &mut Problem,
     arena: &mut Arena<f64>,
     plan: &Plan,
     injections: &[[f64; 2]],
     hold_references: bool,
-) -> bool {
-    let mut changed = false;
+    at_most: usize,
+) -> usize {
+    let mut wanted: Vec<(f64, NodeIdx, Option<LimitSide>)> = Vec::new();
     for node in plan.nodes.bus.indices() {
         let row = node.row();
         let island = problem.island[row];
-        if island == NONE || !problem.holds[row] || problem.switches[row] >= SWITCHES_MAX {
+        if island == NONE || !problem.holds[row] {
             continue;
         }
         if hold_references && problem.islands[island as usize].references.contains(&node) {
             continue;
         }
         let at = plan.position[node] as usize;
-        let v = arena.voltage[at];
-        let magnitude = (v[0] * v[0] + v[1] * v[1]).sqrt();
         let q = injections[at][1] - problem.fixed_q_pu[row];
-        let set = problem.v_set_pu[row];
-        let next = match problem.at_limit[row] {
-            None if q > problem.q_max_pu[row] + Q_TOLERANCE_PU => Some(LimitSide::High),
-            None if q < problem.q_min_pu[row] - Q_TOLERANCE_PU => Some(LimitSide::Low),
-            Some(LimitSide::High) if magnitude > set + V_TOLERANCE_PU => None,
-            Some(LimitSide::Low) if magnitude < set - V_TOLERANCE_PU => None,
-            same => same,
-        };
-        if next != problem.at_limit[row] {
-            problem.at_limit[row] = next;
-            problem.switches[row] += 1;
-            changed = true;
-            if next.is_none() {
-                set_magnitude(&mut arena.voltage[at], set);
-                arena.free[at][1] = 0.0;
-            } else {
-                arena.free[at][1] = 1.0;
+        let (low, high) = (problem.q_min_pu[row], problem.q_max_pu[row]);
+        match problem.at_limit[row] {
+            None if q > high + Q_TOLERANCE_PU => wanted.push((q - high, node, Some(LimitSide::High))),
+            None if q < low - Q_TOLERANCE_PU => wanted.push((low - q, node, Some(LimitSide::Low))),
+            None => {}
+            Some(side) => {
+                let [re, im] = arena.voltage[at];
+                let magnitude = Complex { re, im }.abs();
+                if problem.switches[row] < SWITCHES_MAX
+                    && on_the_wrong_side(side, magnitude, problem.v_set_pu[row])
+                {
+                    wanted.push((f64::INFINITY, node, None));
+                }
             }
         }
     }
-    changed
+    if wanted.len() > at_most {
+        // Stable: where two are equally far beyond, the first in the file comes first.
+        wanted.sort_by(|a, b| b.0.total_cmp(&a.0));
+        wanted.truncate(at_most);
+    }
+    for (_, node, next) in &wanted {
+        let (row, at) = (node.row(), plan.position[*node] as usize);
+        problem.at_limit[row] = *next;
+        problem.switches[row] = problem.switches[row].saturating_add(1);
+        if next.is_none() {
+            set_magnitude(&mut arena.voltage[at], problem.v_set_pu[row]);
+            arena.free[at][1] = 0.0;
+        } else {
+            arena.free[at][1] = 1.0;
+        }
+    }
+    wanted.len()
+}
+
+/// Where a solve stood before some buses switched.
+#[derive(Debug)]
+pub(crate) struct Before {
+    at_limit: Vec<Option<LimitSide>>,
+    switches: Vec<u8>,
+    moved_pu: Vec<f64>,
+    voltage: Vec<[f64; 2]>,
+    free: Vec<[f64; 2]>,
+}
+
+impl Before {
+    /// Remembers the present.
+    pub(crate) fn of(problem: &Problem, arena: &Arena<f64>) -> Self {
+        Before {
+            at_limit: problem.at_limit.clone(),
+            switches: problem.switches.clone(),
+            moved_pu: problem.islands.iter().map(|island| island.moved_pu).collect(),
+            voltage: arena.voltage.clone(),
+            free: arena.free.clone(),
+        }
+    }
+
+    /// Goes back to it.
+    pub(crate) fn restore(self, problem: &mut Problem, arena: &mut Arena<f64>) {
+        problem.at_limit = self.at_limit;
+        problem.switches = self.switches;
+        for (island, moved_pu) in problem.islands.iter_mut().zip(self.moved_pu) {
+            island.moved_pu = moved_pu;
+        }
+        arena.voltage = self.voltage;
+        arena.free = self.free;
+    }
+}
+
+/// Whether a bus at a limit could take up its voltage again.
+fn on_the_wrong_side(side: LimitSide, magnitude_pu: f64, set_pu: f64) -> bool {
+    match side {
+        LimitSide::High => magnitude_pu > set_pu + V_TOLERANCE_PU,
+        LimitSide::Low => magnitude_pu < set_pu - V_TOLERANCE_PU,
+    }
+}
+
+/// Writes into a solution which buses are at a limit, and which of them should not be but turned too often.
+pub(crate) fn report(problem: &Problem, solution: &mut Solution) {
+    for (bus, status) in solution.status.iter() {
+        let row = bus.row();
+        if let (BusStatus::Live, Some(side)) = (*status, problem.at_limit[row]) {
+            solution.at_limit.push((bus, side));
+            let magnitude = solution.voltage[NodeIdx::from_row(row)].abs();
+            if on_the_wrong_side(side, magnitude, problem.v_set_pu[row]) {
+                solution.unsettled.push(bus);
+            }
+        }
+    }
 }
 
 /// Writes every unit's reactive power into a solution: units that hold one voltage share in proportion to their ranges
-/// (equally where a range is infinite or all are empty).
+/// (equally where all are empty). An infinite limit counts as one far enough to leave every finite one alone.
+///
+/// Source: MATPOWER, `pfsoln`, which puts the same proxies in the place of infinite limits.
 pub(crate) fn dispatch(
     problem: &Problem,
     plan: &Plan,
@@ -88,13 +159,25 @@ pub(crate) fn dispatch(
 ) {
     let units = &network.units;
     let n = plan.node_count();
+    let holding = |unit: UnitIdx| problem.running[unit.row()] && units.regulates[unit];
+    let total = |node: NodeIdx| injections[plan.position[node] as usize][1] - problem.fixed_q_pu[node.row()];
+    let mut proxy = vec![0.0f64; n];
+    for (unit, node) in plan.nodes.unit.iter().filter(|(unit, _)| holding(*unit)) {
+        for limit in [units.q_min_pu[unit], units.q_max_pu[unit], total(*node)] {
+            proxy[node.row()] += if limit.is_finite() { limit.abs() } else { 0.0 };
+        }
+    }
+    let range_of = |unit: UnitIdx, node: NodeIdx| {
+        let far = proxy[node.row()];
+        let limit = |q: f64| if q.is_finite() { q } else { far.copysign(q) };
+        (limit(units.q_min_pu[unit]), limit(units.q_max_pu[unit]))
+    };
     let (mut count, mut low, mut range) = (vec![0.0f64; n], vec![0.0f64; n], vec![0.0f64; n]);
-    let holding = |row: usize| problem.running[row] && units.regulates.as_slice()[row];
-    for (unit, node) in plan.nodes.unit.iter().filter(|(u, _)| holding(u.row())) {
-        let row = node.row();
+    for (unit, node) in plan.nodes.unit.iter().filter(|(unit, _)| holding(*unit)) {
+        let (row, (own_low, own_high)) = (node.row(), range_of(unit, *node));
         count[row] += 1.0;
-        low[row] += units.q_min_pu[unit];
-        range[row] += units.q_max_pu[unit] - units.q_min_pu[unit];
+        low[row] += own_low;
+        range[row] += own_high - own_low;
     }
     for (unit, node) in plan.nodes.unit.iter() {
         let row = node.row();
@@ -104,12 +187,12 @@ pub(crate) fn dispatch(
         solution.unit_q_pu[unit] = if !units.regulates[unit] {
             units.q_pu[unit]
         } else {
-            let total = injections[plan.position[*node] as usize][1] - problem.fixed_q_pu[row];
-            let own = units.q_max_pu[unit] - units.q_min_pu[unit];
-            if range[row] > 0.0 && range[row].is_finite() && low[row].is_finite() {
-                units.q_min_pu[unit] + (total - low[row]) * (own / range[row])
+            let (own_low, own_high) = range_of(unit, *node);
+            let beyond = total(*node) - low[row];
+            if range[row] > 0.0 {
+                ((own_high - own_low) / range[row]).mul_add(beyond, own_low)
             } else {
-                total / count[row]
+                own_low + beyond / count[row]
             }
         };
     }

@@ -11,6 +11,7 @@ use crate::state::State;
 
 /// Whether a bus has a voltage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum BusStatus {
     /// Energised and solved.

@@ -10,6 +10,7 @@ use crate::lane::{self, Lane, Work};
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::problem::{self, NONE, Problem};
+use crate::reactive_limits::Before;
 use crate::solution::{BusStatus, Complex, Divergence, DivergenceReason, Flows, LimitSide, Rung, Solution};
 use crate::state::{State, Topology};
 use crate::{dc, distributed_slack, reactive_limits};
@@ -20,6 +21,9 @@ const LOOSE_PU: f64 = 1e-4;
 /// A live voltage below this is another root of the equations, not an operating point, pu. Motors have stalled and
 /// undervoltage protection has acted far above it.
 const COLLAPSED_PU: f64 = 0.2;
+
+/// Magnitudes outside this range are rarely where a grid ends: too many buses gave up their voltage at once, pu.
+const PLAUSIBLE_PU: (f64, f64) = (0.5, 1.5);
 
 /// Solves any number of states of one network. One per thread: it holds the working memory.
 #[derive(Debug)]
@@ -65,12 +69,18 @@ impl Solver {
 
     /// The plan of a topology, made on first use.
     pub fn plan(&mut self, topology: &Arc<Topology>) -> Arc<Plan> {
-        if let Some(plan) = self.plans.iter().find(|p| p.topology == *topology) {
-            return Arc::clone(plan);
-        }
-        let plan = Arc::new(Plan::new(&self.network, topology));
-        self.plans.push(Arc::clone(&plan));
-        plan
+        let number = self.plan_number(topology);
+        Arc::clone(&self.plans[number])
+    }
+
+    /// Which of the cached plans belongs to a topology; made on first use.
+    pub(crate) fn plan_number(&mut self, topology: &Arc<Topology>) -> usize {
+        // The same allocation first: almost always it is, and then nothing needs to be compared.
+        let same = |p: &Arc<Plan>| Arc::ptr_eq(&p.topology, topology) || p.topology == *topology;
+        self.plans.iter().position(same).unwrap_or_else(|| {
+            self.plans.push(Arc::new(Plan::new(&self.network, topology)));
+            self.plans.len() - 1
+        })
     }
 
     /// Solves one state, starting from `previous` where there is one, else as `config.start` says.
@@ -87,6 +97,38 @@ impl Solver {
         let plan = self.plan(&state.topology);
         self.arena.fit(&plan);
         problem::patches(&self.network, &plan, state, 0, &mut self.arena.patches);
+        let found = match self.climb(&plan, state, previous, config, &[]) {
+            Ok(solution) => return Ok(solution),
+            Err(found) => found,
+        };
+        let islands = self.problem.islands.len() as u32;
+        if !config.unsolved_islands_die || islands < 2 {
+            return Err(found);
+        }
+        // Who is to blame shows only when each island is alone: one that runs away stops the iterations of the others.
+        let unsolved: Vec<u32> = (0..islands)
+            .filter(|alone| {
+                let others: Vec<u32> = (0..islands).filter(|island| island != alone).collect();
+                self.climb(&plan, state, previous, config, &others).is_err()
+            })
+            .collect();
+        if unsolved.is_empty() || unsolved.len() == islands as usize {
+            return Err(found);
+        }
+        let mut solution = self.climb(&plan, state, previous, config, &unsolved)?;
+        solution.iterations += found.iterations;
+        Ok(solution)
+    }
+
+    /// Tries one rung of the ladder after the other, with some islands left without voltage.
+    fn climb(
+        &mut self,
+        plan: &Plan,
+        state: &State,
+        previous: Option<&Solution>,
+        config: &NewtonConfig,
+        killed: &[u32],
+    ) -> Result<Solution, Divergence> {
         let mut ladder = vec![(Rung::Newton, config.start)];
         if config.rescue {
             ladder.extend([
@@ -95,61 +137,58 @@ impl Solver {
                 (Rung::Damped, Start::Flat),
             ]);
         }
-        let mut divergence: Option<Divergence> = None;
-        let mut killed: Vec<u32> = Vec::new();
-        loop {
-            for (rung, start) in &ladder {
-                self.problem.set(&self.network, &plan, state, config.slack);
-                for island in &killed {
-                    self.problem.kill(&plan, *island);
+        let mut best: Option<Divergence> = None;
+        let mut iterations = 0;
+        for (rung, start) in ladder {
+            self.problem.set(&self.network, plan, state, config.slack);
+            for island in killed {
+                self.problem.kill(plan, *island);
+            }
+            if self.problem.islands.is_empty() {
+                return Err(self.divergence(
+                    plan,
+                    DivergenceReason::NoSource,
+                    NodeIdx::from_row(0),
+                    [0.0; 2],
+                ));
+            }
+            let previous = previous.filter(|_| rung == Rung::Newton);
+            if let (ReactiveLimits::Enforce, Some(previous)) = (config.reactive_limits, previous) {
+                let hold_references = config.slack == Slack::Single;
+                reactive_limits::resume(&mut self.problem, plan, previous, hold_references);
+            }
+            self.place(plan, state, previous, start);
+            let attempt = self.attempt(plan, state, config, rung == Rung::Damped);
+            iterations += attempt.iterations;
+            let failure = match attempt.reason {
+                // Voltages that balance, but at which no grid operates: the lowest is the worst.
+                Some(reason @ DivergenceReason::LowVoltage) => {
+                    self.divergence(plan, reason, self.extremes(plan).0.1, [0.0; 2])
                 }
-                if self.problem.islands.iter().all(|i| i.references.is_empty()) {
-                    return Err(self.diverged(&plan, DivergenceReason::NoSource, divergence));
+                Some(reason) => self.worst(plan, reason),
+                None => match self.finish(plan, state, config, rung, !killed.is_empty()) {
+                    Ok(solution) => return Ok(Solution { iterations, ..solution }),
+                    Err(failure) => failure,
+                },
+            };
+            match &mut best {
+                None => {
+                    best = Some(Divergence { trend_pu: attempt.trend_pu, tried: vec![rung], ..failure });
                 }
-                let previous = previous.filter(|_| *rung == Rung::Newton);
-                if let (ReactiveLimits::Enforce, Some(previous)) = (config.reactive_limits, previous) {
-                    let hold_references = config.slack == Slack::Single;
-                    reactive_limits::resume(&mut self.problem, &plan, previous, hold_references);
-                }
-                self.place(&plan, state, previous, *start);
-                let attempt = self.attempt(&plan, state, config, *rung == Rung::Damped);
-                let iterations = attempt.iterations + divergence.as_ref().map_or(0, |d| d.iterations);
-                let reason = match attempt.reason {
-                    Some(reason) => reason,
-                    None => match self.finish(&plan, state, config, iterations, *rung, !killed.is_empty()) {
-                        Ok(solution) => return Ok(solution),
-                        Err(reason) => reason,
-                    },
-                };
-                let mut worst = self.diverged(&plan, reason, None);
-                worst.iterations = iterations;
-                match &mut divergence {
-                    None => {
-                        worst.trend_pu = attempt.trend_pu;
-                        worst.tried = vec![*rung];
-                        divergence = Some(worst);
-                    }
-                    Some(best) => {
-                        best.tried.push(*rung);
-                        best.iterations = iterations;
-                        let size = |d: &Divergence| d.mismatch_mw.hypot(d.mismatch_mvar);
-                        if size(&worst) < size(best) {
-                            best.reason = worst.reason;
-                            best.worst_bus = worst.worst_bus;
-                            best.mismatch_mw = worst.mismatch_mw;
-                            best.mismatch_mvar = worst.mismatch_mvar;
-                        }
+                Some(best) => {
+                    best.tried.push(rung);
+                    let size = |d: &Divergence| d.mismatch_mw.hypot(d.mismatch_mvar);
+                    if size(&failure) < size(best) {
+                        best.reason = failure.reason;
+                        best.worst_bus = failure.worst_bus;
+                        best.mismatch_mw = failure.mismatch_mw;
+                        best.mismatch_mvar = failure.mismatch_mvar;
                     }
                 }
             }
-            let failed =
-                if config.unsolved_islands_die { self.failed_islands(&plan, &killed) } else { Vec::new() };
-            match divergence.take() {
-                Some(found) if failed.is_empty() => return Err(found),
-                found => divergence = found,
-            }
-            killed.extend(failed);
         }
+        let best = best.unwrap_or_else(|| self.worst(plan, DivergenceReason::IterationLimit));
+        Err(Divergence { iterations, ..best })
     }
 
     /// Flows of a solution.
@@ -163,6 +202,21 @@ impl Solver {
         let buses = &self.network.buses;
         let dc_angles = (start == Start::Dc && previous.is_none())
             .then(|| dc::angles(&self.network, plan, state, &self.problem));
+        // The angle of a reference is the file's, whatever it was before: a state has one answer, however it was reached.
+        let turns: Vec<Option<Complex>> = self
+            .problem
+            .islands
+            .iter()
+            .map(|island| {
+                let first = *island.references.first()?;
+                let bus = plan.nodes.bus[first];
+                let v = warm_voltage(previous, first, bus)?;
+                let angle = buses.stored_va_rad[bus];
+                let (cos, sin) = (libm::cos(angle), libm::sin(angle));
+                let size = v.abs();
+                Some(Complex { re: (cos * v.re + sin * v.im) / size, im: (sin * v.re - cos * v.im) / size })
+            })
+            .collect();
         for (node, bus) in plan.nodes.bus.iter() {
             let row = node.row();
             let at = plan.position[node] as usize;
@@ -174,8 +228,12 @@ impl Solver {
             }
             let is_reference = self.problem.islands[island as usize].references.contains(&node);
             let stored = (buses.stored_vm_pu[*bus], buses.stored_va_rad[*bus]);
-            let warm = previous.filter(|p| p.status[*bus] == BusStatus::Live).map(|p| p.voltage[node]);
             let first = self.problem.islands[island as usize].references[0];
+            let warm = match turns[island as usize] {
+                Some(turn) if !is_reference || node == first => warm_voltage(previous, node, *bus)
+                    .map(|v| [v.re * turn.re - v.im * turn.im, v.re * turn.im + v.im * turn.re]),
+                _ => None,
+            };
             let (magnitude, angle) = match (start, &dc_angles) {
                 (Start::Case, _) => stored,
                 (_, Some(angles)) if !is_reference => (1.0, angles[row]),
@@ -183,10 +241,7 @@ impl Solver {
                 _ => (1.0, buses.stored_va_rad[plan.nodes.bus[first]]),
             };
             let magnitude = if magnitude > 0.0 { magnitude } else { 1.0 };
-            let mut v = warm.map_or_else(
-                || [magnitude * libm::cos(angle), magnitude * libm::sin(angle)],
-                |v| [v.re, v.im],
-            );
+            let mut v = warm.unwrap_or_else(|| [magnitude * libm::cos(angle), magnitude * libm::sin(angle)]);
             if self.problem.holds[row] && self.problem.at_limit[row].is_none() {
                 set_magnitude(&mut v, self.problem.v_set_pu[row]);
             }
@@ -204,6 +259,10 @@ impl Solver {
         let enforce = config.reactive_limits == ReactiveLimits::Enforce;
         let hold_references = config.slack == Slack::Single;
         let mut tight = !enforce && config.slack == Slack::Single;
+        // Buses that may turn in one pass, and where the solve stood before the last of them did. All that are beyond a
+        // limit turn at once; where that leaves too few to hold the voltage, fewer.
+        let mut at_most = usize::MAX;
+        let mut before: Option<(Before, usize)> = None;
         for _ in 0..config.passes_max {
             self.schedule(plan, state);
             let tolerance = if tight { config.tolerance_pu } else { config.tolerance_pu.max(LOOSE_PU) };
@@ -218,24 +277,43 @@ impl Solver {
             };
             let (reason, iterations) = lane::dispatch(work);
             all.iterations += iterations;
-            if reason.is_some() {
-                all.reason = reason;
-                return all;
-            }
+            let (lowest, highest) = self.extremes(plan);
+            let reason = reason.or_else(|| (lowest.0 < COLLAPSED_PU).then_some(DivergenceReason::LowVoltage));
+            let implausible = !(lowest.0 > PLAUSIBLE_PU.0 && highest < PLAUSIBLE_PU.1);
             let mut moved = false;
-            kernel::injections(plan, &self.arena, &mut self.injections);
-            if config.slack == Slack::Distributed {
-                let unmet = distributed_slack::unmet(&self.problem, plan, &self.arena, &self.injections);
-                moved |= distributed_slack::clip(&mut self.problem, plan, state, &unmet);
+            match (reason, before.take()) {
+                (reason, Some((before, switched))) if switched > 1 && (reason.is_some() || implausible) => {
+                    before.restore(&mut self.problem, &mut self.arena);
+                    kernel::injections(plan, &self.arena, &mut self.injections);
+                    at_most = switched / 2;
+                }
+                (Some(reason), _) => {
+                    all.reason = Some(reason);
+                    return all;
+                }
+                (None, _) => {
+                    kernel::injections(plan, &self.arena, &mut self.injections);
+                    if config.slack == Slack::Distributed {
+                        let unmet =
+                            distributed_slack::unmet(&self.problem, plan, &self.arena, &self.injections);
+                        moved |= distributed_slack::clip(&mut self.problem, plan, state, &unmet);
+                    }
+                }
             }
             if enforce {
-                moved |= reactive_limits::switch(
+                let present = Before::of(&self.problem, &self.arena);
+                let switched = reactive_limits::switch(
                     &mut self.problem,
                     &mut self.arena,
                     plan,
                     &self.injections,
                     hold_references,
+                    at_most,
                 );
+                if switched > 0 {
+                    moved = true;
+                    before = Some((present, switched));
+                }
             }
             if !moved && tight {
                 return all;
@@ -283,21 +361,16 @@ impl Solver {
         plan: &Plan,
         state: &State,
         config: &NewtonConfig,
-        iterations: u32,
         rung: Rung,
         killed: bool,
-    ) -> Result<Solution, DivergenceReason> {
+    ) -> Result<Solution, Divergence> {
         kernel::injections(plan, &self.arena, &mut self.injections);
         let (network, problem) = (&self.network, &self.problem);
         let mut voltage = Column::filled(Complex::default(), plan.node_count());
         for node in plan.nodes.bus.indices() {
             if problem.island[node.row()] != NONE {
                 let [re, im] = self.arena.voltage[plan.position[node] as usize];
-                let v = Complex { re, im };
-                if v.abs() < COLLAPSED_PU {
-                    return Err(DivergenceReason::LowVoltage);
-                }
-                voltage[node] = v;
+                voltage[node] = Complex { re, im };
             }
         }
         let status: Column<BusIdx, BusStatus> =
@@ -311,22 +384,17 @@ impl Solver {
             at_limit: Vec::new(),
             unsettled: Vec::new(),
             unsolved: Vec::new(),
-            iterations,
+            iterations: 0,
             mismatch_pu: 0.0,
             rung,
         };
-        for (bus, status) in solution.status.iter() {
-            let row = bus.row();
-            if let (BusStatus::Live, Some(side)) = (status, problem.at_limit[row]) {
-                solution.at_limit.push((bus, side));
-            }
-            if problem.switches[row] >= reactive_limits::SWITCHES_MAX {
-                solution.unsettled.push(bus);
-            }
-            if killed && *status == BusStatus::Dead && problem.holds[row] {
-                solution.unsolved.push(bus);
-            }
+        if killed {
+            let unsolved = |(bus, status): &(BusIdx, &BusStatus)| {
+                **status == BusStatus::Dead && problem.holds[bus.row()]
+            };
+            solution.unsolved = solution.status.iter().filter(unsolved).map(|(bus, _)| bus).collect();
         }
+        reactive_limits::report(problem, &mut solution);
         distributed_slack::dispatch(
             problem,
             plan,
@@ -337,63 +405,80 @@ impl Solver {
             &mut solution,
         );
         reactive_limits::dispatch(problem, plan, network, &self.injections, &mut solution);
-        let audit = self.kirchhoff.audit(network, plan, state, &solution);
+        let allowed_pu = config.tolerance_pu * 10.0;
+        let audit = self.kirchhoff.audit(network, plan, state, &solution, allowed_pu);
         solution.mismatch_pu = audit.mismatch_pu;
-        // The audit adds the same terms in another order with other operations: allow rounding, nothing else.
-        if audit.mismatch_pu <= (config.tolerance_pu * 10.0).max(audit.rounding_pu) {
-            Ok(solution)
-        } else {
-            Err(DivergenceReason::FailedAudit)
+        match audit.failed {
+            None => Ok(solution),
+            Some((node, gap)) => {
+                Err(self.divergence(plan, DivergenceReason::FailedAudit, node, [gap.re, gap.im]))
+            }
         }
     }
 
-    /// The worst row at the present voltages.
-    fn diverged(&mut self, plan: &Plan, reason: DivergenceReason, earlier: Option<Divergence>) -> Divergence {
-        if let Some(earlier) = earlier {
-            return earlier;
-        }
+    /// A failure whose worst bus is the one with the largest mismatch at the present voltages.
+    fn worst(&mut self, plan: &Plan, reason: DivergenceReason) -> Divergence {
         kernel::injections(plan, &self.arena, &mut self.injections);
-        let base = self.network.base;
         let mut worst: (f64, NodeIdx, [f64; 2]) = (-1.0, NodeIdx::from_row(0), [0.0; 2]);
         for node in plan.nodes.bus.indices() {
             let at = plan.position[node] as usize;
             let (free, schedule) = (self.arena.free[at], self.arena.schedule[at]);
             let gap: [f64; 2] = std::array::from_fn(|k| (schedule[k] - self.injections[at][k]) * free[k]);
-            // A gap that is no number is infinitely wrong, and is shown as the largest finite one.
-            let gap = gap.map(|g| if g.is_finite() { g } else { f64::MAX / base.0.max(1.0) });
-            let size = gap[0].abs().max(gap[1].abs());
+            let size = finite(gap[0]).abs().max(finite(gap[1]).abs());
             if self.problem.island[node.row()] != NONE && size > worst.0 {
                 worst = (size, node, gap);
             }
         }
+        self.divergence(plan, reason, worst.1, worst.2)
+    }
+
+    /// The lowest live magnitude, pu, with its node, and the highest.
+    fn extremes(&self, plan: &Plan) -> ((f64, NodeIdx), f64) {
+        let (mut lowest, mut highest) = ((f64::INFINITY, NodeIdx::from_row(0)), 0.0f64);
+        for node in plan.nodes.bus.indices() {
+            let [re, im] = self.arena.voltage[plan.position[node] as usize];
+            let magnitude = Complex { re, im }.abs();
+            if self.problem.island[node.row()] != NONE {
+                highest = highest.max(magnitude);
+                if magnitude < lowest.0 {
+                    lowest = (magnitude, node);
+                }
+            }
+        }
+        (lowest, highest)
+    }
+
+    /// A failure at a node, with its mismatch.
+    fn divergence(
+        &self,
+        plan: &Plan,
+        reason: DivergenceReason,
+        node: NodeIdx,
+        gap_pu: [f64; 2],
+    ) -> Divergence {
+        let base = self.network.base;
+        let [mismatch_mw, mismatch_mvar] = gap_pu.map(|gap| finite(base.from_pu(gap)));
         Divergence {
             reason,
-            worst_bus: self.network.buses.id[plan.nodes.bus[worst.1]],
-            mismatch_mw: base.from_pu(worst.2[0]),
-            mismatch_mvar: base.from_pu(worst.2[1]),
+            worst_bus: self.network.buses.id[plan.nodes.bus[node]],
+            mismatch_mw,
+            mismatch_mvar,
             iterations: 0,
             trend_pu: Vec::new(),
             tried: Vec::new(),
         }
     }
+}
 
-    /// Islands that are out of balance at the present voltages, unless all are.
-    fn failed_islands(&mut self, plan: &Plan, killed: &[u32]) -> Vec<u32> {
-        kernel::injections(plan, &self.arena, &mut self.injections);
-        let mut failed = vec![false; self.problem.islands.len()];
-        for node in plan.nodes.bus.indices() {
-            let island = self.problem.island[node.row()];
-            let at = plan.position[node] as usize;
-            let (free, schedule, s) = (self.arena.free[at], self.arena.schedule[at], self.injections[at]);
-            let fine = (0..2).all(|k| ((schedule[k] - s[k]) * free[k]).abs() <= LOOSE_PU);
-            if island != NONE && !fine {
-                failed[island as usize] = true;
-            }
-        }
-        let alive = failed.len() - killed.len();
-        let failed: Vec<u32> = (0..failed.len() as u32).filter(|i| failed[*i as usize]).collect();
-        if failed.len() < alive { failed } else { Vec::new() }
-    }
+/// A gap that is no number is infinitely wrong, and is shown as the largest finite one.
+fn finite(gap: f64) -> f64 {
+    if gap.is_finite() { gap } else { f64::MAX }
+}
+
+/// The voltage that a node had, where it had one.
+fn warm_voltage(previous: Option<&Solution>, node: NodeIdx, bus: BusIdx) -> Option<Complex> {
+    let previous = previous.filter(|p| p.status.get(bus) == Some(&BusStatus::Live))?;
+    previous.voltage.get(node).copied().filter(|v| v.abs() > 0.0)
 }
 
 /// Scales a voltage to a magnitude, keeping its angle.

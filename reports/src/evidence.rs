@@ -18,6 +18,7 @@ pub const MANIFEST_SCHEMA: &str = "gridgate/manifest/1";
 
 /// SHA-256 of a file's bytes, lower-case hexadecimal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Digest {
     /// 64 hexadecimal digits.
     pub sha256: String,
@@ -25,6 +26,7 @@ pub struct Digest {
 
 /// The answer to a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Unsafe was rejected.
@@ -41,6 +43,7 @@ pub enum Verdict {
 
 /// How much a gate matters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Decides the suite's verdict.
@@ -52,6 +55,7 @@ pub enum Severity {
 
 /// Who was judged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CandidateRecord {
     /// Name from its manifest.
@@ -70,6 +74,7 @@ pub struct CandidateRecord {
 
 /// An input file by digest; the path is as the suite names it, never of this machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct InputRecord {
     /// `suite`, `grid`, `candidate` ...
@@ -82,6 +87,7 @@ pub struct InputRecord {
 
 /// What was simulated.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PopulationRecord {
     /// Its id in the suite.
@@ -98,6 +104,7 @@ pub struct PopulationRecord {
 
 /// One scenario worth looking at, with the command that replays it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WorstRecord {
     /// Population.
@@ -118,6 +125,7 @@ pub struct WorstRecord {
 
 /// A gate's claim and what became of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GateRecord {
     /// Its id in the suite.
@@ -164,6 +172,7 @@ pub struct GateRecord {
 
 /// A summary number of a population.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Measurement {
     /// Metric id.
@@ -190,6 +199,7 @@ pub struct Measurement {
 
 /// What was and what was not judged.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Covers {
     /// Phenomena and time scales that the simulation contains, in words.
@@ -200,9 +210,11 @@ pub struct Covers {
 
 /// The document a verdict rests on. Byte-identical for any number of threads, and for a second run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
-    /// [`EVIDENCE_SCHEMA`].
+    /// Name and version of this document: [`EVIDENCE_SCHEMA`].
+    #[cfg_attr(feature = "schema", schemars(description = "Name and version of this document.", extend("const" = EVIDENCE_SCHEMA)))]
     pub schema: String,
     /// Suite name.
     pub suite: String,
@@ -246,9 +258,11 @@ pub struct Evidence {
 
 /// What only a clock and a machine can know; beside the evidence, never digested into a verdict.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RunRecord {
-    /// [`RUN_SCHEMA`].
+    /// Name and version of this document: [`RUN_SCHEMA`].
+    #[cfg_attr(feature = "schema", schemars(description = "Name and version of this document.", extend("const" = RUN_SCHEMA)))]
     pub schema: String,
     /// Digest of `evidence.json`.
     pub evidence: Digest,
@@ -270,9 +284,11 @@ pub struct RunRecord {
 
 /// One kept episode, step by step: what the report draws and `gridgate replay` repeats.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EpisodeRecord {
-    /// [`EPISODE_SCHEMA`].
+    /// Name and version of this document: [`EPISODE_SCHEMA`].
+    #[cfg_attr(feature = "schema", schemars(description = "Name and version of this document.", extend("const" = EPISODE_SCHEMA)))]
     pub schema: String,
     /// Population.
     pub population: String,
@@ -290,6 +306,7 @@ pub struct EpisodeRecord {
 
 /// One step of a kept episode.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StepRecord {
     /// Start of the step, s.
@@ -318,9 +335,11 @@ pub struct StepRecord {
 
 /// The network as a picture needs it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NetworkRecord {
-    /// [`NETWORK_SCHEMA`].
+    /// Name and version of this document: [`NETWORK_SCHEMA`].
+    #[cfg_attr(feature = "schema", schemars(description = "Name and version of this document.", extend("const" = NETWORK_SCHEMA)))]
     pub schema: String,
     /// Case name.
     pub name: String,
@@ -340,9 +359,11 @@ pub struct NetworkRecord {
 
 /// The seal of a run folder: written last, it lists every other file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// [`MANIFEST_SCHEMA`].
+    /// Name and version of this document: [`MANIFEST_SCHEMA`].
+    #[cfg_attr(feature = "schema", schemars(description = "Name and version of this document.", extend("const" = MANIFEST_SCHEMA)))]
     pub schema: String,
     /// Path relative to the run folder, with `/` -> the file's bytes.
     pub files: BTreeMap<String, Digest>,

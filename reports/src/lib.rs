@@ -7,9 +7,11 @@ mod finite;
 mod problem;
 pub mod render;
 pub mod report;
+#[cfg(feature = "schema")]
+pub mod schemas;
 mod words;
 
-pub use attest::verify::{Verified, population_digest, seal, verify};
+pub use attest::verify::{Verified, population_digest, seal, unlisted, verify};
 pub use document::{Document, canonical_json, canonical_line, read};
 pub use evidence::*;
 pub use problem::Problem;

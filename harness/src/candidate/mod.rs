@@ -7,16 +7,16 @@ pub mod manifest;
 pub mod onnx;
 pub mod process;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use powerflow::{Diagnostic, Diagnostics, Network};
 
 use crate::action::{AskedTensor, Task};
-use crate::nearest::nearest;
 use crate::observation::Observations;
 use io_map::IoMap;
 use manifest::Manifest;
+use scenarios::nearest::nearest;
 
 /// Why a candidate gave no usable decision. An episode in which this happens has failed, with this cause.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,7 @@ pub struct Failure {
 
 /// Causes of failure, as documents name them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// The program died or closed its output.
@@ -89,6 +90,11 @@ pub trait Source: Send + Sync {
     /// what an interrupted one had done: that may have been another candidate of the same name.
     fn known_by_digest(&self) -> bool {
         true
+    }
+
+    /// The folder whose files are the candidate and make its digest, absolute; `None` where it is no folder.
+    fn home(&self) -> Option<PathBuf> {
+        None
     }
 
     /// What a reader should know about how it is run, each a sentence; most candidates need none.
@@ -160,7 +166,7 @@ pub fn open(candidate: &str, task: Task, network: &Arc<Network>) -> Result<Box<d
         }
         manifest::Adapter::Process(argv) => Box::new(process::ProcessSource::open(&manifest, argv, io)?),
     };
-    Ok(Box::new(Noted { source, notes }))
+    Ok(Box::new(Noted { source, notes, home: manifest.directory }))
 }
 
 /// What the manifest promises or asks in vain.
@@ -184,10 +190,11 @@ fn notes_of(manifest: &Manifest, io: &IoMap, network: &Network) -> Vec<String> {
     notes
 }
 
-/// A source with notes before its own.
+/// A source that came from a manifest: with notes before its own, and a folder.
 struct Noted {
     source: Box<dyn Source>,
     notes: Vec<String>,
+    home: PathBuf,
 }
 
 impl Source for Noted {
@@ -205,6 +212,10 @@ impl Source for Noted {
 
     fn known_by_digest(&self) -> bool {
         self.source.known_by_digest()
+    }
+
+    fn home(&self) -> Option<PathBuf> {
+        Some(self.home.clone())
     }
 
     fn notes(&self) -> Vec<String> {

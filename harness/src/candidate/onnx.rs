@@ -18,8 +18,8 @@ use rten_tensor::prelude::*;
 use super::io_map::{IoMap, ModelOutput, ModelTensor};
 use super::manifest::Manifest;
 use super::{Candidate, Cause, Decisions, Failure, Source};
-use crate::nearest::nearest;
 use crate::observation::Observations;
+use scenarios::nearest::nearest;
 
 /// Rows of the largest batch of the trial: a cohort.
 const TRIAL_ROWS: usize = 256;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Format, exit, print, refuse};
+use super::{Format, complain, exit, print, refuse};
 
 /// Print what a case file holds, and what is wrong with it.
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ impl Census {
             Format::Json => match serde_json::to_string_pretty(&census) {
                 Ok(json) => print(&json),
                 Err(error) => {
-                    eprintln!("error[census.json]: {error}");
+                    complain(&format!("error[census.json]: {error}"));
                     return exit::INFRASTRUCTURE;
                 }
             },

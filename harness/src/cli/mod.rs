@@ -89,8 +89,15 @@ pub fn main() -> u8 {
 
 /// Prints to standard output; a reader that went away (`| head`) is no error.
 fn print(text: &str) {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
+    write_line(&mut std::io::stdout().lock(), text);
+}
+
+/// Prints to standard error, where `eprintln!` would panic once the reader is gone (`2>&1 | head`).
+fn complain(text: &str) {
+    write_line(&mut std::io::stderr().lock(), text);
+}
+
+fn write_line(out: &mut dyn std::io::Write, text: &str) {
     let _ = out.write_all(text.as_bytes());
     if !text.ends_with('\n') {
         let _ = out.write_all(b"\n");
@@ -99,6 +106,6 @@ fn print(text: &str) {
 
 /// Prints complaints to standard error and returns the exit code for wrong input.
 fn refuse(complaints: &powerflow::Diagnostics) -> u8 {
-    eprintln!("{complaints}");
+    complain(&complaints.to_string());
     exit::USAGE
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use reports::{EpisodeRecord, StepRecord};
 
-use super::{Format, exit, print, refuse};
+use super::{Format, complain, exit, print, refuse};
 use crate::run::replay;
 
 /// Repeat one episode of a run, step by step.
@@ -35,7 +35,7 @@ impl Replay {
             Format::Json => match reports::canonical_json(&replayed.record) {
                 Ok(json) => print(&String::from_utf8_lossy(&json)),
                 Err(problem) => {
-                    eprintln!("{problem}");
+                    complain(&problem.to_string());
                     return exit::INFRASTRUCTURE;
                 }
             },
@@ -46,16 +46,16 @@ impl Replay {
             "the candidate decided again"
         };
         if replayed.identical {
-            eprintln!("{how}: every step is the same, bit for bit");
+            complain(&format!("{how}: every step is the same, bit for bit"));
             exit::PASS
         } else if self.candidate.is_some() {
-            eprintln!("{how}: the episode took another course than in the run");
+            complain(&format!("{how}: the episode took another course than in the run"));
             exit::PASS
         } else {
-            eprintln!(
+            complain(&format!(
                 "error[replay.differs]: {how}, but the steps are not those of the run\nhint: was the folder changed \
                  (gridgate verify), or written by another version or on another kind of machine?"
-            );
+            ));
             exit::INTEGRITY
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{exit, print, refuse};
+use super::{complain, exit, print, refuse};
 use crate::run::folder;
 
 /// Render the report of a run again, from its evidence alone.
@@ -29,20 +29,29 @@ enum Rendering {
 
 impl Report {
     pub(super) fn run(self) -> u8 {
-        let complain = |problem: reports::Problem| refuse(&folder::problems(vec![problem]));
+        if let Err(complaints) = folder::check_run(&self.run) {
+            return refuse(&complaints);
+        }
+        let report = match folder::reread(&self.run) {
+            Ok(report) => report,
+            Err(complaints) => {
+                complain(&complaints.to_string());
+                return exit::INTEGRITY;
+            }
+        };
+        let broken = |complaints: powerflow::Diagnostics| {
+            complain(&complaints.to_string());
+            exit::INFRASTRUCTURE
+        };
         if matches!(self.format, Rendering::Html) {
             return match folder::render_again(&self.run) {
                 Ok(_) => {
                     print(&self.run.join("report.html").display().to_string());
                     exit::PASS
                 }
-                Err(complaints) => refuse(&complaints),
+                Err(complaints) => broken(complaints),
             };
         }
-        let report = match folder::reread(&self.run) {
-            Ok(report) => report,
-            Err(complaints) => return refuse(&complaints),
-        };
         let bytes = match self.format {
             Rendering::Html | Rendering::Text => {
                 Ok(reports::render::text::render(&report, false).into_bytes())
@@ -57,7 +66,7 @@ impl Report {
                 print(&String::from_utf8_lossy(&bytes));
                 exit::PASS
             }
-            Err(problem) => complain(problem),
+            Err(problem) => broken(folder::problems(vec![problem])),
         }
     }
 }

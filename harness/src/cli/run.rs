@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{exit, print, refuse};
+use super::{complain, exit, print, refuse};
 use crate::gate::{self, Undecided};
 use crate::run::{self, Contender, Progress, Watch};
 
@@ -24,6 +24,9 @@ pub(super) struct Run {
     /// Worker threads [default: all cores]. Changes no byte of the evidence.
     #[arg(long)]
     threads: Option<usize>,
+    /// Seed of every random stream, instead of the suite's.
+    #[arg(long)]
+    seed: Option<u64>,
     /// What an undecided verdict means for the exit code: 3, 1 or 0.
     #[arg(long, value_enum, default_value_t = UndecidedArg::Report)]
     undecided: UndecidedArg,
@@ -46,7 +49,7 @@ impl Run {
     pub(super) fn run(self) -> u8 {
         let contender = self.candidate.map_or(Contender::OfSuite, Contender::Named);
         let prepared = match run::prepare(&self.suite, contender) {
-            Ok(prepared) => prepared,
+            Ok(prepared) => prepared.with_seed(self.seed),
             Err(complaints) => return refuse(&complaints),
         };
         let options = match prepared.options(self.out, self.threads) {
@@ -58,16 +61,16 @@ impl Run {
             Ok(completed) => completed,
             Err(complaints) => {
                 bar.0.abandon();
-                eprintln!("{complaints}");
+                complain(&complaints.to_string());
                 return exit::INFRASTRUCTURE;
             }
         };
         bar.0.finish_and_clear();
         if completed.resumed_blocks > 0 {
-            eprintln!(
+            complain(&format!(
                 "went on from an interrupted run: {} blocks were done already",
                 completed.resumed_blocks
-            );
+            ));
         }
         match self.format {
             super::Format::Text => {
@@ -83,7 +86,7 @@ impl Run {
             super::Format::Json => match reports::render::json::render(&completed.report) {
                 Ok(json) => print(&String::from_utf8_lossy(&json)),
                 Err(problem) => {
-                    eprintln!("{problem}");
+                    complain(&problem.to_string());
                     return exit::INFRASTRUCTURE;
                 }
             },
@@ -94,12 +97,23 @@ impl Run {
                 print(&annotation);
             }
         }
+        append_step_summary(&completed.report);
         let undecided = match self.undecided {
             UndecidedArg::Report => Undecided::Report,
             UndecidedArg::Fail => Undecided::Fail,
             UndecidedArg::Pass => Undecided::Pass,
         };
         gate::exit_code(completed.evidence.verdict, undecided)
+    }
+}
+
+/// Adds the summary to the page of a GitHub job, where there is one. A summary that cannot be written changes no verdict.
+fn append_step_summary(report: &reports::Report) {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY") else { return };
+    let summary = reports::render::markdown::render(report);
+    let append = std::fs::OpenOptions::new().append(true).create(true).open(&path);
+    if let Err(error) = append.and_then(|mut file| std::io::Write::write_all(&mut file, summary.as_bytes())) {
+        eprintln!("warning[run.step-summary]: the job summary cannot be written: {error}");
     }
 }
 

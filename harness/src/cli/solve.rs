@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use powerflow::{NewtonConfig, ReactiveLimits, Slack, Start};
 
-use super::{exit, print, refuse};
+use super::{complain, exit, print, refuse};
 use crate::study::{self, SolutionDocument};
 
 /// Solve the power flow of a case file.
@@ -89,7 +89,7 @@ impl Solve {
             SolutionFormat::Json => match serde_json::to_string(document) {
                 Ok(json) => print(&json),
                 Err(error) => {
-                    eprintln!("error[solve.json]: {error}");
+                    complain(&format!("error[solve.json]: {error}"));
                     return exit::INFRASTRUCTURE;
                 }
             },

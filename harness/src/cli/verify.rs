@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{exit, print, refuse};
+use super::{complain, exit, print, refuse};
 use crate::run::folder;
 
 /// Check every digest of a run folder.
@@ -35,7 +35,7 @@ impl Verify {
                 exit::PASS
             }
             Err(problems) => {
-                eprintln!("{}", folder::problems(problems));
+                complain(&format!("{}", folder::problems(problems)));
                 exit::INTEGRITY
             }
         }

@@ -277,7 +277,7 @@ mod tests {
             let wrong = read(&format!("kind = '{name}'\nqqqqqqqqqqqqqqqqqqqqqqqqqqqqq = 1")).unwrap_err();
             let hint = wrong.0.iter().find_map(|d| d.hint.clone().filter(|_| d.code == "gate.unknown-key"));
             let listed = hint.unwrap_or_default();
-            let listed: Vec<&str> = listed.trim_start_matches("there are: ").split(", ").collect();
+            let listed: Vec<&str> = listed.trim_start_matches("known are ").split(", ").collect();
             for key in listed.into_iter().filter(|key| *key != "kind") {
                 assert!(kind.parameters.iter().any(|p| p.name == key), "{name}: `{key}` is not documented");
             }

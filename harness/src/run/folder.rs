@@ -11,7 +11,7 @@ use reports::{
 };
 
 use super::judge;
-use super::local::{Simulated, cannot_write, partial_folder};
+use super::local::{BLOCKS, Simulated, cannot_write, partial_folder};
 use super::recorded::{Kept, trajectory_name};
 use super::{Completed, Prepared, RunOptions};
 use crate::candidate::Cause;
@@ -26,42 +26,68 @@ pub(super) const EPISODES: &str = "episodes.jsonl";
 /// The comparator's episodes.
 const CHAMPION_EPISODES: &str = "champion_episodes.jsonl";
 
-/// Refuses what is no folder.
+/// Refuses a place for results where something would be lost that is not of an earlier run.
 ///
 /// # Errors
-/// `verify.folder`.
-pub fn check_run(run_dir: &Path) -> Result<(), Diagnostics> {
-    if run_dir.is_dir() {
-        return Ok(());
-    }
-    Err(Diagnostic::error("verify.folder", "there is no such folder")
-        .at(run_dir.display().to_string(), None)
-        .hint("name the folder that `gridgate run` wrote, such as runs/NAME")
-        .into())
-}
-
-/// Refuses a folder that holds something else than a run.
-///
-/// # Errors
-/// `run.out` where the folder exists, is not empty and holds no run.
+/// `run.out` where the folder exists and holds anything that no earlier run wrote, or where an unfinished run would keep
+/// its record in a folder that is not one's own.
 pub fn check_out(out: &Path) -> Result<(), Diagnostics> {
-    let refuse = |message: String| {
+    let refuse = |at: &Path, message: String| {
         Err(Diagnostic::error("run.out", message)
-            .at(out.display().to_string(), None)
+            .at(at.display().to_string(), None)
             .hint("choose another folder with --out")
             .into())
     };
+    // `.`, `..` and `/` cannot be replaced by a finished run, which is how results appear.
+    if out.file_name().is_none() {
+        return refuse(out, "the folder for the results needs a name of its own".into());
+    }
+    let partial = partial_folder(out);
+    let empty = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    if partial.exists() && !partial.join(BLOCKS).is_file() && !empty(&partial) {
+        return refuse(
+            &partial,
+            "an unfinished run keeps its record here, and something else is here".into(),
+        );
+    }
     match fs::read_dir(out) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => refuse(format!("the folder for the results cannot be used: {error}")),
-        Ok(mut entries) => {
-            if entries.next().is_none() || out.join("evidence.json").is_file() {
-                Ok(())
-            } else {
-                refuse("the folder for the results holds something that is not a run".into())
-            }
-        }
+        Err(error) => refuse(out, format!("the folder for the results cannot be used: {error}")),
+        Ok(_) if empty(out) => Ok(()),
+        Ok(_) => match reports::unlisted(out) {
+            Err(_) => refuse(out, "the folder for the results holds something that is not a run".into()),
+            Ok(strange) if strange.is_empty() => Ok(()),
+            Ok(strange) => refuse(
+                out,
+                format!(
+                    "the folder for the results holds what no run wrote and the next one would remove: {}",
+                    strange.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ")
+                ),
+            ),
+        },
     }
+}
+
+/// Refuses results inside the candidate's own folder: they would change its digest, so that no second run would be about
+/// the same candidate.
+///
+/// # Errors
+/// `run.out`.
+pub fn check_apart(out: &Path, candidate: &dyn crate::candidate::Source) -> Result<(), Diagnostics> {
+    let Some(home) = candidate.home() else { return Ok(()) };
+    // The nearest folder above the results that exists: the rest will be made below it.
+    let real = out.ancestors().skip(1).find_map(|above| {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        above.canonicalize().ok()
+    });
+    if real.is_some_and(|real| real.starts_with(&home)) {
+        let message = "the results would lie in the candidate's folder, all of which is part of its digest";
+        return Err(Diagnostic::error("run.out", message)
+            .at(out.display().to_string(), None)
+            .hint("choose another folder with --out, or give the candidate.toml and its files a folder of their own")
+            .into());
+    }
+    Ok(())
 }
 
 pub(super) fn write(
@@ -70,7 +96,8 @@ pub(super) fn write(
     simulated: &Simulated,
     kept: Kept,
 ) -> Result<Completed, Diagnostics> {
-    let staging = sibling(&options.out, "writing");
+    let partial = partial_folder(&options.out);
+    let staging = partial.join("complete");
     remove(&staging)?;
     let mut folder = Staged { root: staging.clone(), files: BTreeMap::new() };
     folder.put(&copy_name(SUITE_COPY, Path::new(&prepared.suite.file)), &prepared.suite_bytes)?;
@@ -94,8 +121,8 @@ pub(super) fn write(
     let report = reports::compose(evidence.clone(), Some(run.clone()), Some(network), kept.episodes);
     derived(&mut folder, &report)?;
     reports::seal(&staging).map_err(problems)?;
-    publish(&staging, &options.out)?;
-    remove(&partial_folder(&options.out))?;
+    publish(&staging, &options.out, &partial.join("replaced"))?;
+    remove(&partial)?;
     Ok(Completed {
         evidence,
         run,
@@ -115,11 +142,40 @@ fn derived(folder: &mut Staged, report: &reports::Report) -> Result<(), Diagnost
     folder.put("results.sarif", &reports::render::sarif::render(report).map_err(of)?)
 }
 
+/// Refuses a folder that is no run, as opposed to a run in which something is missing.
+///
+/// # Errors
+/// `run.folder`.
+pub fn check_run(run_dir: &Path) -> Result<(), Diagnostics> {
+    let what = if !run_dir.is_dir() {
+        "there is no such folder"
+    } else if !run_dir.join("manifest.json").exists() && !run_dir.join("evidence.json").exists() {
+        // Where neither is left nothing says that this was ever a run.
+        "the folder holds no run"
+    } else {
+        return Ok(());
+    };
+    Err(Diagnostic::error("run.folder", what)
+        .at(run_dir.display().to_string(), None)
+        .hint("name the folder that `gridgate run` wrote, such as runs/NAME")
+        .into())
+}
+
+/// Names of the files that [`derived`] writes.
+const DERIVED: [&str; 5] = ["report.html", "summary.txt", "summary.md", "junit.xml", "results.sarif"];
+
 /// Builds the report of a run folder again, from its evidence alone.
 ///
 /// # Errors
-/// Where a document is missing, malformed or of another version.
+/// Where a document is missing, malformed or of another version, or where a digest of what the report is made of does
+/// not hold: a report must not repeat, and sealing anew not bless, what somebody changed.
 pub fn reread(run_dir: &Path) -> Result<reports::Report, Diagnostics> {
+    if let Err(mut found) = reports::verify(run_dir) {
+        found.retain(|p| !p.file.as_deref().is_some_and(|file| DERIVED.contains(&file)));
+        if !found.is_empty() {
+            return Err(problems(found));
+        }
+    }
     let evidence: Evidence = document(run_dir, "evidence.json")?;
     let run: RunRecord = document(run_dir, "run.json")?;
     let network: NetworkRecord = document(run_dir, "network.json")?;
@@ -202,13 +258,6 @@ impl Staged {
     }
 }
 
-fn sibling(out: &Path, suffix: &str) -> PathBuf {
-    let mut name = out.file_name().unwrap_or_default().to_os_string();
-    name.push(".");
-    name.push(suffix);
-    out.with_file_name(name)
-}
-
 fn remove(folder: &Path) -> Result<(), Diagnostics> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(cannot_write(folder, &error)),
@@ -217,14 +266,12 @@ fn remove(folder: &Path) -> Result<(), Diagnostics> {
 }
 
 /// Puts the new folder in the place of the old one. Between the two renames a reader finds no folder, never half a one.
-fn publish(staging: &Path, out: &Path) -> Result<(), Diagnostics> {
-    let old = sibling(out, "old");
-    remove(&old)?;
+fn publish(staging: &Path, out: &Path, replaced: &Path) -> Result<(), Diagnostics> {
+    remove(replaced)?;
     if out.exists() {
-        fs::rename(out, &old).map_err(|error| cannot_write(out, &error))?;
+        fs::rename(out, replaced).map_err(|error| cannot_write(out, &error))?;
     }
-    fs::rename(staging, out).map_err(|error| cannot_write(out, &error))?;
-    remove(&old)
+    fs::rename(staging, out).map_err(|error| cannot_write(out, &error))
 }
 
 /// `inputs/suite.toml` and the like: the copy keeps the extension, by which formats are told apart.

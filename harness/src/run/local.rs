@@ -1,6 +1,6 @@
 //! Blocks of episodes on the threads of this machine, and a partial record from which a killed run goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -64,7 +64,10 @@ struct Header {
     key: String,
 }
 
-const PARTIAL_SCHEMA: &str = "gridgate/partial/1";
+const PARTIAL_SCHEMA: &str = "gridgate/partial/2";
+
+/// Name of the record in the folder of an unfinished run.
+pub(super) const BLOCKS: &str = "blocks.jsonl";
 
 /// The folder that an unfinished run keeps beside its own.
 pub(super) fn partial_folder(out: &Path) -> PathBuf {
@@ -77,14 +80,14 @@ pub(super) fn simulate(
     prepared: &Prepared,
     options: &RunOptions,
     watch: &dyn Watch,
+    partial: &mut Partial,
 ) -> Result<Simulated, Diagnostics> {
     let start = Instant::now();
-    let mut partial = Partial::open(prepared, &options.out)?;
     let plan = Arc::new(Plan::new(&prepared.network, &Arc::new(Topology::unsplit())));
     let mut all = Simulated { resumed_blocks: partial.done.len() as u64, ..Simulated::default() };
     for (at, population) in prepared.populations.iter().enumerate() {
         let simulated =
-            simulate_population(prepared, options, watch, &plan, at, population, &mut partial, &mut all)?;
+            simulate_population(prepared, options, watch, &plan, at, population, partial, &mut all)?;
         all.populations.push(simulated);
     }
     all.elapsed_s = start.elapsed().as_secs_f64();
@@ -105,22 +108,22 @@ fn simulate_population(
     let blocks = population.size_max.div_ceil(COHORT as u64);
     let mut simulated = SimulatedPopulation::default();
     let mut waiting: BTreeMap<u64, Block> = BTreeMap::new();
-    for block in 0..blocks {
-        if let Some(done) = partial.done.remove(&(at, block)) {
-            waiting.insert(block, done);
-        }
+    while let Some((&key, _)) = partial.done.range((at, 0)..(at, blocks)).next() {
+        waiting.extend(partial.done.remove(&key).map(|block| (key.1, block)));
     }
-    let pending: Vec<u64> = (0..blocks).filter(|b| !waiting.contains_key(b)).collect();
+    // Blocks are counted, not listed: of a suite without end only what is run takes memory.
+    let known: BTreeSet<u64> = waiting.keys().copied().collect();
+    let pending = blocks - known.len() as u64;
     let next = AtomicU64::new(0);
     let enough = AtomicBool::new(false);
     let mut verdict_so_far = String::new();
     std::thread::scope(|scope| {
         // A bounded channel: a slow disk slows the workers instead of filling the memory.
         let (send, receive) = mpsc::sync_channel::<Result<Block, Diagnostics>>(options.threads * 2);
-        let workers = options.threads.max(1).min(pending.len());
+        let workers = options.threads.max(1).min(usize::try_from(pending).unwrap_or(usize::MAX));
         for _ in 0..workers {
             let send = send.clone();
-            let (next, enough, pending) = (&next, &enough, &pending);
+            let (next, enough, known) = (&next, &enough, &known);
             scope.spawn(move || {
                 let mut worker = match Worker::new(prepared, plan) {
                     Ok(worker) => worker,
@@ -130,10 +133,14 @@ fn simulate_population(
                     }
                 };
                 while !enough.load(Ordering::Relaxed) {
-                    let Some(block) = pending.get(next.fetch_add(1, Ordering::Relaxed) as usize) else {
+                    let block = next.fetch_add(1, Ordering::Relaxed);
+                    if block >= blocks {
                         break;
-                    };
-                    if send.send(Ok(worker.block(at, population, *block))).is_err() {
+                    }
+                    if known.contains(&block) {
+                        continue;
+                    }
+                    if send.send(Ok(worker.block(at, population, block))).is_err() {
                         break;
                     }
                 }
@@ -222,7 +229,8 @@ impl<'a> Worker<'a> {
     /// Simulates one block: the candidate and the comparator in the same scenarios.
     fn block(&mut self, at: usize, population: &Population, block: u64) -> Block {
         let first = block * COHORT as u64;
-        let indices: Vec<u64> = (first..population.size_max.min(first + COHORT as u64)).collect();
+        let indices: Vec<u64> =
+            (first..population.size_max.min(first.saturating_add(COHORT as u64))).collect();
         let mut envelope = Envelope::default();
         let mut decision_ns = Vec::new();
         let Worker { prepared, solver, candidate, champion } = self;
@@ -274,66 +282,81 @@ pub(super) fn cohort<'a>(
     Cohort::new(solver, &prepared.config, subject, drawn, rows, record)
 }
 
-/// Re-lives one episode with every step recorded, alone in a batch of the usual shape.
+/// Lives episodes again, by a fresh instance of a candidate: in one batch of the usual shape where it takes batches, else
+/// one after the other. `record` keeps every step.
 pub(super) fn relive(
     prepared: &Prepared,
     source: &Arc<dyn Source>,
     population: &Population,
     subject: &str,
-    index: u64,
-) -> Result<Trajectory, Diagnostics> {
+    indices: &[u64],
+    record: bool,
+) -> Result<Vec<Trajectory>, Diagnostics> {
     let mut solver = Solver::new(&prepared.network);
     let mut candidate = source.start()?;
     let rows = if source.batched() { COHORT } else { 1 };
-    let mut cohort = cohort(prepared, &mut solver, population, subject, &[index], rows, true);
-    live(&mut cohort, candidate.as_mut()).pop().ok_or_else(|| {
-        Diagnostic::error("run.relive", format!("episode {}/{index} has no trajectory", population.id)).into()
-    })
+    let mut lived = Vec::with_capacity(indices.len());
+    for group in indices.chunks(rows) {
+        let mut cohort = cohort(prepared, &mut solver, population, subject, group, rows, record);
+        lived.extend(live(&mut cohort, candidate.as_mut()));
+    }
+    Ok(lived)
 }
 
-/// The record of an unfinished run: a header and one line per complete block. A run that is killed loses the blocks that
-/// were under way, and nothing else; the next run of the same inputs into the same folder goes on from here.
-struct Partial {
+/// The record of an unfinished run: a header and one line per complete block, each behind its own digest. A run that is
+/// killed loses the blocks that were under way, and nothing else; the next run of the same inputs into the same folder
+/// goes on from here.
+pub(super) struct Partial {
+    /// Locked as long as this run works on the folder: two runs of one folder would publish a mixture.
     file: std::fs::File,
     path: PathBuf,
     done: BTreeMap<(usize, u64), Block>,
 }
 
 impl Partial {
-    fn open(prepared: &Prepared, out: &Path) -> Result<Self, Diagnostics> {
+    pub(super) fn open(prepared: &Prepared, out: &Path) -> Result<Self, Diagnostics> {
         let folder = partial_folder(out);
-        let path = folder.join("blocks.jsonl");
+        let path = folder.join(BLOCKS);
         let complain = |error: std::io::Error| cannot_write(&path, &error);
         std::fs::create_dir_all(&folder).map_err(complain)?;
-        let header = Header { schema: PARTIAL_SCHEMA.into(), key: prepared.key() };
-        let mut done = BTreeMap::new();
-        let mut sound_bytes = 0;
-        let recognisable = prepared.candidate.known_by_digest();
-        let earlier = if recognisable { std::fs::read(&path).unwrap_or_default() } else { Vec::new() };
-        for (number, line) in earlier.split_inclusive(|b| *b == b'\n').enumerate() {
-            let complete = line.ends_with(b"\n");
-            if number == 0 {
-                let same = serde_json::from_slice::<Header>(line).is_ok_and(|h| h == header);
-                if !(complete && same) {
-                    break;
-                }
-            } else {
-                match serde_json::from_slice::<Block>(line) {
-                    Ok(block) if complete => {
-                        done.insert((block.population, block.block), block);
-                    }
-                    // The line that was being written when the run was killed.
-                    _ => break,
-                }
-            }
-            sound_bytes += line.len() as u64;
-        }
         let mut file = std::fs::OpenOptions::new()
             .create(true)
             .truncate(false)
+            .read(true)
             .write(true)
             .open(&path)
             .map_err(complain)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(Diagnostic::error("run.busy", "another run is writing these results")
+                    .at(out.display().to_string(), None)
+                    .hint("wait until it has ended, or choose another folder with --out")
+                    .into());
+            }
+            // A file system without locks: as safe as the user is careful.
+            Err(std::fs::TryLockError::Error(_)) => {}
+        }
+        let mut earlier = Vec::new();
+        std::io::Read::read_to_end(&mut file, &mut earlier).map_err(complain)?;
+        let header = Header { schema: PARTIAL_SCHEMA.into(), key: prepared.key() };
+        let mut done = BTreeMap::new();
+        let mut sound_bytes = 0;
+        if !prepared.candidate.known_by_digest() {
+            earlier.clear();
+        }
+        for (number, line) in earlier.split_inclusive(|b| *b == b'\n').enumerate() {
+            let Some(content) = sound(line) else { break };
+            if number == 0 {
+                if serde_json::from_slice::<Header>(content).ok().as_ref() != Some(&header) {
+                    break;
+                }
+            } else {
+                let Ok(block) = serde_json::from_slice::<Block>(content) else { break };
+                done.insert((block.population, block.block), block);
+            }
+            sound_bytes += line.len() as u64;
+        }
         file.set_len(sound_bytes).map_err(complain)?;
         std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).map_err(complain)?;
         let mut partial = Partial { file, path: path.clone(), done };
@@ -352,8 +375,17 @@ impl Partial {
             Diagnostics::from(Diagnostic::error("run.partial", format!("a block cannot be written: {error}")))
         })?;
         bytes.push(b'\n');
-        self.file.write_all(&bytes).map_err(|error| cannot_write(&self.path, &error))
+        let line = [reports::Digest::of(&bytes).sha256.as_bytes(), b" ", &bytes].concat();
+        self.file.write_all(&line).map_err(|error| cannot_write(&self.path, &error))
     }
+}
+
+/// The content of a line of the record, where it is whole and as it was written: not the line that was being written
+/// when the run was killed, nor one that a disk has changed since.
+fn sound(line: &[u8]) -> Option<&[u8]> {
+    let (digest, content) = line.split_at_checked(64)?;
+    let content = content.strip_prefix(b" ").filter(|content| content.ends_with(b"\n"))?;
+    (reports::Digest::of(content).sha256.as_bytes() == digest).then_some(content)
 }
 
 pub(super) fn cannot_write(path: &Path, error: &std::io::Error) -> Diagnostics {

@@ -201,6 +201,13 @@ fn world<'a>(network: &'a Network, config: &LoopConfig) -> World<'a> {
 }
 
 impl Prepared {
+    /// The same with another seed than the suite's.
+    #[must_use]
+    pub fn with_seed(mut self, seed: Option<u64>) -> Self {
+        self.suite.seed = seed.unwrap_or(self.suite.seed);
+        self
+    }
+
     /// The seed of every stream of the suite.
     pub fn seed(&self) -> Seed {
         Seed(self.suite.seed)
@@ -230,7 +237,7 @@ impl Prepared {
     /// How to run it: into `out`, or `runs/SUITE-CANDIDATE`, on so many threads, or one for each core.
     ///
     /// # Errors
-    /// `usage.threads` where there are none, `run.out` where the folder holds something that is not a run.
+    /// `usage.threads` where there are none, `run.out` where the folder may not be written.
     pub fn options(&self, out: Option<PathBuf>, threads: Option<usize>) -> Result<RunOptions, Diagnostics> {
         let threads = match threads {
             Some(0) => {
@@ -246,12 +253,13 @@ impl Prepared {
             PathBuf::from("runs").join(file_name(&name))
         });
         folder::check_out(&out)?;
+        folder::check_apart(&out, self.candidate.as_ref())?;
         Ok(RunOptions { out, threads })
     }
 
-    /// Digest of everything that decides the bytes of this run's episodes: inputs, candidate, program version.
+    /// Digest of everything that decides the bytes of this run's episodes: inputs, seed, candidate, program version.
     pub fn key(&self) -> String {
-        let mut text = format!("gridgate {}\n", env!("CARGO_PKG_VERSION"));
+        let mut text = format!("gridgate {} seed {}\n", env!("CARGO_PKG_VERSION"), self.suite.seed);
         for input in self.inputs() {
             text.push_str(&format!("{} {}\n", input.role, input.digest.sha256));
         }
@@ -269,7 +277,9 @@ impl Prepared {
 /// # Errors
 /// Where the candidate cannot be started, or the folder cannot be written; `run.interrupted` where `watch` stopped it.
 pub fn run(prepared: &Prepared, options: &RunOptions, watch: &dyn Watch) -> Result<Completed, Diagnostics> {
-    let simulated = local::simulate(prepared, options, watch)?;
+    // Held until the folder is published: it keeps other runs out.
+    let mut partial = local::Partial::open(prepared, &options.out)?;
+    let simulated = local::simulate(prepared, options, watch, &mut partial)?;
     let kept = recorded::keep(prepared, &simulated)?;
     if watch.stop() {
         return Err(interrupted());

@@ -1,4 +1,5 @@
-//! The episodes worth looking at, lived again with every step recorded.
+//! The episodes worth looking at, lived again with every step recorded; and a sample of all of them, lived again to see
+//! whether the candidate repeats itself.
 
 use std::collections::BTreeSet;
 
@@ -21,6 +22,29 @@ pub(super) struct Kept {
 /// Trajectories kept at most.
 const KEPT_MAX: usize = 24;
 
+/// Episodes of a population that are lived again as a probe.
+const PROBED: u64 = 20;
+
+/// Lives a spread of episodes again, in another order, in other rows and by another instance, and names those that took
+/// another course. What cannot be repeated cannot be verified by a stranger.
+fn probe(prepared: &Prepared, simulated: &Simulated) -> Result<Vec<String>, Diagnostics> {
+    let mut unrepeatable = Vec::new();
+    for (population, own) in prepared.populations.iter().zip(&simulated.populations) {
+        let n = own.candidate.len() as u64;
+        let count = PROBED.min(n);
+        let mut indices: Vec<u64> = (0..count).map(|i| i * n / count.max(1)).collect();
+        indices.reverse();
+        for trajectory in relive(prepared, &prepared.candidate, population, "candidate", &indices, false)? {
+            let again = &trajectory.episode;
+            let first = &own.candidate[again.index as usize];
+            if first.trajectory != again.trajectory {
+                unrepeatable.push(format!("{}/{}", population.id, again.index));
+            }
+        }
+    }
+    Ok(unrepeatable)
+}
+
 /// Judges, picks the worst scenarios (of gates that do not pass first) and records them.
 pub(super) fn keep(prepared: &Prepared, simulated: &Simulated) -> Result<Kept, Diagnostics> {
     let mut verdicts = judge::verdicts(prepared, simulated);
@@ -37,17 +61,20 @@ pub(super) fn keep(prepared: &Prepared, simulated: &Simulated) -> Result<Kept, D
         }
     }
     let mut episodes = Vec::with_capacity(wanted.len());
-    let mut unrepeatable = Vec::new();
+    let mut unrepeatable = probe(prepared, simulated)?;
     for (population_id, index) in &wanted {
         let Some(at) = prepared.populations.iter().position(|p| p.id == *population_id) else { continue };
         let population = &prepared.populations[at];
-        let trajectory = relive(prepared, &prepared.candidate, population, "candidate", *index)?;
+        let again = relive(prepared, &prepared.candidate, population, "candidate", &[*index], true)?;
+        let Some(trajectory) = again.into_iter().next() else { continue };
         let first = simulated.populations[at].candidate.iter().find(|e| e.index == *index);
         if first.is_none_or(|first| first.trajectory != trajectory.episode.trajectory) {
             unrepeatable.push(format!("{population_id}/{index}"));
         }
         episodes.extend(trajectory.record);
     }
+    unrepeatable.sort();
+    unrepeatable.dedup();
     for gate in &mut verdicts.gates {
         for worst in &mut gate.worst {
             let name = trajectory_name(&worst.population, worst.index);

@@ -32,6 +32,7 @@ pub struct Replayed {
 /// # Errors
 /// Where the folder is no run, has no such episode, or the candidate is needed and cannot be opened.
 pub fn replay(run_dir: &Path, episode: &str, candidate: Option<&str>) -> Result<Replayed, Diagnostics> {
+    folder::check_run(run_dir)?;
     let evidence: Evidence = folder::document(run_dir, "evidence.json")?;
     let (population, index) = parse(episode, &evidence)?;
     let line = line(run_dir, &population, index)?;
@@ -67,7 +68,8 @@ pub fn replay(run_dir: &Path, episode: &str, candidate: Option<&str>) -> Result<
         }
     };
     let from_record = recorded.is_some();
-    let prepared = prepare_copy(run_dir, contender)?;
+    // The seed of the run, which the command line may have set.
+    let prepared = prepare_copy(run_dir, contender)?.with_seed(Some(evidence.seed));
     let Some(population) = prepared.populations.iter().find(|p| p.id == population) else {
         return Err(Diagnostic::error(
             "replay.population",
@@ -75,7 +77,11 @@ pub fn replay(run_dir: &Path, episode: &str, candidate: Option<&str>) -> Result<
         )
         .into());
     };
-    let again = relive(&prepared, &prepared.candidate, population, "candidate", index)?;
+    let again = relive(&prepared, &prepared.candidate, population, "candidate", &[index], true)?;
+    let Some(again) = again.into_iter().next() else {
+        let message = format!("episode {}/{index} was not lived", population.id);
+        return Err(Diagnostic::error("replay.episode", message).into());
+    };
     let identical = again.episode.trajectory == line.trajectory
         && again.episode.scenario == line.scenario
         && recorded.is_none_or(|kept| again.record.as_ref() == Some(&kept));

@@ -14,6 +14,7 @@ pub const SOLUTION_SCHEMA: &str = "gridgate/solution/1";
 
 /// A bus of a solution.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BusRow {
     /// Number in the file.
     pub id: u64,
@@ -29,6 +30,7 @@ pub struct BusRow {
 
 /// A branch of a solution.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BranchRow {
     /// Row in the file, from 1.
     pub row: usize,
@@ -52,6 +54,7 @@ pub struct BranchRow {
 
 /// A generating unit of a solution.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GeneratorRow {
     /// Row in the file, from 1.
     pub row: usize,
@@ -66,10 +69,12 @@ pub struct GeneratorRow {
     pub q_mvar: Option<f64>,
 }
 
-/// See the module. Rows are in file order.
+/// A power flow in engineering units, by file ids. Rows are in file order.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SolutionDocument {
-    /// [`SOLUTION_SCHEMA`].
+    /// Name and version of this document: [`SOLUTION_SCHEMA`].
+    #[cfg_attr(feature = "schema", schemars(description = "Name and version of this document.", extend("const" = SOLUTION_SCHEMA)))]
     pub schema: &'static str,
     /// Case name.
     pub case: String,

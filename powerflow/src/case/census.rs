@@ -13,6 +13,7 @@ pub const CENSUS_SCHEMA: &str = "gridgate/census/1";
 
 /// Buses by kind, as the file says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BusCensus {
     /// All.
     pub total: usize,
@@ -30,6 +31,7 @@ pub struct BusCensus {
 
 /// Branches.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BranchCensus {
     /// All.
     pub total: usize,
@@ -47,6 +49,7 @@ pub struct BranchCensus {
 
 /// Units. Sums are over running units.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UnitCensus {
     /// All.
     pub total: usize,
@@ -64,6 +67,7 @@ pub struct UnitCensus {
 
 /// Demands in service.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DemandCensus {
     /// How many.
     pub total: usize,
@@ -75,6 +79,7 @@ pub struct DemandCensus {
 
 /// Shunt elements in service.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ShuntCensus {
     /// How many.
     pub total: usize,
@@ -88,6 +93,7 @@ pub struct ShuntCensus {
 
 /// Buses of one nominal voltage.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VoltageLevel {
     /// Nominal voltage, kV; 0 where the file has none.
     pub kv: f64,
@@ -97,6 +103,7 @@ pub struct VoltageLevel {
 
 /// One connected part.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IslandCensus {
     /// Number of its first bus in the file.
     pub first_bus: u64,
@@ -110,8 +117,10 @@ pub struct IslandCensus {
 
 /// What is in a case. Sums are in file order.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Census {
-    /// [`CENSUS_SCHEMA`].
+    /// Name and version of this document: [`CENSUS_SCHEMA`].
+    #[cfg_attr(feature = "schema", schemars(description = "Name and version of this document.", extend("const" = CENSUS_SCHEMA)))]
     pub schema: &'static str,
     /// Name of the case.
     pub name: String,

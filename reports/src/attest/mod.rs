@@ -2,4 +2,4 @@
 
 pub mod verify;
 
-pub use verify::{Verified, population_digest, seal, verify};
+pub use verify::{Verified, population_digest, seal, unlisted, verify};

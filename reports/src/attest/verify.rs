@@ -70,6 +70,22 @@ pub fn seal(run_dir: &Path) -> Result<Manifest, Vec<Problem>> {
     Ok(manifest)
 }
 
+/// Files in a run folder that its manifest does not list: what somebody put there after it was sealed.
+///
+/// # Errors
+/// Where there is no manifest that can be read.
+pub fn unlisted(run_dir: &Path) -> Result<Vec<String>, Vec<Problem>> {
+    let mut check = Check { run_dir, problems: Vec::new(), covered: BTreeSet::new(), notes: Vec::new() };
+    let Some((_, manifest)) = check.document::<Manifest>(MANIFEST_FILE) else { return Err(check.problems) };
+    let present = walk(run_dir, &mut check.problems);
+    let strange = |name: &String| name != MANIFEST_FILE && !manifest.files.contains_key(name);
+    if check.problems.is_empty() {
+        Ok(present.into_iter().filter(strange).collect())
+    } else {
+        Err(check.problems)
+    }
+}
+
 /// Checks every digest of a run folder.
 ///
 /// # Errors

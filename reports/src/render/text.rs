@@ -14,12 +14,12 @@ pub fn render(report: &Report, colour: bool) -> String {
     page.wrapped(&format!("{mark}  "), words::verdict(headline.verdict).len() + 2, &headline.reason);
     page.blank();
     for (name, text) in report.judged.iter().filter(|(name, _)| name != "Candidate digest") {
-        page.wrapped(&format!("{name:<10}"), 10, text);
+        page.wrapped(&format!("{name:<14}"), 14, text);
     }
     if let Some(digest) = &report.evidence_digest {
-        page.wrapped(&format!("{:<10}", "Evidence"), 10, &format!("sha256 {}", digest.sha256));
+        page.wrapped(&format!("{:<14}", "Evidence"), 14, &format!("sha256 {}", digest.sha256));
     }
-    page.wrapped(&format!("{:<10}", "Claim"), 10, &headline.claim);
+    page.wrapped(&format!("{:<14}", "Claim"), 14, &headline.claim);
     page.heading("Gates");
     for gate in &report.gates {
         page.gate(gate);

@@ -6,7 +6,7 @@ use powerflow::{Diagnostic, Diagnostics, Place};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::nearest::nearest;
+use scenarios::nearest::nearest;
 
 /// A document being read, and everything found wrong with it so far.
 pub(super) struct Document<'a> {
@@ -134,6 +134,12 @@ impl<'t, 'a> Table<'t, 'a> {
                 &self.span_of(key),
                 format!("`{path}` must not be empty"),
             );
+            return None;
+        }
+        // It is printed on terminals and pages, where such a character says something else than itself.
+        if text.chars().any(char::is_control) {
+            let message = format!("`{}` holds a control character", self.path(key));
+            document.error("candidate.manifest.control-character", &self.span_of(key), message);
             return None;
         }
         Some(text)

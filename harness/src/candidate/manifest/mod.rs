@@ -13,9 +13,9 @@ use reports::evidence::Digest;
 use toml::de::{DeTable, DeValue};
 
 use crate::action::{Asked, Task};
-use crate::nearest::nearest;
 use crate::observation::{Axis, Observed};
 use fields::{Document, Table, list, number, pair, whole};
+use scenarios::nearest::nearest;
 
 pub use digest::digest_of_directory;
 pub use unit::{Conversion, Unit};
@@ -211,7 +211,7 @@ impl Manifest {
     fn parse(file: &str, source: &str, directory: &Path) -> Result<Manifest, Diagnostics> {
         let mut document = Document::new(file.to_owned(), source);
         let (root, errors) = DeTable::parse_recoverable(source);
-        for error in errors {
+        for error in errors.into_iter().take(crate::fields::SYNTAX_ERRORS) {
             let span = error.span().unwrap_or(0..0);
             document.error("candidate.manifest.syntax", &span, error.message().to_owned());
         }

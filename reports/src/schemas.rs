@@ -1,0 +1,42 @@
+//! JSON Schema (2020-12) of every document, generated from the types that write it.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+
+use crate::document::Document;
+use crate::evidence::{EpisodeRecord, Evidence, Manifest, NetworkRecord, RunRecord};
+
+/// A schema and the name of its file.
+#[derive(Clone, Debug)]
+pub struct Described {
+    /// `<kind>-<version>.json`.
+    pub file: String,
+    /// The schema.
+    pub schema: Schema,
+}
+
+/// The schema of what `T` writes, for the document `name` (`gridgate/<kind>/<version>`).
+pub fn describe<T: JsonSchema>(name: &str) -> Described {
+    let mut schema =
+        SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>();
+    schema.insert("title".into(), name.into());
+    Described { file: format!("{}.json", name.trim_start_matches("gridgate/").replace('/', "-")), schema }
+}
+
+/// The documents of this crate.
+pub fn documents() -> Vec<Described> {
+    fn of<T: Document + JsonSchema>() -> Described {
+        describe::<T>(T::SCHEMA)
+    }
+    vec![of::<Evidence>(), of::<RunRecord>(), of::<EpisodeRecord>(), of::<NetworkRecord>(), of::<Manifest>()]
+}
+
+impl Described {
+    /// The bytes of its file.
+    ///
+    /// # Errors
+    /// As [`crate::canonical_json`].
+    pub fn bytes(&self) -> Result<Vec<u8>, crate::Problem> {
+        crate::canonical_json(&self.schema)
+    }
+}

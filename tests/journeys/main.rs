@@ -1,0 +1,10 @@
+//! Journeys by command line: from a case file to a report, and everything a user or an accident can put in the way.
+
+mod desk;
+
+mod interrupted;
+mod misbehaving;
+mod refused;
+mod same_bytes;
+mod tampered;
+mod words;

@@ -1,0 +1,9 @@
+//! Properties that hold for every grid.
+
+mod grid;
+mod kirchhoff;
+mod limits;
+mod linear;
+mod refusal;
+mod switching;
+mod symmetry;
