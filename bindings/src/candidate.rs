@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use harness::action::{Asked, AskedTensor, Task};
 use harness::candidate::io_map::element_name;
 use harness::candidate::{Candidate, Cause, Decisions, Failure, Source};
-use harness::nearest::nearest;
+
 use harness::observation::{Axis, Observations, Observed, Tensor};
 use numpy::{PyArrayDyn, PyArrayMethods};
 use powerflow::{Diagnostic, Diagnostics, Network};
@@ -21,6 +21,7 @@ use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyMapping, PyMappingProxy, PyTuple, PyType};
 use reports::{CandidateRecord, Digest};
+use scenarios::nearest::nearest;
 
 use crate::convert::{table, vector};
 use crate::errors::in_words;
