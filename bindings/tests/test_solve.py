@@ -166,7 +166,7 @@ def test_bad_input_is_told_as_on_the_command_line(tmp_path: Path, cli: Cli, verb
 
 
 def test_wrong_arguments_name_what_was_meant(ring: Path) -> None:
-    with pytest.raises(gridgate.InputError, match='did you mean "flat"'):
+    with pytest.raises(gridgate.InputError, match="did you mean `flat`"):
         gridgate.solve(ring, start="flet")  # type: ignore[arg-type]
     with pytest.raises(gridgate.InputError, match="there is no slack"):
         gridgate.solve(ring, slack="x")  # type: ignore[arg-type]
