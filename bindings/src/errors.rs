@@ -24,10 +24,7 @@ pub(crate) fn integrity(py: Python<'_>, complaints: &Diagnostics) -> PyErr {
 /// An argument that is none of the words it can be.
 pub(crate) fn choice(py: Python<'_>, argument: &str, given: &str, words: &[&str]) -> PyErr {
     let message = format!("there is no {argument}=\"{given}\"");
-    let hint = match scenarios::nearest::nearest(given, words.iter().copied()) {
-        Some(meant) => format!("did you mean \"{meant}\"?"),
-        None => format!("there are \"{}\"", words.join("\", \"")),
-    };
+    let hint = scenarios::nearest::advice(given, words.iter().copied());
     input(py, &Diagnostic::error(format!("usage.{argument}"), message).hint(hint).into())
 }
 

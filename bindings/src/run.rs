@@ -109,19 +109,20 @@ impl Run {
 ///
 /// `candidate` is the path of a candidate.toml, `"do_nothing"`, or a Python object (see `gridgate.Controller`); without
 /// it the suite's own is judged. `out` is the folder [runs/SUITE-CANDIDATE], `threads` the number of workers [all
-/// cores], which changes no byte of the evidence. `progress` is called with a `Progress` after each block of episodes.
+/// cores], which changes no byte of the evidence, `seed` takes the place of the suite's. `progress` is called with a `Progress` after each block of episodes.
 ///
 /// An exception in the candidate fails the episode in which it happens; one that is no `Exception` (KeyboardInterrupt)
 /// ends the run and is raised here, and so is whatever `progress` raises: then no folder is written. Raises `InputError`
 /// with all that is wrong with suite, case or candidate, and `InfrastructureError` where the folder cannot be written.
 #[pyfunction]
-#[pyo3(signature = (suite, candidate=None, *, out=None, threads=None, progress=None))]
+#[pyo3(signature = (suite, candidate=None, *, out=None, threads=None, seed=None, progress=None))]
 pub(crate) fn run(
     py: Python<'_>,
     suite: PathBuf,
     candidate: Option<&Bound<'_, PyAny>>,
     out: Option<PathBuf>,
     threads: Option<usize>,
+    seed: Option<u64>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Run> {
     let stop = Arc::new(Stop::default());
@@ -130,7 +131,7 @@ pub(crate) fn run(
         Some(candidate) => contender(candidate, &stop)?,
     };
     let prepared = py.detach(|| {
-        let prepared = running::prepare(&suite, contender)?;
+        let prepared = running::prepare(&suite, contender)?.with_seed(seed);
         let options = prepared.options(out, threads)?;
         Ok::<_, Diagnostics>((prepared, options))
     });

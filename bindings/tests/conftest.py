@@ -63,6 +63,15 @@ metric = "voltage.violation_pu_min"
 kind = "rate"
 over = 0.5
 max = 0.05
+
+# Every episode has losses, so the worst of them are always kept.
+[[gate]]
+id = "losses"
+population = "outages"
+metric = "losses_mwh"
+kind = "quantile"
+q = 0.9
+max = 5.0
 """
 
 EPISODES = 600

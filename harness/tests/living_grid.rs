@@ -118,7 +118,7 @@ fn a_dead_bus_is_energy_not_served_and_a_blackout() {
     assert_eq!(episode.metric("blackout"), Some(1.0));
     assert_eq!(episode.metric("collapse"), Some(0.0));
     assert_eq!(episode.outcome, Outcome::Blackout);
-    assert_eq!(record.steps[1].vm_pu[1].is_some(), true);
+    assert!(record.steps[1].vm_pu[1].is_some());
     assert_eq!(record.steps[2].vm_pu[1], None, "a dead bus has no voltage");
 }
 

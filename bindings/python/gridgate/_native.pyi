@@ -119,6 +119,7 @@ def run(
     *,
     out: _Path | None = None,
     threads: int | None = None,
+    seed: int | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> Run: ...
 def census(path: _Path) -> dict[str, Any]: ...

@@ -344,6 +344,9 @@ impl Partial {
         let header = Header { schema: PARTIAL_SCHEMA.into(), key: prepared.key() };
         let mut done = BTreeMap::new();
         let mut sound_bytes = 0;
+        if !prepared.candidate.known_by_digest() {
+            earlier.clear();
+        }
         for (number, line) in earlier.split_inclusive(|b| *b == b'\n').enumerate() {
             let Some(content) = sound(line) else { break };
             if number == 0 {

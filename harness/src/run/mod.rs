@@ -237,7 +237,7 @@ impl Prepared {
     /// How to run it: into `out`, or `runs/SUITE-CANDIDATE`, on so many threads, or one for each core.
     ///
     /// # Errors
-    /// `usage.threads` where there are none, `run.out` where the folder holds something that is not a run.
+    /// `usage.threads` where there are none, `run.out` where the folder may not be written.
     pub fn options(&self, out: Option<PathBuf>, threads: Option<usize>) -> Result<RunOptions, Diagnostics> {
         let threads = match threads {
             Some(0) => {
