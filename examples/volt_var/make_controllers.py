@@ -1,8 +1,8 @@
 """Makes the two voltage controllers of this example: sound/model.onnx and flawed/model.onnx.
 
 Both imitate the same teacher, an optimiser that moves the set-points of all 54 units so that every bus voltage comes
-into a band inside its limits. On states of ordinary demand that neither has seen, both repeat the teacher to about
-0.001 pu. What differs is what they were shown:
+into a band inside its limits. On ordinary states that neither has seen, both repeat the teacher to a few ten-thousandths
+of a per unit, and the flawed one comes even closer. What differs is what they were shown:
 
 - sound: demand at 0.7 to 1.2 of the file's, up to two lines out, set-points out of order, and the set-points
   themselves beside the voltages. It could only find out what moves a voltage where.
@@ -28,7 +28,7 @@ from onnx import TensorProto, helper, numpy_helper
 HERE = pathlib.Path(__file__).parent
 # Band that the teacher aims at, pu. The limits are 0.94 and 1.06; what is left is for what the next minute brings.
 BAND = 0.97, 1.05
-# Set-points that the teacher asks for, and that the controllers can ask for, pu.
+# Set-points that the teacher asks for, and limits of every bus in the case, within which a controller may ask, pu.
 RANGE = 0.95, 1.055
 LIMITS = 0.94, 1.06
 # How much a set-point away from the schedule costs, against a bus as far outside of the band.

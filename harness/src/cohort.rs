@@ -410,7 +410,7 @@ fn step_record(grid: &Grid, grants: &Grants, now: Moment) -> StepRecord {
                 .map(|(branch, _)| branch.row() as u32)
                 .collect(),
         ),
-        served_mw: demand_mw - unserved.total_mw(),
+        served_mw: (grid.life() != Life::Unsolved).then(|| demand_mw - unserved.total_mw()),
         demand_mw,
         ..StepRecord::default()
     };

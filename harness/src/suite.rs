@@ -556,10 +556,14 @@ fn read_gate(mut fields: Fields<'_>, context: &mut GateContext<'_>) -> Option<Su
     })
 }
 
-/// Adds the gate `balance.unmet_mw <= 0` to each population that has none on that metric.
+/// Adds the gate `balance.unmet_mw <= 0` to each population that has no required gate on that metric: a gate that only
+/// warns takes the place of none.
 fn imply_balance(populations: &[Population], gates: &mut Vec<SuiteGate>) {
     for population in populations {
-        if gates.iter().any(|g| g.population == population.id && g.metric == BALANCE_METRIC) {
+        let own = |g: &SuiteGate| {
+            g.population == population.id && g.metric == BALANCE_METRIC && g.severity == Severity::Required
+        };
+        if gates.iter().any(own) {
             continue;
         }
         // An id that is taken by a gate on another metric gives way, since the suite's own ids are what people know.
@@ -678,6 +682,9 @@ severity = "required"
         assert_eq!(implied.gate.threshold()["max"], 0.0);
         let own = EXAMPLE.replace("voltage.violation_pu_min", BALANCE_METRIC);
         assert_eq!(read(&own).unwrap().gates.len(), 1);
+        let warning = own.replace("severity = \"required\"", "severity = \"warn\"");
+        assert_ne!(warning, own);
+        assert_eq!(read(&warning).unwrap().gates.len(), 2);
     }
 
     #[test]

@@ -166,6 +166,9 @@ pub struct GateRecord {
     pub missing: u64,
     /// The worst scenarios, worst first, at most three.
     pub worst: Vec<WorstRecord>,
+    /// Obligations that the gate serves, as the suite names them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
     /// Line of the gate in the suite file, from 1.
     pub line: Option<u32>,
 }
@@ -319,8 +322,8 @@ pub struct StepRecord {
     /// loading may be one without a rating or one that is out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out: Option<Vec<u32>>,
-    /// Demand served and demand wanted, MW.
-    pub served_mw: f64,
+    /// Demand served, MW; `None` where no power flow was found and nobody knows.
+    pub served_mw: Option<f64>,
     /// Demand wanted, MW.
     pub demand_mw: f64,
     /// What was asked for, quantity -> one value per element (`None` where nothing was asked).

@@ -305,7 +305,8 @@ fn story(episode: &EpisodeRecord) -> Vec<Moment> {
 
 /// The step in which what the metric is about was worst.
 fn worst_step(episode: &EpisodeRecord, metric: &str) -> Option<WorstStep> {
-    let unserved = |step: &StepRecord| (step.demand_mw - step.served_mw).max(0.0);
+    let unserved =
+        |step: &StepRecord| step.served_mw.map_or(0.0, |served| (step.demand_mw - served).max(0.0));
     let lowest = |step: &StepRecord| -step.vm_pu.iter().flatten().copied().fold(f64::INFINITY, f64::min);
     let loading = |step: &StepRecord| step.loading.iter().flatten().copied().fold(0.0, f64::max);
     let (score, why): (&dyn Fn(&StepRecord) -> f64, &str) = match metric {
@@ -459,7 +460,7 @@ mod tests {
         let step = |vm: f64, loading: f64, served_mw: f64| StepRecord {
             vm_pu: vec![Some(vm), None],
             loading: vec![Some(loading), None],
-            served_mw,
+            served_mw: Some(served_mw),
             demand_mw: 100.0,
             ..StepRecord::default()
         };

@@ -48,7 +48,7 @@ fn episode(population: &str, index: u64, steps: usize) -> EpisodeRecord {
             vm_pu,
             loading: loading.collect(),
             out: Some(out),
-            served_mw: 4242.0 * (1.0 + 0.1 * phase) - if phase > 0.5 { 96.0 } else { 0.0 },
+            served_mw: Some(4242.0 * (1.0 + 0.1 * phase) - if phase > 0.5 { 96.0 } else { 0.0 }),
             demand_mw: 4242.0 * (1.0 + 0.1 * phase),
             asked: BTreeMap::from([("act.gen.v_set".to_owned(), asked)]),
             granted: BTreeMap::from([("act.gen.v_set".to_owned(), granted)]),

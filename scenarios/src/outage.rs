@@ -53,9 +53,13 @@ impl Outages {
         }
     }
 
-    /// In words, for `noun` in the plural.
+    /// In words, for `noun` in its regular plural.
     pub(crate) fn describe(&self, noun: &str) -> String {
         let counts: Vec<String> = self.counts.iter().map(u32::to_string).collect();
+        let one = |noun: &str| {
+            noun.strip_suffix(if noun.ends_with("ches") { "es" } else { "s" }).map(str::to_owned)
+        };
+        let noun = if self.counts == [1] { one(noun) } else { None }.unwrap_or_else(|| noun.to_owned());
         let mut words = format!("{} {noun} lost", counts.join(" or "));
         words += &match self.at_s {
             None => " in the first half of the horizon".to_owned(),

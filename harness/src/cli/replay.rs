@@ -94,12 +94,12 @@ fn line(step: &StepRecord) -> String {
         by.values().map(|v| v.iter().flatten().count()).sum()
     };
     format!(
-        "{:>8.1} {:>8} {:>9} {:>8} {:>9.1} {:>9.1} {:>7} {:>7} {:>7}  {}",
+        "{:>8.1} {:>8} {:>9} {:>8} {:>9} {:>9.1} {:>7} {:>7} {:>7}  {}",
         step.time_s,
         fold(&step.vm_pu, f64::min),
         fold(&step.vm_pu, f64::max),
         most.map_or_else(|| "-".to_owned(), |m| format!("{:.1}", m * 100.0)),
-        step.served_mw,
+        step.served_mw.map_or_else(|| "-".to_owned(), |mw| format!("{mw:.1}")),
         step.demand_mw,
         count(&step.asked),
         count(&step.granted),

@@ -191,15 +191,22 @@ impl Gate for Noninferiority {
         let (verdict, decided_at) = decide(path.shown_below(limit), path.shown_above(limit));
         let missing = missing(&sample.candidate);
         let estimate = mean(pairs.iter().map(|&(a, b)| self.loss(a, b)));
+        let worse =
+            mean(pairs.iter().map(|&(a, b)| if self.better == Better::Lower { a - b } else { b - a }))
+                .unwrap_or_default();
+        let word = if worse < 0.0 { "better" } else { "worse" };
         let mut reason = format!(
-            "the candidate is worse by {} on average over {} scenarios{}",
-            number(
-                mean(pairs.iter().map(|&(a, b)| if self.better == Better::Lower { a - b } else { b - a }))
-                    .unwrap_or_default()
-            ),
+            "the candidate is {word} by {} on average over {} scenarios{}",
+            number(worse.abs()),
             pairs.len(),
             said(verdict, decided_at, "the margin")
         );
+        if let Margin::Relative(share) = self.margin {
+            let allowed = percent(share);
+            reason.push_str(&format!(
+                "; the estimate is that less {allowed} of the champion's: below 0 is within the margin"
+            ));
+        }
         reason.push_str(&self.mcnemar(&pairs).unwrap_or_default());
         reason.push_str(&said_missing(missing));
         let (lower, upper) = interval(path.lower(), path.upper());

@@ -340,7 +340,7 @@ fn reason(kept: &Kept) -> String {
         Verdict::Pass => format!("all {required} required gates hold"),
         Verdict::Fail => format!("required gates fail: {}", ids(Verdict::Fail).join(", ")),
         Verdict::Undecided => {
-            format!("too few episodes to decide: {}", ids(Verdict::Undecided).join(", "))
+            format!("required gates are undecided: {}", ids(Verdict::Undecided).join(", "))
         }
         Verdict::Error | Verdict::Skipped => {
             let mut broken = ids(Verdict::Error);

@@ -145,6 +145,7 @@ pub(super) fn verdicts(prepared: &Prepared, simulated: &Simulated) -> Verdicts {
             threshold: gate.gate.threshold(),
             missing: judgement.missing,
             worst: worst(gate, own),
+            evidence: gate.evidence.clone(),
             line: gate.line,
         });
     }
@@ -153,7 +154,8 @@ pub(super) fn verdicts(prepared: &Prepared, simulated: &Simulated) -> Verdicts {
 }
 
 /// The worst scenarios of a gate: without a value first, then by value (against the comparator: by difference), then by
-/// index. Scenarios in which nothing is amiss are left out.
+/// index. Scenarios in which nothing is amiss are left out, and one without a value stands for all of them where others
+/// have one: those that show what the candidate did must not be crowded out.
 fn worst(gate: &SuiteGate, simulated: &SimulatedPopulation) -> Vec<WorstRecord> {
     let paired = gate.gate.needs_champion();
     let badness = |(i, episode): (usize, &Episode)| {
@@ -168,6 +170,9 @@ fn worst(gate: &SuiteGate, simulated: &SimulatedPopulation) -> Vec<WorstRecord> 
         let key = |v: Option<f64>| v.unwrap_or(f64::INFINITY);
         key(b.0).total_cmp(&key(a.0)).then(a.1.index.cmp(&b.1.index))
     });
+    let without = order.iter().filter(|(badness, _)| badness.is_none()).count();
+    let kept = WORST.saturating_sub(order.len() - without).max(1).min(without);
+    order.drain(kept..without);
     order
         .into_iter()
         .take(WORST)

@@ -50,12 +50,13 @@ pub fn replay(run_dir: &Path, episode: &str, candidate: Option<&str>) -> Result<
         })),
         (None, Some(name)) => Contender::Named(name.to_owned()),
         (None, None) => {
-            let known: Vec<&str> = evidence
-                .files
-                .keys()
-                .filter_map(|n| n.strip_prefix("trajectories/")?.strip_suffix(".json"))
-                .take(8)
-                .collect();
+            let mut known: Vec<String> = Vec::new();
+            for worst in evidence.gates.iter().flat_map(|g| &g.worst).filter(|w| w.trajectory.is_some()) {
+                let name = format!("{}/{}", worst.population, worst.index);
+                if !known.contains(&name) {
+                    known.push(name);
+                }
+            }
             return Err(Diagnostic::error(
                 "replay.not-kept",
                 format!("the steps of episode {population}/{index} were not kept"),

@@ -13,13 +13,15 @@ pub fn render(report: &Report, colour: bool) -> String {
     let mark = page.paint(headline.verdict, words::verdict(headline.verdict));
     page.wrapped(&format!("{mark}  "), words::verdict(headline.verdict).len() + 2, &headline.reason);
     page.blank();
-    for (name, text) in report.judged.iter().filter(|(name, _)| name != "Candidate digest") {
-        page.wrapped(&format!("{name:<14}"), 14, text);
+    let shown = || report.judged.iter().filter(|(name, _)| name != "Candidate digest");
+    let width = shown().map(|(name, _)| name.chars().count()).fold("Candidate".len(), usize::max) + 1;
+    for (name, text) in shown() {
+        page.wrapped(&format!("{name:<width$}"), width, text);
     }
     if let Some(digest) = &report.evidence_digest {
-        page.wrapped(&format!("{:<14}", "Evidence"), 14, &format!("sha256 {}", digest.sha256));
+        page.wrapped(&format!("{:<width$}", "Evidence"), width, &format!("sha256 {}", digest.sha256));
     }
-    page.wrapped(&format!("{:<14}", "Claim"), 14, &headline.claim);
+    page.wrapped(&format!("{:<width$}", "Claim"), width, &headline.claim);
     page.heading("Gates");
     for gate in &report.gates {
         page.gate(gate);
@@ -28,7 +30,13 @@ pub fn render(report: &Report, colour: bool) -> String {
         page.heading("Worst scenarios");
     }
     for scenario in &report.scenarios {
-        let values: Vec<&str> = scenario.named_by.iter().map(|(_, value)| value.as_str()).collect();
+        let mut values: Vec<&str> = Vec::new();
+        for (_, value) in &scenario.named_by {
+            // Two gates on one metric say the same.
+            if !values.contains(&value.as_str()) {
+                values.push(value);
+            }
+        }
         let record = &scenario.record;
         let line = format!("{}: {}", record.outcome, values.join(", "));
         page.wrapped(&format!("  {}/{}  ", record.population, record.index), 6, &line);

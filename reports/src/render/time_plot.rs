@@ -126,11 +126,11 @@ fn panels(network: Option<&NetworkRecord>, steps: &[StepRecord]) -> Vec<Panel> {
         allowed: None,
         spans: steps
             .iter()
-            .map(|step| (step.served_mw < step.demand_mw).then_some((step.served_mw, step.demand_mw)))
+            .map(|step| step.served_mw.filter(|s| *s < step.demand_mw).map(|s| (s, step.demand_mw)))
             .collect(),
         curves: vec![
             ("wanted", "wanted", each(&|step| Some(step.demand_mw))),
-            ("served", "served", each(&|step| Some(step.served_mw))),
+            ("served", "served", each(&|step| step.served_mw)),
         ],
         include: vec![],
     };

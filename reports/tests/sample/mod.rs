@@ -55,6 +55,7 @@ fn gate(id: &str, verdict: Verdict) -> GateRecord {
         threshold: BTreeMap::from([("over".into(), 0.5), ("max".into(), 0.01)]),
         missing: 0,
         worst: vec![],
+        evidence: Vec::new(),
         line: Some(17),
     }
 }
@@ -70,6 +71,7 @@ pub(crate) fn evidence() -> Evidence {
         metric: "blackout".into(),
         unit: "1".into(),
         worst: vec![worst("outages", 7, Some(1.0), "blackout")],
+        evidence: Vec::new(),
         line: Some(12),
         ..gate("blackout", Verdict::Pass)
     };
@@ -96,6 +98,7 @@ pub(crate) fn evidence() -> Evidence {
         estimate: Some(60.4),
         interval: (Some(58.9), Some(61.9)),
         threshold: BTreeMap::from([("max".into(), 61.0)]),
+        evidence: Vec::new(),
         line: Some(22),
         ..gate("losses", Verdict::Undecided)
     };
@@ -105,6 +108,7 @@ pub(crate) fn evidence() -> Evidence {
         reason: "no episode has a value,\nso nothing is known: 100%".into(),
         n: 0,
         missing: 40,
+        evidence: Vec::new(),
         line: Some(27),
         ..gate("storm.voltage", Verdict::Error)
     };
@@ -118,6 +122,7 @@ pub(crate) fn evidence() -> Evidence {
         reason: "no recorded latency file".into(),
         n: 0,
         threshold: BTreeMap::from([("q".into(), 0.99), ("max".into(), 10.0)]),
+        evidence: Vec::new(),
         line: None,
         ..gate("latency", Verdict::Skipped)
     };
