@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::action::{Asked, Refusal};
 use crate::candidate::{Decisions, Failure};
 use crate::grid::grant::{Grant, Grants};
-use crate::grid::{Grid, Life};
+use crate::grid::{Grid, Life, Unserved};
 use crate::live::LoopConfig;
 use crate::metric::{self, Meter, Step};
 use crate::observation::{Axis, Observations};
@@ -23,6 +23,8 @@ use crate::trajectory::{Episode, Outcome, Trajectory, by_id};
 struct Rollout {
     grid: Grid,
     meters: Vec<Box<dyn Meter>>,
+    /// Those metrics that depend on what is not served, with what the solver gave up counted as served.
+    as_served: Vec<Option<Box<dyn Meter>>>,
     initial_demand_mw: f64,
     grants: Grants,
     refusals: BTreeMap<Refusal, u64>,
@@ -63,6 +65,9 @@ pub struct Envelope {
     pub solves: u64,
     /// Power flows that needed another start.
     pub rescued: u64,
+    /// Power flows in which a bus stayed at a reactive limit with its voltage on the wrong side, because it turned too
+    /// often.
+    pub unsettled: u64,
 }
 
 impl Envelope {
@@ -100,6 +105,7 @@ impl Envelope {
         self.mismatch_pu = self.mismatch_pu.max(other.mismatch_pu);
         self.solves += other.solves;
         self.rescued += other.rescued;
+        self.unsettled += other.unsettled;
     }
 }
 
@@ -120,6 +126,7 @@ impl<'a> Cohort<'a> {
             initial_demand_mw: grid.demand_mw(),
             grid,
             meters: metric::LIST.iter().map(|m| (m.meter)()).collect(),
+            as_served: metric::LIST.iter().map(|m| m.counts_unserved.then(|| (m.meter)())).collect(),
             grants: Grants::default(),
             refusals: BTreeMap::new(),
             failure: None,
@@ -161,6 +168,9 @@ impl<'a> Cohort<'a> {
 
     pub(crate) fn apply_events(&mut self, now: Moment) {
         let minutes = self.config.step_s / 60.0;
+        if now == Moment(0) {
+            self.settle_before_losses(minutes);
+        }
         for rollout in self.rollouts.iter_mut().filter(|r| r.grid.life() == Life::Alive) {
             rollout.grid.apply_events(now);
             rollout.grid.begin_step(minutes);
@@ -168,10 +178,28 @@ impl<'a> Cohort<'a> {
         }
     }
 
+    /// Where something is lost at the very beginning, solves the state before: units ramp from what they delivered then.
+    fn settle_before_losses(&mut self, minutes: f64) {
+        let begins: Vec<bool> = self.rollouts.iter().map(|r| r.grid.begins_with_a_loss()).collect();
+        for (rollout, _) in self.rollouts.iter_mut().zip(&begins).filter(|(_, begins)| **begins) {
+            rollout.grid.apply_first_demand();
+            rollout.grid.begin_step(minutes);
+        }
+        self.settle_where(|row| begins[row]);
+        for (rollout, _) in self.rollouts.iter_mut().zip(&begins).filter(|(_, begins)| **begins) {
+            rollout.grid.end_step();
+        }
+    }
+
     /// Solves every pending power flow of every grid, as one batch.
     pub(crate) fn settle(&mut self) {
-        let pending: Vec<usize> =
-            (0..self.rollouts.len()).filter(|row| self.rollouts[*row].grid.is_pending()).collect();
+        self.settle_where(|_| true);
+    }
+
+    fn settle_where(&mut self, wanted: impl Fn(usize) -> bool) {
+        let pending: Vec<usize> = (0..self.rollouts.len())
+            .filter(|row| wanted(*row) && self.rollouts[*row].grid.is_pending())
+            .collect();
         let jobs: Vec<Job<'_>> = pending
             .iter()
             .map(|row| &self.rollouts[*row].grid)
@@ -185,6 +213,7 @@ impl<'a> Cohort<'a> {
             if let Some(solution) = rollout.grid.solution() {
                 self.envelope.mismatch_pu = self.envelope.mismatch_pu.max(solution.mismatch_pu);
                 self.envelope.rescued += u64::from(solution.rung != Rung::Newton);
+                self.envelope.unsettled += u64::from(!solution.unsettled.is_empty());
                 rollout.unsolved |= !solution.unsolved.is_empty();
             }
             rollout.unsolved |= rollout.grid.life() == Life::Unsolved;
@@ -290,6 +319,10 @@ impl Rollout {
             for meter in &mut self.meters {
                 meter.step(&view);
             }
+            let served = Step { unserved: Unserved { unsolved_mw: 0.0, ..view.unserved }, ..view };
+            for meter in self.as_served.iter_mut().flatten() {
+                meter.step(&served);
+            }
         }
         self.grid.end_step();
         envelope.include(&self.grid);
@@ -314,13 +347,17 @@ impl Rollout {
                 None => self.digest.update([0]),
             }
         }
+        self.digest.update((self.grants.all.len() as u64).to_le_bytes());
         for grant in &self.grants.all {
             self.digest.update([grant.quantity as u8]);
             self.digest.update(grant.element.to_le_bytes());
             self.digest.update(grant.asked.to_bits().to_le_bytes());
             match grant.granted {
-                Some(v) => self.digest.update(v.to_bits().to_le_bytes()),
-                None => self.digest.update([0xff]),
+                Some(v) => {
+                    self.digest.update([1]);
+                    self.digest.update(v.to_bits().to_le_bytes());
+                }
+                None => self.digest.update([0]),
             }
         }
     }
@@ -329,6 +366,12 @@ impl Rollout {
         let scenario = Arc::clone(self.grid.scenario());
         let values: Vec<f64> = self.meters.iter().map(|m| m.value()).collect();
         let measured = by_id(&values);
+        let served: Vec<f64> = self
+            .as_served
+            .iter()
+            .zip(&values)
+            .map(|(meter, value)| meter.as_ref().map_or(*value, |m| m.value()))
+            .collect();
         let of = |id: &str| measured.get(id).copied().unwrap_or(0.0);
         let outcome = if self.failure.is_some() {
             Outcome::CandidateFailed
@@ -356,7 +399,7 @@ impl Rollout {
             message,
             steps: self.steps,
             metrics: measured.iter().map(|(id, v)| (id.clone(), known.then_some(*v))).collect(),
-            as_served: (outcome == Outcome::SolverGaveUp).then_some(measured),
+            as_served: (outcome == Outcome::SolverGaveUp).then(|| by_id(&served)),
             refusals: self.refusals,
             trajectory: hex(&self.digest.finalize()),
         };
@@ -444,6 +487,12 @@ fn step_record(grid: &Grid, grants: &Grants, now: Moment) -> StepRecord {
                 solution.at_limit.len(),
                 first.join(", "),
                 if more > 0 { format!(" and {more} more") } else { String::new() }
+            ));
+        }
+        if !solution.unsettled.is_empty() {
+            record.notes.push(format!(
+                "{} buses turned between reactive limit and set-point without settling",
+                solution.unsettled.len()
             ));
         }
         let dead = solution.status.iter().filter(|(_, s)| **s == powerflow::BusStatus::Dead).count();

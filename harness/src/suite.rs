@@ -343,7 +343,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
 
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     let (grid, populations, mut gates) = (grid?, populations?, gates?);
-    imply_balance(&populations, &mut gates);
+    imply_gates(&populations, &mut gates);
     Some(Suite {
         file: file.to_owned(),
         name: name?.to_owned(),
@@ -556,31 +556,39 @@ fn read_gate(mut fields: Fields<'_>, context: &mut GateContext<'_>) -> Option<Su
     })
 }
 
-/// Adds the gate `balance.unmet_mw <= 0` to each population that has no required gate on that metric: a gate that only
-/// warns takes the place of none.
-fn imply_balance(populations: &[Population], gates: &mut Vec<SuiteGate>) {
+/// Metrics that notice when demand goes dark.
+const SERVICE_METRICS: [&str; 3] = ["blackout", "collapse", "ens_mwh"];
+
+/// Adds what every population is held to unless the suite has a required gate of its own on it (a gate that only warns
+/// takes the place of none): no unmet balance, and no blackout. A dead bus has neither voltage nor loading, so without
+/// the second a grid in the dark would violate nothing.
+fn imply_gates(populations: &[Population], gates: &mut Vec<SuiteGate>) {
     for population in populations {
-        let own = |g: &SuiteGate| {
-            g.population == population.id && g.metric == BALANCE_METRIC && g.severity == Severity::Required
-        };
-        if gates.iter().any(own) {
-            continue;
+        for (name, metrics) in [("balance", &[BALANCE_METRIC][..]), ("blackout", &SERVICE_METRICS[..])] {
+            let own = |g: &SuiteGate| {
+                g.population == population.id
+                    && g.severity == Severity::Required
+                    && metrics.contains(&g.metric.as_str())
+            };
+            if gates.iter().any(own) {
+                continue;
+            }
+            // An id that is taken by a gate on another metric gives way, since the suite's own ids are what people know.
+            let mut id = format!("{}.{name}", population.id);
+            while gates.iter().any(|g| g.id == id) {
+                id.push_str(".implied");
+            }
+            gates.push(SuiteGate {
+                id,
+                population: population.id.clone(),
+                metric: metrics[0].to_owned(),
+                severity: Severity::Required,
+                evidence: Vec::new(),
+                gate: gate::every_episode_at_most(0.0),
+                line: None,
+                implied: true,
+            });
         }
-        // An id that is taken by a gate on another metric gives way, since the suite's own ids are what people know.
-        let mut id = format!("{}.balance", population.id);
-        while gates.iter().any(|g| g.id == id) {
-            id.push_str(".unmet");
-        }
-        gates.push(SuiteGate {
-            id,
-            population: population.id.clone(),
-            metric: BALANCE_METRIC.to_owned(),
-            severity: Severity::Required,
-            evidence: Vec::new(),
-            gate: gate::every_episode_at_most(0.0),
-            line: None,
-            implied: true,
-        });
     }
 }
 
@@ -681,10 +689,18 @@ severity = "required"
         );
         assert_eq!(implied.gate.threshold()["max"], 0.0);
         let own = EXAMPLE.replace("voltage.violation_pu_min", BALANCE_METRIC);
-        assert_eq!(read(&own).unwrap().gates.len(), 1);
+        let ids = |text: &str| -> Vec<String> {
+            read(text).unwrap().gates.into_iter().skip(1).map(|g| format!("{} {}", g.id, g.metric)).collect()
+        };
+        let (balance, blackout) = ("outages.balance balance.unmet_mw", "outages.blackout blackout");
+        assert_eq!(ids(EXAMPLE), [balance, blackout]);
+        assert_eq!(ids(&own), [blackout]);
+        for service in SERVICE_METRICS {
+            assert_eq!(ids(&EXAMPLE.replace("voltage.violation_pu_min", service)), [balance]);
+        }
         let warning = own.replace("severity = \"required\"", "severity = \"warn\"");
         assert_ne!(warning, own);
-        assert_eq!(read(&warning).unwrap().gates.len(), 2);
+        assert_eq!(ids(&warning), [balance, blackout]);
     }
 
     #[test]
@@ -754,8 +770,8 @@ severity = "required"
     #[test]
     fn metrics_and_levels() {
         let suite = read(EXAMPLE).unwrap();
-        assert!(suite.check_metrics(&[BALANCE_METRIC, "voltage.violation_pu_min"]).is_ok());
-        let unknown = suite.check_metrics(&[BALANCE_METRIC, "voltage.violation_pu"]).unwrap_err();
+        assert!(suite.check_metrics(&[BALANCE_METRIC, "blackout", "voltage.violation_pu_min"]).is_ok());
+        let unknown = suite.check_metrics(&[BALANCE_METRIC, "blackout", "voltage.violation_pu"]).unwrap_err();
         assert!(unknown.0[0].hint.as_deref().is_some_and(|hint| hint.contains("`voltage.violation_pu`")));
         assert_eq!((unknown.0.len(), suite.gate_alpha()), (1, 0.05));
         // Two gates that infer share alpha; the implied one only counts.

@@ -1,4 +1,4 @@
-//! Kirchhoff's law, recomputed from the case by code that shares nothing with the solver: branch currents from the
+//! Kirchhoff's law, recomputed from the case by code that shares no admittance with the solver: branch currents from the
 //! file's r, x, b and taps, by division and with complex turns ratios; sums by bus; no admittance matrix, no patches,
 //! no elimination order.
 

@@ -61,6 +61,8 @@ pub(crate) struct Problem {
     /// How each unit takes part in the balance.
     pub(crate) shares: Vec<Share>,
     pub(crate) running: Vec<bool>,
+    /// Nodes whose island was given up.
+    pub(crate) killed: Vec<bool>,
     parent: Vec<u32>,
     capability: Vec<f64>,
 }
@@ -92,6 +94,7 @@ impl Problem {
         reset(&mut self.status, n, BusStatus::Dead);
         reset(&mut self.shares, units.bus.len(), Share::No);
         reset(&mut self.running, units.bus.len(), false);
+        reset(&mut self.killed, n, false);
 
         for (bus, node) in plan.nodes.demand.iter() {
             self.fixed_p_pu[node.row()] -= state.demand_p_pu[bus];
@@ -212,6 +215,7 @@ impl Problem {
             if self.island[node] == island {
                 self.island[node] = NONE;
                 self.status[node] = BusStatus::Dead;
+                self.killed[node] = true;
             }
         }
         self.islands[island as usize].references.clear();

@@ -88,7 +88,7 @@ pub struct Solution {
     pub at_limit: Vec<(BusIdx, LimitSide)>,
     /// Buses that turned between limit and set-point too often and were left at their limit, in file order.
     pub unsettled: Vec<BusIdx>,
-    /// Buses with units that are dead because their island has no solution, in file order.
+    /// Buses that are dead because their island has no solution, in file order.
     pub unsolved: Vec<BusIdx>,
     /// Newton iterations, over all passes and rungs.
     pub iterations: u32,

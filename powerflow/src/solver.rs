@@ -177,7 +177,7 @@ impl Solver {
                 }
                 Some(best) => {
                     best.tried.push(rung);
-                    let size = |d: &Divergence| d.mismatch_mw.hypot(d.mismatch_mvar);
+                    let size = |d: &Divergence| d.mismatch_mw.abs().max(d.mismatch_mvar.abs());
                     if size(&failure) < size(best) {
                         best.reason = failure.reason;
                         best.worst_bus = failure.worst_bus;
@@ -389,10 +389,8 @@ impl Solver {
             rung,
         };
         if killed {
-            let unsolved = |(bus, status): &(BusIdx, &BusStatus)| {
-                **status == BusStatus::Dead && problem.holds[bus.row()]
-            };
-            solution.unsolved = solution.status.iter().filter(unsolved).map(|(bus, _)| bus).collect();
+            let buses = solution.status.indices();
+            solution.unsolved = buses.filter(|bus| problem.killed[bus.row()]).collect();
         }
         reactive_limits::report(problem, &mut solution);
         distributed_slack::dispatch(
@@ -470,9 +468,10 @@ impl Solver {
     }
 }
 
-/// A gap that is no number is infinitely wrong, and is shown as the largest finite one.
+/// A gap that is no number is infinitely wrong, and is shown as more than any grid could be out of balance.
 fn finite(gap: f64) -> f64 {
-    if gap.is_finite() { gap } else { f64::MAX }
+    const ENDLESS_PU: f64 = 1e9;
+    if gap.is_finite() { gap.clamp(-ENDLESS_PU, ENDLESS_PU) } else { ENDLESS_PU }
 }
 
 /// The voltage that a node had, where it had one.

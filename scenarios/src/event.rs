@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct Moment(pub u64);
 
 impl Moment {
-    /// The moment `seconds` after the beginning, rounded to a nanosecond; negative or non-finite values are the beginning.
+    /// The moment `seconds` after the beginning, rounded to a nanosecond; negative values and NaN are the beginning, and
+    /// what is beyond 584 years is as far as time goes.
     pub fn from_seconds(seconds: f64) -> Self {
         Moment((seconds * 1e9).round() as u64)
     }

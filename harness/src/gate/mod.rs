@@ -1,5 +1,4 @@
 //! A named claim about a metric over a population, with a decision rule.
-
 //!
 //! One file per kind. The burden of proof is on the candidate: a gate passes when "unsafe" is rejected at level alpha, so
 //! an unsafe candidate passes with probability at most alpha; it fails when "safe" is rejected at the same level, and is

@@ -184,8 +184,14 @@ impl Grid {
         if self.forced_out[branch] {
             return Outcome::Refused(Refusal::OutOfService);
         }
+        let branches = &self.network.branches;
+        let no_impedance = branches.resistance_pu[branch] == 0.0 && branches.reactance_pu[branch] == 0.0;
+        if on && (no_impedance || branches.from[branch] == branches.to[branch]) {
+            // The file keeps it out, and no power flow exists with it in.
+            return Outcome::Refused(Refusal::Unknown);
+        }
         let rest = Moment::from_seconds(self.rules.cooldown_s);
-        if self.switched[branch].is_some_and(|last| now.0 < last.0 + rest.0) {
+        if self.switched[branch].is_some_and(|last| now.0.saturating_sub(last.0) < rest.0) {
             return Outcome::Refused(Refusal::Cooldown);
         }
         self.switched[branch] = Some(now);

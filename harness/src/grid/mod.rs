@@ -166,9 +166,10 @@ impl Grid {
         self.life = Life::CandidateFailed;
     }
 
-    /// Demand that wants to be served, MW.
+    /// Demand that wants to be served, MW. A negative demand is a source that nobody waits for: it does not count.
     pub fn demand_mw(&self) -> f64 {
-        self.network.base.from_pu(self.state.demand_p_pu.as_slice().iter().sum())
+        let consumed = self.state.demand_p_pu.iter().map(|(_, p)| p.max(0.0)).sum();
+        self.network.base.from_pu(consumed)
     }
 
     /// Demand that is not served, MW. Buses out of service in the file want nothing.
@@ -184,7 +185,7 @@ impl Grid {
                     let mut sum = 0.0;
                     for (bus, status) in solution.status.iter() {
                         if *status == BusStatus::Dead && solution.unsolved.contains(&bus) == unsolved {
-                            sum += self.state.demand_p_pu[bus];
+                            sum += self.state.demand_p_pu[bus].max(0.0);
                         }
                     }
                     base.from_pu(sum)
@@ -192,6 +193,25 @@ impl Grid {
                 Unserved { island_dead_mw: dead(false), unsolved_mw: dead(true) }
             }
         }
+    }
+
+    /// Whether something is lost at the very beginning. Then the state before it has to be solved first, since that is
+    /// where ramps start.
+    pub fn begins_with_a_loss(&self) -> bool {
+        let first = self.scenario.timeline.iter().take_while(|e| e.at == Moment(0));
+        self.life == Life::Alive && first.into_iter().any(|e| !matches!(e.event, Event::DemandRamp { .. }))
+    }
+
+    /// Moves the demand to where it is when the episode begins, and nothing else. Applying the same events again with
+    /// [`Self::apply_events`] changes nothing more.
+    pub fn apply_first_demand(&mut self) {
+        let scenario = Arc::clone(&self.scenario);
+        for timed in scenario.timeline.iter().take_while(|e| e.at == Moment(0)) {
+            if matches!(timed.event, Event::DemandRamp { .. }) {
+                self.apply(timed.at, &timed.event);
+            }
+        }
+        self.move_demand(Moment(0));
     }
 
     /// Applies everything that is due at `now`, and moves the demand along its ramp.

@@ -11,27 +11,39 @@ pub(super) const BLACKOUT: Metric = Metric {
     id: "blackout",
     unit: "1",
     meaning: "its blackout: 1 where more than 5 % of the initial demand was unserved at any time",
-    meter: || Box::new(Lost { beyond: BLACKOUT_SHARE, happened: false }),
+    counts_unserved: true,
+    meter: || Box::new(Blackout(false)),
 };
 
 pub(super) const COLLAPSE: Metric = Metric {
     id: "collapse",
     unit: "1",
     meaning: "its collapse: 1 where less than 5 % of the initial demand was served at any time",
-    meter: || Box::new(Lost { beyond: 1.0 - COLLAPSE_SHARE, happened: false }),
+    counts_unserved: true,
+    meter: || Box::new(Collapse(false)),
 };
 
-struct Lost {
-    beyond: f64,
-    happened: bool,
-}
+struct Blackout(bool);
+struct Collapse(bool);
 
-impl Meter for Lost {
+impl Meter for Blackout {
     fn step(&mut self, step: &Step<'_>) {
-        self.happened |= step.unserved.total_mw() > self.beyond * step.initial_demand_mw;
+        self.0 |= step.unserved.total_mw() > BLACKOUT_SHARE * step.initial_demand_mw;
     }
 
     fn value(&self) -> f64 {
-        f64::from(u8::from(self.happened))
+        f64::from(u8::from(self.0))
+    }
+}
+
+impl Meter for Collapse {
+    fn step(&mut self, step: &Step<'_>) {
+        // What is served, not what is lost: demand may have moved since the episode began.
+        let served = step.grid.demand_mw() - step.unserved.total_mw();
+        self.0 |= step.initial_demand_mw > 0.0 && served < COLLAPSE_SHARE * step.initial_demand_mw;
+    }
+
+    fn value(&self) -> f64 {
+        f64::from(u8::from(self.0))
     }
 }

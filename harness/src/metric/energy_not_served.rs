@@ -6,6 +6,7 @@ pub(super) const METRIC: Metric = Metric {
     id: "ens_mwh",
     unit: "MWh",
     meaning: "its energy not served: demand on dead buses and where no power flow exists, times time",
+    counts_unserved: true,
     meter: || Box::new(EnergyNotServed(0.0)),
 };
 

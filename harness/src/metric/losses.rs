@@ -6,6 +6,7 @@ pub(super) const METRIC: Metric = Metric {
     id: "losses_mwh",
     unit: "MWh",
     meaning: "its losses: active power lost in branches, times time",
+    counts_unserved: false,
     meter: || Box::new(Losses(0.0)),
 };
 

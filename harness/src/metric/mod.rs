@@ -43,6 +43,9 @@ pub struct Metric {
     pub unit: &'static str,
     /// What it is, in one sentence that begins with "its".
     pub meaning: &'static str,
+    /// Whether it depends on what is not served: where the solver gave up it is measured twice, with the doubtful part
+    /// as lost and as served.
+    pub counts_unserved: bool,
     /// A fresh meter.
     pub meter: fn() -> Box<dyn Meter>,
 }

@@ -9,6 +9,7 @@ pub(super) const MINUTES: Metric = Metric {
     id: "overload.minutes",
     unit: "min",
     meaning: "its overload: minutes above rating, summed over branches",
+    counts_unserved: false,
     meter: || Box::new(Minutes(0.0)),
 };
 
@@ -16,6 +17,7 @@ pub(super) const WORST: Metric = Metric {
     id: "overload.worst",
     unit: "1",
     meaning: "its worst loading: the largest share of a rating that any branch carried (1 = rating)",
+    counts_unserved: false,
     meter: || Box::new(Worst(0.0)),
 };
 

@@ -6,6 +6,7 @@ pub(super) const METRIC: Metric = Metric {
     id: "redispatch_mwh",
     unit: "MWh",
     meaning: "its redispatch: how far the schedules of running units are from the file's, times time",
+    counts_unserved: false,
     meter: || Box::new(Redispatch(0.0)),
 };
 

@@ -7,6 +7,7 @@ pub(super) const METRIC: Metric = Metric {
     id: "switching.count",
     unit: "1",
     meaning: "its switching: branches opened or closed, shunt and tap positions asked to change",
+    counts_unserved: false,
     meter: || Box::new(Switching { count: 0, last: Vec::new() }),
 };
 

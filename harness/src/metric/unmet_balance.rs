@@ -6,6 +6,7 @@ pub(super) const METRIC: Metric = Metric {
     id: "balance.unmet_mw",
     unit: "MW",
     meaning: "its unmet balance: the most power that no unit could provide or take back, at any time",
+    counts_unserved: false,
     meter: || Box::new(Unmet(0.0)),
 };
 

@@ -9,6 +9,7 @@ pub(super) const VIOLATION: Metric = Metric {
     id: "voltage.violation_pu_min",
     unit: "pu min",
     meaning: "its voltage violation: how far beyond its limit each bus is, times time, summed over buses",
+    counts_unserved: false,
     meter: || Box::new(Violation(0.0)),
 };
 
@@ -16,6 +17,7 @@ pub(super) const WORST: Metric = Metric {
     id: "voltage.worst_pu",
     unit: "pu",
     meaning: "its worst voltage violation: the farthest that any bus was beyond a limit",
+    counts_unserved: false,
     meter: || Box::new(Worst(0.0)),
 };
 

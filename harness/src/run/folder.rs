@@ -339,6 +339,9 @@ fn reason(kept: &Kept) -> String {
     match kept.verdicts.suite {
         Verdict::Pass => format!("all {required} required gates hold"),
         Verdict::Fail => format!("required gates fail: {}", ids(Verdict::Fail).join(", ")),
+        Verdict::Undecided if ids(Verdict::Undecided).is_empty() => {
+            "all required gates hold, but the candidate does not repeat itself: nobody could verify it".into()
+        }
         Verdict::Undecided => {
             format!("required gates are undecided: {}", ids(Verdict::Undecided).join(", "))
         }
@@ -471,6 +474,7 @@ fn fidelity(prepared: &Prepared, simulated: &Simulated) -> BTreeMap<String, Stri
                 .into(),
         ),
         ("episodes_the_solver_gave_up".into(), gave_up.to_string()),
+        ("power_flows_with_unsettled_limits".into(), envelope.unsettled.to_string()),
     ])
 }
 
@@ -555,6 +559,7 @@ fn network_record(network: &Network) -> NetworkRecord {
     let buses = &network.buses;
     let branches = &network.branches;
     let mut unit_buses: Vec<u32> = network.units.bus.iter().map(|(_, bus)| bus.row() as u32).collect();
+    unit_buses.sort_unstable();
     unit_buses.dedup();
     NetworkRecord {
         schema: NETWORK_SCHEMA.into(),

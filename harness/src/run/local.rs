@@ -119,8 +119,8 @@ fn simulate_population(
     let mut verdict_so_far = String::new();
     std::thread::scope(|scope| {
         // A bounded channel: a slow disk slows the workers instead of filling the memory.
-        let (send, receive) = mpsc::sync_channel::<Result<Block, Diagnostics>>(options.threads * 2);
         let workers = options.threads.max(1).min(usize::try_from(pending).unwrap_or(usize::MAX));
+        let (send, receive) = mpsc::sync_channel::<Result<Block, Diagnostics>>(workers * 2);
         for _ in 0..workers {
             let send = send.clone();
             let (next, enough, known) = (&next, &enough, &known);

@@ -59,6 +59,9 @@ pub enum Contender {
 /// Makes a candidate for a task on a grid.
 pub type Opener = Box<dyn FnOnce(Task, &Arc<Network>) -> Result<Arc<dyn Source>, Diagnostics> + Send>;
 
+/// Worker threads at most: above this a number is a mistake.
+const THREADS_MAX: usize = 1024;
+
 /// How to run.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
@@ -244,6 +247,16 @@ impl Prepared {
                 return Err(Diagnostic::error("usage.threads", "0 threads can do nothing")
                     .hint("leave the number out to use every core")
                     .into());
+            }
+            Some(threads) if threads > THREADS_MAX => {
+                return Err(Diagnostic::error(
+                    "usage.threads",
+                    format!(
+                        "{threads} threads are more than any machine has cores; {THREADS_MAX} are the most"
+                    ),
+                )
+                .hint("leave the number out to use every core")
+                .into());
             }
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, usize::from),

@@ -37,7 +37,7 @@ fn probe(prepared: &Prepared, simulated: &Simulated) -> Result<Vec<String>, Diag
         for trajectory in relive(prepared, &prepared.candidate, population, "candidate", &indices, false)? {
             let again = &trajectory.episode;
             let first = &own.candidate[again.index as usize];
-            if first.trajectory != again.trajectory {
+            if first != again {
                 unrepeatable.push(format!("{}/{}", population.id, again.index));
             }
         }
@@ -68,13 +68,17 @@ pub(super) fn keep(prepared: &Prepared, simulated: &Simulated) -> Result<Kept, D
         let again = relive(prepared, &prepared.candidate, population, "candidate", &[*index], true)?;
         let Some(trajectory) = again.into_iter().next() else { continue };
         let first = simulated.populations[at].candidate.iter().find(|e| e.index == *index);
-        if first.is_none_or(|first| first.trajectory != trajectory.episode.trajectory) {
+        if first.is_none_or(|first| *first != trajectory.episode) {
             unrepeatable.push(format!("{population_id}/{index}"));
         }
         episodes.extend(trajectory.record);
     }
     unrepeatable.sort();
     unrepeatable.dedup();
+    // What cannot be repeated cannot be verified: no release rests on it.
+    if verdicts.suite == Verdict::Pass && !unrepeatable.is_empty() {
+        verdicts.suite = Verdict::Undecided;
+    }
     for gate in &mut verdicts.gates {
         for worst in &mut gate.worst {
             let name = trajectory_name(&worst.population, worst.index);

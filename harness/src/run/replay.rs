@@ -83,9 +83,7 @@ pub fn replay(run_dir: &Path, episode: &str, candidate: Option<&str>) -> Result<
         let message = format!("episode {}/{index} was not lived", population.id);
         return Err(Diagnostic::error("replay.episode", message).into());
     };
-    let identical = again.episode.trajectory == line.trajectory
-        && again.episode.scenario == line.scenario
-        && recorded.is_none_or(|kept| again.record.as_ref() == Some(&kept));
+    let identical = again.episode == line && recorded.is_none_or(|kept| again.record.as_ref() == Some(&kept));
     let record = again.record.unwrap_or_default();
     Ok(Replayed { record, identical, from_record })
 }
