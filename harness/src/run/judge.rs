@@ -153,9 +153,7 @@ pub(super) fn verdicts(prepared: &Prepared, simulated: &Simulated) -> Verdicts {
     Verdicts { suite: gate::suite_verdict(&all), gates }
 }
 
-/// The worst scenarios of a gate: without a value first, then by value (against the comparator: by difference), then by
-/// index. Scenarios in which nothing is amiss are left out, and one without a value stands for all of them where others
-/// have one: those that show what the candidate did must not be crowded out.
+/// The worst scenarios of a gate; against the comparator, by how much worse they are.
 fn worst(gate: &SuiteGate, simulated: &SimulatedPopulation) -> Vec<WorstRecord> {
     let paired = gate.gate.needs_champion();
     let badness = |(i, episode): (usize, &Episode)| {
@@ -163,20 +161,11 @@ fn worst(gate: &SuiteGate, simulated: &SimulatedPopulation) -> Vec<WorstRecord> 
         let other = if paired { simulated.champion.get(i)?.metric_as_served(&gate.metric)? } else { 0.0 };
         Some(own - other)
     };
-    let mut order: Vec<(Option<f64>, &Episode)> =
-        simulated.candidate.iter().enumerate().map(|(i, e)| (badness((i, e)), e)).collect();
-    order.retain(|(badness, _)| badness.is_none_or(|b| b > 0.0));
-    order.sort_by(|a, b| {
-        let key = |v: Option<f64>| v.unwrap_or(f64::INFINITY);
-        key(b.0).total_cmp(&key(a.0)).then(a.1.index.cmp(&b.1.index))
-    });
-    let without = order.iter().filter(|(badness, _)| badness.is_none()).count();
-    let kept = WORST.saturating_sub(order.len() - without).max(1).min(without);
-    order.drain(kept..without);
-    order
+    let badness: Vec<Option<f64>> = simulated.candidate.iter().enumerate().map(badness).collect();
+    worst_rows(&badness)
         .into_iter()
-        .take(WORST)
-        .map(|(_, episode)| WorstRecord {
+        .map(|row| &simulated.candidate[row])
+        .map(|episode| WorstRecord {
             population: episode.population.clone(),
             index: episode.index,
             scenario: Digest { sha256: episode.scenario.clone() },
@@ -186,6 +175,24 @@ fn worst(gate: &SuiteGate, simulated: &SimulatedPopulation) -> Vec<WorstRecord> 
             replay: String::new(),
         })
         .collect()
+}
+
+/// Rows of the worst values: without a value first, then the largest, the first of equals before the next. Rows in which
+/// nothing is amiss are left out, and one without a value stands for all of them where others have one: those that show
+/// what the candidate did must not be crowded out.
+fn worst_rows(badness: &[Option<f64>]) -> Vec<usize> {
+    let mut valued: Vec<(f64, usize)> = Vec::new();
+    let mut without = Vec::new();
+    for (row, badness) in badness.iter().enumerate() {
+        match badness {
+            Some(value) if *value > 0.0 => valued.push((*value, row)),
+            Some(_) => {}
+            None => without.push(row),
+        }
+    }
+    valued.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    without.truncate(WORST.saturating_sub(valued.len()).max(1));
+    without.into_iter().chain(valued.into_iter().map(|(_, row)| row)).take(WORST).collect()
 }
 
 fn outcome_in_words(episode: &Episode) -> String {
@@ -243,5 +250,20 @@ fn measurement(
         median: rank(0.5),
         p99: rank(0.99),
         max: values.last().copied(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::worst_rows;
+
+    #[test]
+    fn the_worst_are_not_crowded_out_by_those_without_a_value() {
+        let (bad, worse, worst) = (Some(1.0), Some(2.0), Some(3.0));
+        assert_eq!(worst_rows(&[bad, worst, Some(0.0), worse, bad]), [1, 3, 0]);
+        assert_eq!(worst_rows(&[None, bad, None, worst, None]), [0, 3, 1]);
+        assert_eq!(worst_rows(&[None, Some(-1.0), None, None, None]), [0, 2, 3]);
+        assert_eq!(worst_rows(&[Some(0.0), None, bad, None]), [1, 3, 2]);
+        assert!(worst_rows(&[Some(0.0), Some(-2.0)]).is_empty());
     }
 }
