@@ -18,6 +18,14 @@ fn text_summary() {
 }
 
 #[test]
+fn names_and_texts_stay_apart() {
+    let mut evidence = sample::evidence();
+    evidence.champion = Some(CandidateRecord { name: "other".into(), ..evidence.candidate.clone() });
+    let text = text::render(&compose(evidence, None, None, vec![]), false);
+    assert!(text.lines().any(|line| line.starts_with("Compared with other ")), "{text}");
+}
+
+#[test]
 fn colour_adds_no_information() {
     let coloured = text::render(&report(), true);
     let mut plain = String::new();

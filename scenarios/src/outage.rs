@@ -207,6 +207,18 @@ mod tests {
     }
 
     #[test]
+    fn one_is_singular() {
+        let described = |counts: &[u32], noun| {
+            let counts = counts.to_vec();
+            Outages { counts, at_s: None, spread_s: 0.0, return_after_s: None }.describe(noun)
+        };
+        assert!(described(&[1], "lines").starts_with("1 line lost"));
+        assert!(described(&[1], "branches").starts_with("1 branch lost"));
+        assert!(described(&[2], "units").starts_with("2 units lost"));
+        assert!(described(&[1, 2], "branches").starts_with("1 or 2 branches lost"));
+    }
+
+    #[test]
     fn sets_are_counted() {
         // Pascal's triangle, and 186 choose 2 = 17205 by hand.
         for (n, k, sets) in [(5, 0, 1.0f64), (5, 5, 1.0), (5, 2, 10.0), (10, 7, 120.0), (186, 2, 17205.0)] {
