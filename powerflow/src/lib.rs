@@ -25,6 +25,7 @@ pub use config::{NewtonConfig, ReactiveLimits, Slack, Start};
 pub use dc::{LinearFlow, solve_linear};
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use index::{BranchIdx, BusId, BusIdx, Column, Index, NodeIdx, ShuntIdx, UnitIdx};
+pub use lane::Width;
 pub use network::Network;
 pub use plan::{Nodes, Plan};
 pub use solution::{

@@ -6,7 +6,7 @@ use crate::config::{NewtonConfig, ReactiveLimits, Slack, Start};
 use crate::index::{BusIdx, Column, Index, NodeIdx};
 use crate::kernel::{self, Arena};
 use crate::kirchhoff::Kirchhoff;
-use crate::lane::{self, Lane, Work};
+use crate::lane::{Lane, Work};
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::problem::{self, NONE, Problem};
@@ -275,7 +275,7 @@ impl Solver {
                 damped,
                 trend_pu: &mut all.trend_pu,
             };
-            let (reason, iterations) = lane::dispatch(work);
+            let (reason, iterations) = f64::dispatch(work);
             all.iterations += iterations;
             let (lowest, highest) = self.extremes(plan);
             let reason = reason.or_else(|| (lowest.0 < COLLAPSED_PU).then_some(DivergenceReason::LowVoltage));

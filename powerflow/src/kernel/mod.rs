@@ -8,7 +8,7 @@
 //! Source: W. F. Tinney, C. E. Hart, "Power Flow Solution by Newton's Method", IEEE Trans. PAS-86(11), 1967, in the
 //! polar-equivalent form above.
 
-use crate::lane::{self, Lane, Work};
+use crate::lane::{Lane, Work};
 use crate::plan::Plan;
 
 /// A 2x2 block by rows: `[P/theta, P/V, Q/theta, Q/V]`.
@@ -143,7 +143,7 @@ pub(crate) fn injections<L: Lane>(plan: &Plan, arena: &Arena<L>, out: &mut Vec<[
             }
         }
     }
-    lane::dispatch(Injections(plan, arena, out));
+    L::dispatch(Injections(plan, arena, out));
 }
 
 /// Largest mismatch of the equations that hold, pu, per lane. `slack_rows` adds rows whose active equation holds
