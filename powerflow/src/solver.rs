@@ -13,7 +13,7 @@ use crate::problem::{self, NONE, Problem};
 use crate::reactive_limits::Before;
 use crate::solution::{BusStatus, Complex, Divergence, DivergenceReason, Flows, LimitSide, Rung, Solution};
 use crate::state::{State, Topology};
-use crate::{dc, distributed_slack, reactive_limits};
+use crate::{distributed_slack, linear, reactive_limits};
 
 /// Mismatch at which limits and clipping are looked at before the final iterations, pu.
 const LOOSE_PU: f64 = 1e-4;
@@ -201,7 +201,7 @@ impl Solver {
     fn place(&mut self, plan: &Plan, state: &State, previous: Option<&Solution>, start: Start) {
         let buses = &self.network.buses;
         let dc_angles = (start == Start::Dc && previous.is_none())
-            .then(|| dc::angles(&self.network, plan, state, &self.problem));
+            .then(|| linear::angles(&self.network, plan, state, &self.problem));
         // The angle of a reference is the file's, whatever it was before: a state has one answer, however it was reached.
         let turns: Vec<Option<Complex>> = self
             .problem
