@@ -15,7 +15,7 @@ use crate::problem::{self, NONE, Problem, Share};
 use crate::reactive_limits::Before;
 use crate::solution::{BusStatus, Complex, Divergence, DivergenceReason, LimitSide, Rung, Solution};
 use crate::state::State;
-use crate::{dc, distributed_slack, reactive_limits};
+use crate::{distributed_slack, linear, reactive_limits};
 
 /// Mismatch at which limits and clipping are looked at before the final iterations, pu.
 const LOOSE_PU: f64 = 1e-4;
@@ -258,7 +258,7 @@ impl<L: Lane> Desk<L> {
         let Desk { arena, seats, .. } = self;
         let problem = &seats[lane].problem;
         let dc_angles =
-            (start == Start::Dc && previous.is_none()).then(|| dc::angles(network, plan, state, problem));
+            (start == Start::Dc && previous.is_none()).then(|| linear::angles(network, plan, state, problem));
         // The angle of a reference is the file's, whatever it was before: a state has one answer, however it was reached.
         let turns: Vec<Option<Complex>> = problem
             .islands

@@ -3,7 +3,6 @@
 mod batch;
 pub mod case;
 mod config;
-mod dc;
 mod desk;
 pub mod diagnostic;
 mod distributed_slack;
@@ -11,6 +10,7 @@ mod index;
 mod kernel;
 mod kirchhoff;
 mod lane;
+mod linear;
 pub mod network;
 mod newton;
 mod plan;
@@ -26,10 +26,13 @@ pub mod units;
 pub use batch::Job;
 pub use case::Case;
 pub use config::{NewtonConfig, ReactiveLimits, Slack, Start};
-pub use dc::{LinearFlow, solve_linear};
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use index::{BranchIdx, BusId, BusIdx, Column, Index, NodeIdx, ShuntIdx, UnitIdx};
 pub use lane::Width;
+pub use linear::{
+    Balance, Candidate, INDEX_EXPONENT, LinearFlow, LinearModel, Loading, OutageFlows, OutageStatus,
+    PairFlows, PairSummary, solve_linear,
+};
 pub use network::Network;
 pub use plan::{Nodes, Plan};
 pub use solution::{
