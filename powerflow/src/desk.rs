@@ -22,7 +22,7 @@ const LOOSE_PU: f64 = 1e-4;
 
 /// A live voltage below this is another root of the equations, not an operating point, pu. Motors have stalled and
 /// undervoltage protection has acted far above it.
-const COLLAPSED_PU: f64 = 0.2;
+pub(crate) const COLLAPSED_PU: f64 = 0.2;
 
 /// Magnitudes outside this range are rarely where a grid ends: too many buses gave up their voltage at once, pu.
 const PLAUSIBLE_PU: (f64, f64) = (0.5, 1.5);

@@ -9,8 +9,10 @@ use crate::kirchhoff::Kirchhoff;
 use crate::lane::Width;
 use crate::network::Network;
 use crate::plan::Plan;
+use crate::problem::Problem;
 use crate::solution::{Divergence, DivergenceReason, Flows, Rung, Solution};
 use crate::state::{State, Topology};
+use crate::sweep::Template;
 
 /// Solves any number of states of one network. One per thread: it holds the working memory.
 #[derive(Debug)]
@@ -167,6 +169,40 @@ impl Solver {
         }
         let best = best.unwrap_or_else(|| self.alone.failure(0, &frame, DivergenceReason::IterationLimit));
         Err(Divergence { iterations, ..best })
+    }
+
+    /// The base of a sweep by elimination position, and its problem.
+    ///
+    /// # Errors
+    /// Where no bus has a source.
+    pub(crate) fn template(
+        &mut self,
+        state: &State,
+        solution: &Solution,
+        config: &NewtonConfig,
+    ) -> Result<(Template, Problem), Divergence> {
+        let plan = self.plan(&state.topology);
+        let frame = Frame { network: &self.network, plan: &plan, kirchhoff: &self.kirchhoff, config };
+        let begin =
+            Beginning { state, previous: Some(solution), start: config.start, killed: &[], trend: false };
+        self.alone.open(&plan);
+        self.alone.seat(0, &frame, &begin)?;
+        let arena = &self.alone.arena;
+        let unknowns = |free: &[f64; 2]| match free {
+            [0.0, 0.0] => 0u8,
+            [_, 0.0] => 1,
+            _ => 2,
+        };
+        let template = Template {
+            voltage: arena.voltage.clone(),
+            scheduled: arena.schedule.clone(),
+            free: arena.free.clone(),
+            patches: arena.patches.clone(),
+            as_planned: arena.free.iter().map(unknowns).eq(plan.unknowns.iter().copied()),
+            tolerance_pu: config.tolerance_pu,
+            iterations_max: config.iterations_max,
+        };
+        Ok((template, self.alone.problem(0).clone()))
     }
 
     /// Flows of a solution.

@@ -102,6 +102,15 @@ impl Cuts {
         self.label[a] == self.label[b] && self.splits(&[a, b])
     }
 
+    /// Whether any of these branches has its ends apart without all of them.
+    pub(crate) fn split_by(&self, out: &[BranchIdx]) -> bool {
+        let mut rows: Vec<usize> = out.iter().map(|branch| branch.row()).collect();
+        (0..rows.len()).any(|_| {
+            rows.rotate_left(1);
+            self.splits(&rows)
+        })
+    }
+
     /// Whether the ends of the first of these branches are apart without all of them.
     fn splits(&self, out: &[usize]) -> bool {
         let Some([from, to]) = self.ends[out[0]] else { return false };

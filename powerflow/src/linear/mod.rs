@@ -18,6 +18,7 @@ mod pair;
 mod screen;
 mod transfer;
 
+pub(crate) use cuts::Cuts;
 pub(crate) use flow::angles;
 pub use flow::{LinearFlow, solve_linear};
 pub use model::LinearModel;
