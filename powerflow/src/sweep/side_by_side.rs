@@ -158,7 +158,6 @@ impl<L: Lane> Lanes<L> {
         self.arena.patches.sort_by_key(|p| (p.row, p.slot, p.lane));
         let schedule = if template.as_planned { plan.of_base() } else { plan.uniform() };
         L::dispatch(Newton {
-            plan,
             schedule,
             masked: !template.as_planned,
             arena: &mut self.arena,
