@@ -129,6 +129,37 @@ impl<L: Lane> Arena<L> {
     }
 }
 
+/// The arena as slices that the compiler can keep in registers while it writes through them.
+struct Board<'a, L> {
+    voltage: &'a mut [[L; 2]],
+    scheduled: &'a [[L; 2]],
+    free: &'a [[L; 2]],
+    share: &'a [L],
+    patches: &'a [Patch],
+    pivot: &'a mut [Pivot<L>],
+    response: &'a mut [[L; 2]],
+    upper: &'a mut [L],
+    scratch: &'a mut [L; SCRATCH + 4],
+}
+
+impl<L: Lane> Arena<L> {
+    #[inline(always)]
+    fn board(&mut self) -> Board<'_, L> {
+        Board {
+            voltage: &mut self.voltage,
+            scheduled: &self.schedule,
+            free: &self.free,
+            share: &self.share,
+            patches: &self.patches,
+            pivot: &mut self.pivot,
+            response: &mut self.response,
+            upper: &mut self.upper,
+            // A known length lets every offset, which is masked to it, go unchecked.
+            scratch: (&mut self.scratch[..]).try_into().expect("the arena fits the plan"),
+        }
+    }
+}
+
 /// `V_i conj(y V_j)`.
 #[inline(always)]
 fn power<L: Lane>(vi: [L; 2], g: L, b: L, vj: [L; 2]) -> [L; 2] {
@@ -243,13 +274,14 @@ pub(crate) fn forward<L: Lane, const MASKED: bool, const SLACK: bool>(
 ) -> L {
     let zero = L::splat(0.0);
     let mut pass = Pass { worst: zero, next_patch: 0, targets: &schedule.targets };
+    let mut board = arena.board();
     for (i, row) in schedule.rows.iter().enumerate() {
         match row.unknowns {
-            2 => eliminate_row::<L, 2, MASKED, SLACK>(schedule, row, arena, i, &mut pass),
-            1 if !MASKED => eliminate_row::<L, 1, MASKED, SLACK>(schedule, row, arena, i, &mut pass),
+            2 => eliminate_row::<L, 2, MASKED, SLACK>(schedule, row, &mut board, i, &mut pass),
+            1 if !MASKED => eliminate_row::<L, 1, MASKED, SLACK>(schedule, row, &mut board, i, &mut pass),
             _ => {
-                arena.pivot[i].step = [zero; 2];
-                arena.response[i] = [zero; 2];
+                board.pivot[i].step = [zero; 2];
+                board.response[i] = [zero; 2];
             }
         }
     }
@@ -262,8 +294,9 @@ pub(crate) fn backward<L: Lane, const MASKED: bool, const SLACK: bool>(
     schedule: &Schedule,
     arena: &mut Arena<L>,
 ) {
+    let mut board = arena.board();
     for (i, row) in schedule.rows.iter().enumerate().rev() {
-        substitute::<L, MASKED, SLACK>(schedule, row, arena, i);
+        substitute::<L, MASKED, SLACK>(schedule, row, &mut board, i);
     }
 }
 
@@ -275,11 +308,12 @@ pub(crate) fn backward_and_advance<L: Lane, const MASKED: bool>(
     moving: L,
 ) -> L {
     let mut largest = L::splat(0.0);
+    let mut board = arena.board();
     for (i, row) in schedule.rows.iter().enumerate().rev() {
-        substitute::<L, MASKED, false>(schedule, row, arena, i);
+        substitute::<L, MASKED, false>(schedule, row, &mut board, i);
         if row.unknowns > 0 {
-            let step = arena.pivot[i].step;
-            largest = move_voltage(&mut arena.voltage[i], step, moving, largest);
+            let step = board.pivot[i].step;
+            largest = move_voltage(&mut board.voltage[i], step, moving, largest);
         }
     }
     largest
@@ -290,11 +324,11 @@ pub(crate) fn backward_and_advance<L: Lane, const MASKED: bool>(
 fn substitute<L: Lane, const MASKED: bool, const SLACK: bool>(
     schedule: &Schedule,
     row: &Row,
-    arena: &mut Arena<L>,
+    board: &mut Board<'_, L>,
     i: usize,
 ) {
     let zero = L::splat(0.0);
-    let Arena { pivot, response, upper, .. } = arena;
+    let Board { pivot, response, upper, .. } = board;
     let (columns_two, columns_one) =
         (&schedule.upper[row.upper_two.range()], &schedule.upper[row.upper_one.range()]);
     let values = &upper[row.values.range()];
@@ -371,16 +405,13 @@ fn take<'a>(targets: &mut &'a [u16], len: usize) -> &'a [u16] {
 fn eliminate_row<L: Lane, const OWN: usize, const MASKED: bool, const SLACK: bool>(
     schedule: &Schedule,
     row: &Row,
-    arena: &mut Arena<L>,
+    board: &mut Board<'_, L>,
     i: usize,
     pass: &mut Pass<'_, L>,
 ) {
     let zero = L::splat(0.0);
     let one = L::splat(1.0);
-    let Arena { voltage, schedule: scheduled, free, share, patches, pivot, response, upper, scratch, .. } =
-        arena;
-    // A known length lets every offset, which is masked to it, go unchecked.
-    let scratch: &mut [L; SCRATCH + 4] = (&mut scratch[..]).try_into().expect("the arena fits the plan");
+    let Board { voltage, scheduled, free, share, patches, pivot, response, upper, scratch } = board;
     let (diagonal_at, len) = (row.diagonal_at as usize % SCRATCH, row.len as usize);
     for at in &schedule.filled_in[row.filled_in.range()] {
         scratch[*at as usize % SCRATCH] = zero;

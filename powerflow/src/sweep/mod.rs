@@ -9,6 +9,7 @@ mod summary;
 
 use std::sync::Arc;
 
+use crate::batch::SideBySide;
 use crate::config::{NewtonConfig, ReactiveLimits, Slack};
 use crate::desk::COLLAPSED_PU;
 use crate::index::{BranchIdx, BusIdx, Index};
@@ -134,6 +135,7 @@ impl Base {
 pub struct Sweep {
     base: Arc<Base>,
     solver: Solver,
+    lanes: SideBySide,
     width: Width,
 }
 
@@ -172,7 +174,7 @@ impl Sweep {
             config: NewtonConfig { unsolved_islands_die: true, ..config.clone() },
             template,
         };
-        Ok(Sweep { base: Arc::new(base), solver, width: Width::best() })
+        Ok(Sweep { base: Arc::new(base), solver, lanes: SideBySide::default(), width: Width::best() })
     }
 
     /// At another width; the bytes of the answers are the same.
@@ -185,7 +187,7 @@ impl Sweep {
     pub fn fork(&self) -> Self {
         let base = Arc::clone(&self.base);
         let solver = Solver::with_plan(&base.network, Arc::clone(&base.plan));
-        Sweep { base, solver, width: self.width }
+        Sweep { base, solver, lanes: SideBySide::default(), width: self.width }
     }
 
     /// The network.
@@ -397,7 +399,8 @@ impl<R: Rows> WideWork for Drive<'_, R> {
         let Drive { sweep, count, mut rows, visit } = self;
         let base = Arc::clone(&sweep.base);
         let Base { plan, template, .. } = &*base;
-        let mut lanes = Lanes::<L>::default();
+        let mut desk = std::mem::take(&mut sweep.lanes);
+        let lanes = desk.of_width::<Lanes<L>>();
         lanes.open(plan, template, R::OWN_SCHEDULES);
         // Rows for the ladder; never many, so that memory is bounded.
         let mut alone: Vec<usize> = Vec::new();
@@ -407,7 +410,7 @@ impl<R: Rows> WideWork for Drive<'_, R> {
             if !resumed {
                 lanes.begin(template);
                 while let (Some(lane), true) = (lanes.free_lane(), next < count) {
-                    match rows.seat(&base, &mut lanes, lane, next) {
+                    match rows.seat(&base, lanes, lane, next) {
                         Seat::Taken => {}
                         Seat::Alone => alone.push(next),
                         Seat::Dead => visit(next, &dead(rows.out(next))),
@@ -442,9 +445,10 @@ impl<R: Rows> WideWork for Drive<'_, R> {
                 }
             }
             if finished {
-                return;
+                break;
             }
         }
+        sweep.lanes = desk;
     }
 }
 

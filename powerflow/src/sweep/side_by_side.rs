@@ -249,10 +249,10 @@ impl<L: Lane> Work for Unload<'_, L> {
     #[inline(always)]
     fn run(self) {
         let Unload { plan, from, to } = self;
-        for (lane, to) in to.iter_mut().enumerate() {
-            for (v, position) in to.iter_mut().zip(plan.position.as_slice()) {
-                let at = from[*position as usize];
-                *v = Complex { re: at[0].get(lane), im: at[1].get(lane) };
+        for (node, position) in plan.position.as_slice().iter().enumerate() {
+            let [re, im] = from[*position as usize];
+            for (lane, to) in to.iter_mut().enumerate() {
+                to[node] = Complex { re: re.get(lane), im: im.get(lane) };
             }
         }
     }
