@@ -4,6 +4,7 @@
 //! neighbours go on; what a lane does next depends on its own numbers alone, so its result does not know who its neighbours
 //! were, where it sat, or how wide the lane is.
 
+use crate::kernel::shared::Factor;
 use crate::kernel::{self, Arena};
 use crate::lane::{Lane, Work};
 use crate::schedule::Schedule;
@@ -171,6 +172,52 @@ impl<L: Lane> Work for Newton<'_, L> {
                     lane.run = Run::Failed(DivergenceReason::NotFinite);
                 }
                 lane.check = damped || largest < NEARLY;
+            }
+        }
+    }
+}
+
+/// Corrects by one factor that all lanes share, until at most `leave` lanes are active.
+pub(crate) struct Shared<'a, L> {
+    pub(crate) schedule: &'a Schedule,
+    pub(crate) factor: &'a Factor,
+    pub(crate) arena: &'a mut Arena<L>,
+    pub(crate) lanes: &'a mut [Progress],
+    pub(crate) leave: usize,
+}
+
+impl<L: Lane> Work for Shared<'_, L> {
+    type Answer = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Shared { schedule, factor, arena, lanes, leave } = self;
+        loop {
+            let mismatch = kernel::shared::mismatch_forward(schedule, factor, arena);
+            let mut moving = L::splat(0.0);
+            let mut active = 0;
+            for (i, lane) in lanes.iter_mut().enumerate() {
+                if lane.run != Run::Active {
+                    continue;
+                }
+                let mismatch = mismatch.get(i);
+                if mismatch <= lane.tolerance_pu {
+                    lane.run = Run::Converged(mismatch);
+                } else if !mismatch.is_finite() {
+                    lane.run = Run::Failed(DivergenceReason::NotFinite);
+                } else if lane.iterations == lane.iterations_max {
+                    lane.run = Run::Failed(DivergenceReason::IterationLimit);
+                } else {
+                    moving.set(i, 1.0);
+                    active += 1;
+                }
+            }
+            if active <= leave {
+                return;
+            }
+            kernel::shared::backward_and_advance(schedule, factor, arena, moving);
+            for lane in lanes.iter_mut().filter(|lane| lane.run == Run::Active) {
+                lane.iterations += 1;
             }
         }
     }

@@ -101,6 +101,11 @@ impl<L: Lane> Arena<L> {
         self.patches.clear();
     }
 
+    /// Makes room for the values of another schedule of the same plan.
+    pub(crate) fn fit_schedule(&mut self, schedule: &Schedule) {
+        self.upper.resize(schedule.values(), L::splat(0.0));
+    }
+
     /// Complex voltage of a row in a lane.
     pub(crate) fn voltage_of(&self, row: usize, lane: usize) -> Complex {
         let [re, im] = self.voltage[row];
@@ -273,12 +278,14 @@ pub(crate) fn forward<L: Lane, const MASKED: bool, const SLACK: bool>(
     arena: &mut Arena<L>,
 ) -> L {
     let zero = L::splat(0.0);
-    let mut pass = Pass { worst: zero, next_patch: 0, targets: &schedule.targets };
+    let mut pass = Pass::new(schedule);
     let mut board = arena.board();
     for (i, row) in schedule.rows.iter().enumerate() {
         match row.unknowns {
-            2 => eliminate_row::<L, 2, MASKED, SLACK>(schedule, row, &mut board, i, &mut pass),
-            1 if !MASKED => eliminate_row::<L, 1, MASKED, SLACK>(schedule, row, &mut board, i, &mut pass),
+            2 => eliminate_row::<L, 2, MASKED, SLACK, false>(schedule, row, &mut board, i, &mut pass),
+            1 if !MASKED => {
+                eliminate_row::<L, 1, MASKED, SLACK, false>(schedule, row, &mut board, i, &mut pass)
+            }
             _ => {
                 board.pivot[i].step = [zero; 2];
                 board.response[i] = [zero; 2];
@@ -390,6 +397,30 @@ struct Pass<'a, L> {
     next_patch: usize,
     /// Of the blocks that are still to be eliminated.
     targets: &'a [u16],
+    /// The lower part of the factor, where it is kept.
+    kept: Vec<L>,
+}
+
+impl<'a, L: Lane> Pass<'a, L> {
+    #[inline(always)]
+    fn new(schedule: &'a Schedule) -> Self {
+        Pass { worst: L::splat(0.0), next_patch: 0, targets: &schedule.targets, kept: Vec::new() }
+    }
+}
+
+/// [`forward`] at a single state, keeping the lower part of the factor: two numbers for each row of a block.
+#[inline(always)]
+fn forward_keeping(schedule: &Schedule, arena: &mut Arena<f64>) -> Vec<f64> {
+    let mut pass = Pass::new(schedule);
+    let mut board = arena.board();
+    for (i, row) in schedule.rows.iter().enumerate() {
+        match row.unknowns {
+            2 => eliminate_row::<f64, 2, false, false, true>(schedule, row, &mut board, i, &mut pass),
+            1 => eliminate_row::<f64, 1, false, false, true>(schedule, row, &mut board, i, &mut pass),
+            _ => board.pivot[i].step = [0.0; 2],
+        }
+    }
+    pass.kept
 }
 
 /// The next `len` targets.
@@ -402,7 +433,7 @@ fn take<'a>(targets: &mut &'a [u16], len: usize) -> &'a [u16] {
 
 /// One row with `OWN` unknowns: mismatch, Jacobian, elimination, forward substitution.
 #[inline(always)]
-fn eliminate_row<L: Lane, const OWN: usize, const MASKED: bool, const SLACK: bool>(
+fn eliminate_row<L: Lane, const OWN: usize, const MASKED: bool, const SLACK: bool, const KEEP: bool>(
     schedule: &Schedule,
     row: &Row,
     board: &mut Board<'_, L>,
@@ -532,6 +563,9 @@ fn eliminate_row<L: Lane, const OWN: usize, const MASKED: bool, const SLACK: boo
                     unit[a] = l[2 * a].neg_mul_add(z[0], unit[a]);
                 }
             }
+        }
+        if KEEP {
+            pass.kept.extend_from_slice(&l[..2 * OWN]);
         }
     }
 
@@ -674,5 +708,6 @@ fn move_voltage<L: Lane>(v: &mut [L; 2], step: [L; 2], scale: L, largest: L) -> 
     largest.max_abs(angle).max_abs(magnitude)
 }
 
+pub(crate) mod shared;
 #[cfg(test)]
 mod tests;

@@ -397,37 +397,67 @@ impl<R: Rows> WideWork for Drive<'_, R> {
 
     fn run<L: Lane>(self) {
         let Drive { sweep, count, mut rows, visit } = self;
-        let base = Arc::clone(&sweep.base);
-        let Base { plan, template, .. } = &*base;
         let mut desk = std::mem::take(&mut sweep.lanes);
         let lanes = desk.of_width::<Lanes<L>>();
-        lanes.open(plan, template, R::OWN_SCHEDULES);
-        // Rows for the ladder; never many, so that memory is bounded.
-        let mut alone: Vec<usize> = Vec::new();
-        let mut next = 0;
+        // Blocks, so that memory is bounded however many rows the next stage is left with.
+        let mut first = 0;
+        while first < count {
+            let block: Vec<usize> = (first..count.min(first + BLOCK)).collect();
+            first += block.len();
+            let shared = R::OWN_SCHEDULES && sweep.base.template.factor.is_some();
+            let left = if shared { sweep.stage(lanes, &block, true, &mut rows, visit) } else { block };
+            let left = sweep.stage(lanes, &left, false, &mut rows, visit);
+            for row in left {
+                let state = rows.state(&sweep.base, row);
+                sweep.alone(row, &state, rows.out(row), visit);
+            }
+        }
+        sweep.lanes = desk;
+    }
+}
+
+/// Rows that go through the stages together.
+const BLOCK: usize = 4096;
+
+impl Sweep {
+    /// Solves rows in lanes, by the shared factor or by Newton; returns those that this does not solve, ascending.
+    fn stage<L: Lane, R: Rows>(
+        &self,
+        lanes: &mut Lanes<L>,
+        block: &[usize],
+        shared: bool,
+        rows: &mut R,
+        visit: &mut dyn FnMut(usize, &Answer<'_>),
+    ) -> Vec<usize> {
+        let base = &*self.base;
+        let Base { plan, template, .. } = base;
+        lanes.open(plan, template, R::OWN_SCHEDULES, shared);
+        let mut left = Vec::new();
+        let mut waiting = block.iter().copied().peekable();
         loop {
-            let resumed = (lanes.is_full() || next == count) && lanes.resume(template);
+            let none_waits = waiting.peek().is_none();
+            let resumed = (lanes.is_full() || none_waits) && lanes.resume(template);
             if !resumed {
+                if none_waits {
+                    break;
+                }
                 lanes.begin(template);
-                while let (Some(lane), true) = (lanes.free_lane(), next < count) {
-                    match rows.seat(&base, lanes, lane, next) {
+                while let Some(lane) = lanes.free_lane() {
+                    let Some(row) = waiting.next() else { break };
+                    match rows.seat(base, lanes, lane, row) {
                         Seat::Taken => {}
-                        Seat::Alone => alone.push(next),
-                        Seat::Dead => visit(next, &dead(rows.out(next))),
-                    }
-                    next += 1;
-                    if alone.len() >= ALONE_MAX {
-                        break;
+                        Seat::Alone => left.push(row),
+                        Seat::Dead => visit(row, &dead(rows.out(row))),
                     }
                 }
             }
-            let to_the_end = resumed && next == count && lanes.is_empty();
+            let to_the_end = resumed && none_waits && lanes.is_empty();
             lanes.run(plan, template, to_the_end, &mut |done| match done.run {
-                Run::Converged(mismatch_pu) if !collapsed(&base, done.voltage) => visit(
+                Run::Converged(mismatch_pu) if !collapsed(base, done.voltage) => visit(
                     done.row,
                     &Answer {
                         status: RowStatus::Solved,
-                        method: Some(Method::Lanes),
+                        method: Some(if shared { Method::SharedFactor } else { Method::Lanes }),
                         iterations: done.iterations,
                         mismatch_pu,
                         divergence: None,
@@ -435,25 +465,13 @@ impl<R: Rows> WideWork for Drive<'_, R> {
                         voltage: Some((done.voltage, base.solution.status.as_slice())),
                     },
                 ),
-                _ => alone.push(done.row),
+                _ => left.push(done.row),
             });
-            let finished = next == count && lanes.is_empty();
-            if alone.len() >= ALONE_MAX || finished {
-                for row in alone.drain(..) {
-                    let state = rows.state(&base, row);
-                    sweep.alone(row, &state, rows.out(row), visit);
-                }
-            }
-            if finished {
-                break;
-            }
         }
-        sweep.lanes = desk;
+        left.sort_unstable();
+        left
     }
 }
-
-/// Rows that wait for the ladder, at most.
-const ALONE_MAX: usize = 64;
 
 /// Whether voltages belong to another root of the equations, at which no grid operates.
 fn collapsed(base: &Base, voltage: &[Complex]) -> bool {
