@@ -26,8 +26,8 @@ pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use index::{BranchIdx, BusId, BusIdx, Column, Index, NodeIdx, ShuntIdx, UnitIdx};
 pub use lane::Width;
 pub use linear::{
-    Balance, Candidate, INDEX_EXPONENT, LinearFlow, LinearModel, Loading, OutageFlows, OutageStatus, PairFlows,
-    PairSummary, solve_linear,
+    Balance, Candidate, INDEX_EXPONENT, LinearFlow, LinearModel, Loading, OutageFlows, OutageStatus,
+    PairFlows, PairSummary, solve_linear,
 };
 pub use network::Network;
 pub use plan::{Nodes, Plan};

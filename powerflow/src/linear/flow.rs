@@ -17,8 +17,7 @@ pub(super) fn susceptances(network: &Network, plan: &Plan, state: &State, proble
         .branch_from
         .iter()
         .map(|(branch, from)| {
-            let live =
-                Problem::branch_live(network, state, branch) && problem.island[from.row()] != NONE;
+            let live = Problem::branch_live(network, state, branch) && problem.island[from.row()] != NONE;
             if live { 1.0 / (network.branches.reactance_pu[branch] * state.tap_ratio[branch]) } else { 0.0 }
         })
         .collect()

@@ -186,7 +186,8 @@ impl<L: Lane> Entry for SinglesOf<'_, '_, L> {
             let mut lane = 0;
             for at in start..end {
                 let branch = outages[at];
-                let mut answer = OutageFlows { branch, status: model.foreseen(branch), worst: None, flows: None };
+                let mut answer =
+                    OutageFlows { branch, status: model.foreseen(branch), worst: None, flows: None };
                 if answer.status == OutageStatus::Connected {
                     if determined[lane] {
                         answer.flows = Some((&flows, lane));
@@ -227,10 +228,7 @@ impl<L: Lane> Worst<L> {
     }
 
     pub(super) fn of(&self, lane: usize) -> Loading {
-        Loading {
-            branch: BranchIdx::from_row(self.row.get(lane) as usize),
-            loading: self.loading.get(lane),
-        }
+        Loading { branch: BranchIdx::from_row(self.row.get(lane) as usize), loading: self.loading.get(lane) }
     }
 }
 

@@ -96,9 +96,12 @@ impl LinearModel {
     ) -> Result<PairSummary, Diagnostics> {
         self.check_column("base flows", base_pu)?;
         if limit.is_some_and(|limit| !(limit > 0.0 && limit.is_finite())) {
-            return Err(Diagnostic::error("linear.limit", "the limit of double outages is no positive number")
-                .hint("1 is the rating")
-                .into());
+            return Err(Diagnostic::error(
+                "linear.limit",
+                "the limit of double outages is no positive number",
+            )
+            .hint("1 is the rating")
+            .into());
         }
         let mut single: Vec<BranchIdx> = Vec::with_capacity(outages.len());
         let mut listed = vec![false; self.ends.len()];

@@ -125,11 +125,8 @@ impl<L: Lane> Entry for RankingOf<'_, '_, L> {
     #[inline(always)]
     fn run(self) {
         let Ranking { model, flows, monitored, solvable, out } = self.0;
-        let base: Vec<f64> = flows
-            .p_from_pu
-            .iter()
-            .map(|(branch, from)| 0.5 * (from - flows.p_to_pu[branch]))
-            .collect();
+        let base: Vec<f64> =
+            flows.p_from_pu.iter().map(|(branch, from)| 0.5 * (from - flows.p_to_pu[branch])).collect();
         let mut work = Work::<L>::new(model.factor.len());
         for block in solvable.chunks(L::WIDTH) {
             model.transfer(&mut work, block);
