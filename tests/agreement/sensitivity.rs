@@ -81,9 +81,8 @@ fn factors_are_those_of_matpower() {
                 match outage.flow_pu(*branch) {
                     Some(flow) => close(&what, flow - 1.0, theirs),
                     None => {
-                        // MATPOWER leaves an arbitrary quotient by nearly zero where an outage splits the network.
                         assert_eq!(outage.status, OutageStatus::Splits, "{name}, {what}");
-                        assert!(theirs.is_nan() || row == out, "{name}, {what}: {theirs}");
+                        // The stored column is no number, or what is left of rounding divided by rounding.
                     }
                 }
             }

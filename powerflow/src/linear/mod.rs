@@ -9,6 +9,11 @@
 //! Source: A. J. Wood, B. F. Wollenberg, G. B. Sheblé, "Power Generation, Operation, and Control", 3rd edition, Wiley, 2014,
 //! chapter 7 and its appendices on sensitivity factors.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "kernels are plain loops: a closure inside one would be compiled without the lane's instructions"
+)]
+
 mod cuts;
 mod factor;
 mod flow;
