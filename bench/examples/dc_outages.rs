@@ -2,15 +2,16 @@
 //!
 //! `cargo run --release -p gridgate-bench --example dc_outages -- CASE [--rounds N] [--flows FILE] [--pairs]`
 //!
-//! With `--flows` all post-outage flows are written too, little-endian f64 in pu: a row for each branch of the file in its
-//! order, a number for each branch, NaN where an outage has no flows. `dc_outages_against_gridoxide.py` reads them.
+//! With `--flows` flows are written too, little-endian f64 in pu, a number for each branch of the file: a row of those before
+//! any outage, then one for the outage of each branch, NaN where it has no flows. `dc_outages_against_gridoxide.py` reads them.
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use powerflow::{
-    Balance, BranchIdx, LinearModel, Network, NewtonConfig, OutageStatus, Plan, Slack, Solver, solve_linear,
+    Balance, BranchIdx, LinearModel, Network, NewtonConfig, OutageStatus, PairFlows, PairSummary, Plan,
+    Slack, Solver, solve_linear,
 };
 
 /// CPU time of this thread, s (Linux: the scheduler's account; elsewhere wall time).
@@ -62,6 +63,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     if let Some(path) = out {
         let mut rows = std::io::BufWriter::new(std::fs::File::create(path)?);
+        let write = |rows: &mut dyn Write, flows: &[f64]| {
+            flows.iter().try_for_each(|flow| rows.write_all(&flow.to_le_bytes()))
+        };
+        write(&mut rows, &base)?;
         let mut failed = None;
         let mut flows = Vec::new();
         model.outages(&base, &every, &mut |_, outage| {
@@ -69,8 +74,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 flows.clear();
                 flows.resize(every.len(), f64::NAN);
             }
-            failed =
-                flows.iter().try_for_each(|flow| rows.write_all(&flow.to_le_bytes())).err().or(failed.take());
+            failed = write(&mut rows, &flows).err().or(failed.take());
         })?;
         rows.flush()?;
         if let Some(error) = failed {
@@ -115,9 +119,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     if with_pairs {
         let limit = 1.2 * base_loading(&network, &base).max(1.0);
-        let start = cpu_s();
-        let summary = model.outage_pairs(&base, &outages, Some(limit), &mut |_| seen += 1)?;
-        let seconds = cpu_s() - start;
+        let mut summary = PairSummary::default();
+        let (seconds, _) = timed(1, || {
+            let visit = &mut |_: &PairFlows<'_>| seen += 1;
+            summary = model.outage_pairs(&base, &outages, Some(limit), visit).expect("flows of the grid");
+        });
         print!(
             ",\"pairs\":{},\"pair_limit\":{limit:.3},\"pairs_harmless\":{},\"pairs_splitting\":{},\"pairs_per_s\":{:.0}",
             summary.pairs,
