@@ -13,8 +13,8 @@
 //! split their island together are known beforehand from the graph (`cuts.rs`), not from a determinant near zero.
 //!
 //! Source: T. Güler, G. Gross, M. Liu, "Generalized line outage distribution factors", IEEE Trans. Power Systems 22(2), 2007;
-//! the bound after P. Kaplunovich, K. Turitsyn, "Fast selection of N-2 contingencies for online security assessment", IEEE
-//! PES General Meeting, 2013.
+//! the bound after K. Turitsyn, P. Kaplunovich, "Fast algorithm for N-2 contingency problem", 46th Hawaii International
+//! Conference on System Sciences, 2013.
 
 use super::factor::Work;
 use super::model::LinearModel;
