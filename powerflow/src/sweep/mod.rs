@@ -16,7 +16,7 @@ use crate::solution::{BusStatus, Complex, Divergence, Rung, Solution};
 use crate::solver::Solver;
 use crate::state::State;
 
-pub use summary::Summary;
+pub use summary::{Summary, Violation};
 
 /// What became of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

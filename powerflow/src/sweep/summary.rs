@@ -1,10 +1,21 @@
 //! What a planner wants to know of one row: extremes and violations.
 
-use crate::index::{BranchIdx, BusIdx};
+use crate::index::{BranchIdx, BusIdx, Column};
 use crate::network::Network;
 use crate::solution::{Complex, Divergence};
 use crate::state::State;
 use crate::sweep::{Answer, Method, RowStatus, Sweep};
+
+/// One limit that one row does not keep.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Violation {
+    /// A branch above its rating: its loading, 1 = at the rating.
+    Overload(BranchIdx, f64),
+    /// A bus below its lowest allowed voltage: its magnitude, pu.
+    LowVoltage(BusIdx, f64),
+    /// A bus above its highest allowed voltage: its magnitude, pu.
+    HighVoltage(BusIdx, f64),
+}
 
 /// One row in numbers. What does not exist (no solution, no ratings) is `None`.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,8 +42,13 @@ pub struct Summary {
     pub low_voltages: u32,
     /// Buses above their highest allowed voltage.
     pub high_voltages: u32,
+    /// Violations that the base does not have, or has smaller by more than 5 % of the rating or 0.01 pu: branches, then
+    /// buses, in file order. In a summary of the base itself, all that it has.
+    pub caused: Vec<Violation>,
     /// Demand on buses that lost their voltage, pu.
     pub lost_demand_pu: f64,
+    /// Power that no unit could provide or take back, pu: the sum of magnitudes over islands.
+    pub unmet_pu: f64,
     /// Why there is no solution, where there is none.
     pub divergence: Option<Divergence>,
 }
@@ -42,15 +58,77 @@ const VOLTAGE_TOLERANCE_PU: f64 = 1e-4;
 /// Beyond a rating from here on, as a share of it.
 const RATING_TOLERANCE: f64 = 1e-3;
 
+/// A violation of the base counts anew from this much worse on, as a share of the rating.
+const WORSE_LOADING: f64 = 0.05;
+/// The same for voltages, pu.
+const WORSE_VOLTAGE_PU: f64 = 0.01;
+
+/// From where on a violation is one that the row caused.
+#[derive(Clone, Debug)]
+struct Thresholds {
+    /// Loading above which a branch counts; infinite without a rating.
+    loading: Column<BranchIdx, f64>,
+    /// Magnitude below which a bus counts, pu.
+    vm_low_pu: Column<BusIdx, f64>,
+    /// Magnitude above which a bus counts, pu.
+    vm_high_pu: Column<BusIdx, f64>,
+}
+
+impl Thresholds {
+    /// The limits themselves.
+    fn limits(network: &Network) -> Self {
+        let (buses, rating) = (&network.buses, &network.branches.rating_pu);
+        Thresholds {
+            loading: rating
+                .iter()
+                .map(|(_, rating)| rating.map_or(f64::INFINITY, |_| 1.0 + RATING_TOLERANCE))
+                .collect(),
+            vm_low_pu: buses.voltage_pu_min.iter().map(|(_, low)| low - VOLTAGE_TOLERANCE_PU).collect(),
+            vm_high_pu: buses.voltage_pu_max.iter().map(|(_, high)| high + VOLTAGE_TOLERANCE_PU).collect(),
+        }
+    }
+
+    /// The limits, moved beyond what the base violates already.
+    fn beyond(network: &Network, base: &Summary) -> Self {
+        let mut thresholds = Thresholds::limits(network);
+        for violation in &base.caused {
+            match *violation {
+                Violation::Overload(branch, loading) => {
+                    thresholds.loading[branch] = loading + WORSE_LOADING;
+                }
+                Violation::LowVoltage(bus, vm) => thresholds.vm_low_pu[bus] = vm - WORSE_VOLTAGE_PU,
+                Violation::HighVoltage(bus, vm) => thresholds.vm_high_pu[bus] = vm + WORSE_VOLTAGE_PU,
+            }
+        }
+        thresholds
+    }
+}
+
 impl Sweep {
     /// [`Sweep::outages`], summarised.
     pub fn summarise_outages(&mut self, outages: &[Vec<BranchIdx>], visit: &mut dyn FnMut(usize, Summary)) {
         let network = std::sync::Arc::clone(self.network());
-        self.outages(outages, &mut |row, answer| visit(row, summarise(&network, answer)));
+        let thresholds = Thresholds::beyond(&network, &self.summarise_base());
+        self.outages(outages, &mut |row, answer| visit(row, summarise(&network, answer, &thresholds)));
+    }
+
+    /// The base, summarised.
+    pub fn summarise_base(&self) -> Summary {
+        let (state, solution) = &*self.base;
+        let answer = Answer {
+            status: RowStatus::Solved,
+            method: Some(Method::Alone(solution.rung)),
+            iterations: solution.iterations,
+            mismatch_pu: solution.mismatch_pu,
+            divergence: None,
+            solution: Some(solution),
+            state,
+        };
+        summarise(&self.network, &answer, &Thresholds::limits(&self.network))
     }
 }
 
-fn summarise(network: &Network, answer: &Answer<'_>) -> Summary {
+fn summarise(network: &Network, answer: &Answer<'_>, thresholds: &Thresholds) -> Summary {
     let solved = matches!(answer.status, RowStatus::Solved | RowStatus::Islanded | RowStatus::Dead)
         && answer.method.is_some();
     let mut summary = Summary {
@@ -65,13 +143,16 @@ fn summarise(network: &Network, answer: &Answer<'_>) -> Summary {
         overloads: 0,
         low_voltages: 0,
         high_voltages: 0,
+        caused: Vec::new(),
         lost_demand_pu: 0.0,
+        unmet_pu: answer.solution.map_or(0.0, |solution| solution.unmet_pu()),
         divergence: answer.divergence.cloned(),
     };
     if !solved {
         return summary;
     }
     let buses = &network.buses;
+    let mut beyond_voltage = Vec::new();
     for bus in buses.id.indices() {
         let Some(v) = answer.voltage(bus) else {
             summary.lost_demand_pu += answer.state().demand_p_pu[bus].max(0.0);
@@ -86,6 +167,11 @@ fn summarise(network: &Network, answer: &Answer<'_>) -> Summary {
         }
         summary.low_voltages += u32::from(vm < buses.voltage_pu_min[bus] - VOLTAGE_TOLERANCE_PU);
         summary.high_voltages += u32::from(vm > buses.voltage_pu_max[bus] + VOLTAGE_TOLERANCE_PU);
+        if vm < thresholds.vm_low_pu[bus] {
+            beyond_voltage.push(Violation::LowVoltage(bus, vm));
+        } else if vm > thresholds.vm_high_pu[bus] {
+            beyond_voltage.push(Violation::HighVoltage(bus, vm));
+        }
     }
     for branch in network.branches.from.indices() {
         let Some(flow) = apparent_pu(network, answer.state(), answer, branch) else { continue };
@@ -98,8 +184,12 @@ fn summarise(network: &Network, answer: &Answer<'_>) -> Summary {
                 summary.max_loading = Some((loading, branch));
             }
             summary.overloads += u32::from(loading > 1.0 + RATING_TOLERANCE);
+            if loading > thresholds.loading[branch] {
+                summary.caused.push(Violation::Overload(branch, loading));
+            }
         }
     }
+    summary.caused.extend(beyond_voltage);
     summary
 }
 
