@@ -114,8 +114,13 @@ impl Sweep {
 
     /// The base, summarised.
     pub fn summarise_base(&self) -> Summary {
+        summarise(&self.network, &self.base_answer(), &Thresholds::limits(&self.network))
+    }
+
+    /// The base as an answer.
+    pub fn base_answer(&self) -> Answer<'_> {
         let (state, solution) = &*self.base;
-        let answer = Answer {
+        Answer {
             status: RowStatus::Solved,
             method: Some(Method::Alone(solution.rung)),
             iterations: solution.iterations,
@@ -123,8 +128,14 @@ impl Sweep {
             divergence: None,
             solution: Some(solution),
             state,
-        };
-        summarise(&self.network, &answer, &Thresholds::limits(&self.network))
+        }
+    }
+}
+
+impl Answer<'_> {
+    /// Apparent power at the more loaded end of a branch, pu; `None` where it carries nothing or there is no solution.
+    pub fn apparent_pu(&self, network: &Network, branch: BranchIdx) -> Option<f64> {
+        apparent_pu(network, self.state(), self, branch)
     }
 }
 
