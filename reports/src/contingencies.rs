@@ -220,6 +220,10 @@ impl ContingencyRecord {
         fn cell<T: ToString>(value: Option<T>) -> String {
             value.map_or_else(String::new, |value| value.to_string())
         }
+        // The shortest digits that read back to the same number; an exponent where there would be many zeros.
+        fn number(value: Option<f64>) -> String {
+            value.map_or_else(String::new, |value| format!("{value:?}"))
+        }
         let name = self.name.as_deref().map(|name| {
             if name.contains([',', '"', '\n', '\r']) {
                 format!("\"{}\"", name.replace('"', "\"\""))
@@ -233,11 +237,11 @@ impl ContingencyRecord {
             joined(&self.to),
             self.status.id().to_owned(),
             self.iterations.to_string(),
-            cell(self.vm_min_pu),
-            cell(self.vm_max_pu),
-            cell(self.max_loading_pct),
-            cell(self.max_flow_mva),
-            cell(self.mismatch_pu),
+            number(self.vm_min_pu),
+            number(self.vm_max_pu),
+            number(self.max_loading_pct),
+            number(self.max_flow_mva),
+            number(self.mismatch_pu),
             cell(self.rung.as_deref()),
             self.number.to_string(),
             cell(name),
@@ -251,10 +255,10 @@ impl ContingencyRecord {
             cell(self.caused_overloads),
             cell(self.caused_low_voltages),
             cell(self.caused_high_voltages),
-            cell(self.worst_overload_pct),
-            cell(self.worst_voltage_pu),
-            cell(self.lost_demand_mw),
-            cell(self.unmet_mw),
+            number(self.worst_overload_pct),
+            number(self.worst_voltage_pu),
+            number(self.lost_demand_mw),
+            number(self.unmet_mw),
         ];
         cells.join(",") + "\n"
     }
