@@ -118,8 +118,8 @@ pub fn html(study: &ContingencyStudy, network: &NetworkRecord) -> Result<String,
 
 const CLAIM: &str = "An outage is charged with the violations that the base case does not have, or has smaller by more than 5 % of \
      the rating or 0.01 pu. Every state is the steady state after the outage.";
-const OVERVIEW: &str = "Every branch by its worst loading and every bus by its worst voltage, over the base case and all outages. Numbers: \
-     the branches of the ten worst outages, by rank.";
+const OVERVIEW: &str = "Loadings and voltages of the base case; where an outage causes a violation, the worst that any \
+     outage causes. Numbers: the branches of the ten worst outages, by rank.";
 const NOTES: [&str; 3] = [
     "Each outage is a steady state: no dynamics, no protection, no operator's remedy. Taps, shunts and set-points stay \
      as they are in the base case.",
@@ -330,11 +330,11 @@ fn ranked(record: &ContingencyRecord, network: &NetworkRecord) -> Ranked {
         status: status(record),
         tone: match record.status {
             ContingencyStatus::NoSolution => "fail",
-            _ if record.harms() => "fail",
             ContingencyStatus::Islanded => "undecided",
-            _ => "pass",
+            ContingencyStatus::Solved | ContingencyStatus::Dead => "skipped",
         },
-        causes: causes(record, Some(network), 3),
+        // A number keeps its unit on its line.
+        causes: causes(record, Some(network), 3).replace(" %", "\u{a0}%").replace(" pu", "\u{a0}pu"),
         loading: record.max_loading_pct.map_or_else(|| "-".into(), percent),
         voltages,
         lost: match record.lost_demand_mw {
@@ -461,7 +461,8 @@ fn histogram(bins: &[u64]) -> Option<String> {
             out.push_str(&label("tick middle", middle, floor - tall - 5.0, &words::count(*count)));
         }
         if at % 2 == 0 {
-            out.push_str(&label("tick middle", x_of(left, step, at), floor + 17.0, &format!("{low}")));
+            let more = if last { "+" } else { "" };
+            out.push_str(&label("tick middle", x_of(left, step, at), floor + 17.0, &format!("{low}{more}")));
         }
     }
     let rating = x_of(left, step, (100.0 / LOADING_BIN_PCT) as usize);
