@@ -150,6 +150,10 @@ pub struct ContingencyRecord {
     pub lost_demand_mw: Option<f64>,
     /// Power that no unit could provide or take back, beyond that of the base case, MW. A grid cannot hold such a state.
     pub unmet_mw: Option<f64>,
+    /// Largest loading that the linear model estimated when it picked the outage, percent; absent where nothing was
+    /// screened, or it cannot say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate_pct: Option<f64>,
     /// The worst of the violations that it caused, at most five: overloads, then voltages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub violations: Vec<ViolationRecord>,
@@ -209,7 +213,7 @@ impl ContingencyRecord {
     pub const CSV_HEADER: &'static str = "row,from,to,status,iterations,vm_min_pu,vm_max_pu,max_loading_pct,max_flow_mva,\
          mismatch_pu,rung,number,name,vm_min_bus,vm_max_bus,max_loading_branch,max_flow_branch,overloads,low_voltages,\
          high_voltages,caused_overloads,caused_low_voltages,caused_high_voltages,worst_overload_pct,worst_voltage_pu,\
-         lost_demand_mw,unmet_mw\n";
+         lost_demand_mw,unmet_mw,estimate_pct\n";
 
     /// The record as a line of CSV (RFC 4180, but lines end in a newline alone). What is absent is empty; several
     /// branches of one outage are joined by `+`.
@@ -259,6 +263,7 @@ impl ContingencyRecord {
             number(self.worst_voltage_pu),
             number(self.lost_demand_mw),
             number(self.unmet_mw),
+            number(self.estimate_pct),
         ];
         cells.join(",") + "\n"
     }
@@ -399,6 +404,24 @@ pub struct BaseRecord {
     pub moment: Moment,
 }
 
+/// What a linear screen left to be solved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ScreenRecord {
+    /// Estimated loading from which an outage is solved, percent.
+    pub threshold_pct: f64,
+    /// Outages of the list.
+    pub outages: u64,
+    /// Those that were solved: estimated at or above the threshold, or beyond what a linear model can say (they split the
+    /// grid).
+    pub picked: u64,
+    /// Those estimated below, or that change nothing. They were not solved, and nobody looked at their voltages.
+    pub below: u64,
+    /// Pairs with a branch that splits the grid or carries nothing alone. They were neither estimated nor solved.
+    pub left_out: u64,
+}
+
 /// A contingency study: what becomes of a grid when its branches fail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -419,7 +442,10 @@ pub struct ContingencyStudy {
     pub settings: BTreeMap<String, String>,
     /// The grid before any outage; null where it has no solution, and then no outage was looked at.
     pub base: Option<BaseRecord>,
-    /// How many outages ended how.
+    /// What was not solved, where the list was screened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screen: Option<ScreenRecord>,
+    /// How many of the outages that were solved ended how.
     pub counts: ContingencyCounts,
     /// The worst outages, worst first, at most fifty: no solution, then by the overload that they cause, by the voltage,
     /// by missing balance and lost demand, by loading.
@@ -450,12 +476,32 @@ impl ContingencyStudy {
         };
         let leave = if counts.harming == 1 { "leaves" } else { "leave" };
         format!(
-            "{} of {} {leave} violations; {}; {}.",
+            "{} of {}{} {leave} violations; {}; {}.",
             words::count(counts.harming),
             plural(counts.contingencies, "outage", "outages"),
+            if self.screen.is_some() { " that the screen picked" } else { "" },
             plural(counts.islanded, "splits the grid", "split the grid"),
             plural(counts.no_solution, "has no solution", "have no solution"),
         )
+    }
+
+    /// What was not solved, in a sentence; `None` where everything was.
+    pub fn screen_warning(&self) -> Option<String> {
+        let screen = self.screen.as_ref()?;
+        let mut words = format!(
+            "{} of {} outages were not solved: a linear estimate puts every loading after them below {} %. Nobody looked at \
+             their voltages.",
+            words::count(screen.below),
+            words::count(screen.outages),
+            words::number(screen.threshold_pct)
+        );
+        if screen.left_out > 0 {
+            words.push_str(&format!(
+                " {} pairs with a branch that splits the grid or carries nothing alone were left out.",
+                words::count(screen.left_out)
+            ));
+        }
+        Some(words)
     }
 
     /// What the base case violates itself, in a sentence; `None` where it keeps all limits.

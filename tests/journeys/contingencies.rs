@@ -172,12 +172,45 @@ fn outages_of_a_file_keep_its_names() {
     assert_eq!(document["inputs"][1]["role"], "outages");
 }
 
+/// What a screen picks is solved as if nothing had been screened, and what it does not pick is counted.
+#[test]
+fn a_screen_leaves_out_outages_and_changes_none() {
+    let desk = desk();
+    for outages in ["n-1", "n-2"] {
+        let study = |more: &[&str]| {
+            let arguments = [&["contingencies", "case30.m", "--outages", outages], more].concat();
+            desk.say(&arguments).with(0).out
+        };
+        let whole = study(&["--format", "csv"]);
+        let screened = study(&["--format", "csv", "--screen=105"]);
+        // The estimate is the last column.
+        let cells = |line: &str| line.rsplit_once(',').expect("columns").0.to_owned();
+        let all: Vec<String> = whole.lines().map(cells).collect();
+        let mut at = 0;
+        for line in screened.lines().map(cells) {
+            at += all[at..].iter().position(|other| *other == line).unwrap_or_else(|| panic!("{line}")) + 1;
+        }
+        let picked = screened.lines().count() - 1;
+        assert!(picked > 0 && picked < all.len() - 1, "{picked} of {}", all.len() - 1);
+
+        let document: serde_json::Value =
+            serde_json::from_str(&study(&["--format", "json", "--screen=105"])).expect("JSON");
+        let screen = |key: &str| document["screen"][key].as_u64().expect("a count") as usize;
+        assert_eq!((screen("outages"), screen("picked")), (all.len() - 1, picked));
+        assert_eq!(screen("picked") + screen("below") + screen("left_out"), screen("outages"));
+        assert_eq!(document["counts"]["contingencies"], picked);
+        let text = study(&["--screen=105"]);
+        let warning = format!("{} of {} outages were not solved", screen("below"), screen("outages"));
+        assert!(text.contains(&warning) && text.contains("Nobody looked at their voltages"), "{text}");
+    }
+}
+
 #[test]
 fn wrong_usage_is_refused_by_name() {
     let desk = desk();
     desk.put("bad.csv", "name,outages\nwest,1-2\neast,1-14\nnorth,99\n");
     desk.put("noise.csv", [0xff, 0xfe]);
-    let cases: [(&[&str], &[&str]); 10] = [
+    let cases: [(&[&str], &[&str]); 11] = [
         (&["case41.m"], &["error[case.file.missing]", "case41.m"]),
         (&["case14.m", "--outages", "n-3"], &["error[outages.read]", "n-3", "n-1, n-2, or the path"]),
         (
@@ -196,6 +229,7 @@ fn wrong_usage_is_refused_by_name() {
             &["case14.m", "--outages", "n-2", "--outages-max", "100"],
             &["error[outages.too-many]", "190 outages", "100", "--outages-max"],
         ),
+        (&["case14.m", "--screen=-5"], &["error[usage.screen]", "90 % of the rating"]),
         (&["case14.m", "--threads", "0"], &["error[usage.threads]"]),
         (&["case14.m", "--tolerance", "2"], &["error[usage.tolerance]"]),
         (&["case14.m", "--slack", "nobody"], &["nobody", "distributed", "single"]),

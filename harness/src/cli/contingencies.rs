@@ -24,6 +24,10 @@ pub(super) struct Contingencies {
     /// Refuse to begin with more outages than this.
     #[arg(long, value_name = "COUNT", default_value_t = ContingencySettings::OUTAGES_MAX)]
     outages_max: u64,
+    /// Solve only the outages after which a linear estimate loads a branch to this percentage of its rating [90 without a
+    /// number], and those that it cannot estimate.
+    #[arg(long, value_name = "PERCENT", num_args = 0..=1, require_equals = true, default_missing_value = "90")]
+    screen: Option<f64>,
     #[command(flatten)]
     physics: Physics,
     /// Threads [default: all cores]. Changes no byte of the results.
@@ -45,6 +49,7 @@ impl Contingencies {
         let settings = ContingencySettings {
             outages: Outages::parse(&self.outages),
             outages_max: self.outages_max,
+            screen: self.screen.map(|percent| percent / 100.0),
             newton: self.physics.config(),
             threads: self.threads,
             out: self.out,
@@ -68,6 +73,12 @@ impl Contingencies {
             Ok(studied) => studied,
             Err(complaints) => {
                 bar.abandon();
+                // What a screen refuses is known only after the base case is solved, and is of the input all the same.
+                let of_input =
+                    |d: &powerflow::Diagnostic| ["outages.", "linear."].iter().any(|c| d.code.starts_with(c));
+                if complaints.0.iter().any(of_input) {
+                    return refuse(&complaints);
+                }
                 complain(&complaints.to_string());
                 return exit::INFRASTRUCTURE;
             }

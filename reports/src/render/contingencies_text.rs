@@ -15,7 +15,7 @@ pub fn render(study: &ContingencyStudy) -> String {
     let Some(base) = &study.base else {
         return out;
     };
-    if let Some(warning) = study.base_warning() {
+    for warning in study.screen_warning().into_iter().chain(study.base_warning()) {
         out.push_str(&format!("{warning}\n"));
     }
     let mut facts = Vec::new();

@@ -66,6 +66,15 @@ impl OutageList {
         }
     }
 
+    /// Number of the pair of these two places in the list of branches in service, the lower place first.
+    pub(super) fn number_of_pair(&self, first: u64, second: u64) -> u64 {
+        let count = match self {
+            OutageList::Pairs(live) => live.len() as u64,
+            OutageList::Single(_) | OutageList::Listed(_) => 0,
+        };
+        pairs_before(count, first) + second - first - 1
+    }
+
     /// Outages `first` to `end`, without `end`.
     pub(super) fn range(&self, first: u64, end: u64) -> Vec<Outage> {
         let end = end.min(self.len());
@@ -96,16 +105,19 @@ fn pairs(n: u64) -> u64 {
     n * n.saturating_sub(1) / 2
 }
 
+/// Pairs that begin before `i`: all but those of the n - i last things.
+fn pairs_before(n: u64, i: u64) -> u64 {
+    pairs(n) - pairs(n.saturating_sub(i))
+}
+
 /// The pair with this number, in the order (0, 1), (0, 2) ... (1, 2) ...
 fn pair_at(n: u64, number: u64) -> (u64, u64) {
-    // The pairs that begin with i or later are those of the n - i last things.
-    let begins = |i: u64| pairs(n) - pairs(n - i);
     let (mut low, mut high) = (0, n);
     while high - low > 1 {
         let middle = low.midpoint(high);
-        if begins(middle) <= number { low = middle } else { high = middle }
+        if pairs_before(n, middle) <= number { low = middle } else { high = middle }
     }
-    (low, low + 1 + number - begins(low))
+    (low, low + 1 + number - pairs_before(n, low))
 }
 
 /// The first line of a file of outages.
@@ -360,6 +372,10 @@ mod tests {
             let wanted: Vec<(u64, u64)> = (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j))).collect();
             let found: Vec<(u64, u64)> = (0..pairs(n)).map(|number| pair_at(n, number)).collect();
             assert_eq!(found, wanted);
+            let list = OutageList::Pairs((0..n as usize).map(BranchIdx::from_row).collect());
+            for (number, (a, b)) in (0..).zip(wanted) {
+                assert_eq!(list.number_of_pair(a, b), number);
+            }
         }
         // Far beyond what fits in memory.
         let n = 100_000;

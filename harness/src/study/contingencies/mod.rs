@@ -4,6 +4,7 @@ mod folder;
 mod journal;
 mod list;
 mod row;
+mod screen;
 mod tally;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -23,6 +24,7 @@ use reports::{Digest, InputRecord};
 use self::folder::Folder;
 use self::journal::{Block, Journal};
 use self::list::OutageList;
+use self::screen::Selection;
 use self::tally::{Sufferers, Tally};
 use crate::run::{self, Progress, Watch};
 
@@ -40,8 +42,11 @@ const SHOWN: usize = 3;
 pub struct ContingencySettings {
     /// Which outages.
     pub outages: Outages,
-    /// More outages than this are refused instead of begun.
+    /// More outages than this are refused instead of begun (of a screened list: more picked ones).
     pub outages_max: u64,
+    /// Solve only those after which the linear model estimates a loading of at least this (1 = at the rating), and those
+    /// that it cannot estimate; `None` solves all.
+    pub screen: Option<f64>,
     /// How each is solved.
     pub newton: NewtonConfig,
     /// Threads; `None` for one a core. Changes no byte.
@@ -60,6 +65,7 @@ impl Default for ContingencySettings {
         ContingencySettings {
             outages: Outages::Single,
             outages_max: Self::OUTAGES_MAX,
+            screen: None,
             newton: NewtonConfig::default(),
             threads: None,
             out: None,
@@ -112,7 +118,12 @@ pub fn prepare_contingencies(
     let threads = run::worker_threads(settings.threads)?;
     let network = Network::build(powerflow::case::read(case)?)?;
     let list = OutageList::of(&network, &settings.outages)?;
-    if list.len() > settings.outages_max {
+    if settings.screen.is_some_and(|threshold| !(threshold > 0.0 && threshold.is_finite())) {
+        return Err(Diagnostic::error("usage.screen", "the loading to screen at is no positive number")
+            .hint("90 is usual: 90 % of the rating")
+            .into());
+    }
+    if settings.screen.is_none() && list.len() > settings.outages_max {
         let message = format!(
             "{} of {} are {} outages, more than {}",
             outages_name(&settings.outages),
@@ -121,7 +132,10 @@ pub fn prepare_contingencies(
             settings.outages_max
         );
         return Err(Diagnostic::error("outages.too-many", message)
-            .hint("list the outages that matter in a file and name it with --outages, or allow more with --outages-max")
+            .hint(
+                "list the outages that matter in a file and name it with --outages, solve only those that a \
+                   linear screen picks with --screen, or allow more with --outages-max",
+            )
             .into());
     }
     if let Some(out) = &settings.out {
@@ -137,16 +151,11 @@ pub fn prepare_contingencies(
 }
 
 impl PreparedStudy {
-    /// Outages of the list.
-    pub fn outages(&self) -> u64 {
-        self.list.len()
-    }
-
     /// Looks at every outage; `visit` is shown each in the order of the list.
     ///
     /// # Errors
     /// Where the results cannot be written, or are being written by another study; `study.interrupted` where `watch`
-    /// stopped it.
+    /// stopped it; where the outages are to be screened, what the linear model refuses, and `outages.too-many`.
     pub fn run(
         &self,
         watch: &dyn Watch,
@@ -161,7 +170,16 @@ impl PreparedStudy {
             }
         };
         let base = sweep.summarise_base();
-        let mut tally = Tally::new(self.list.len());
+        let (selection, screen) = match self.settings.screen {
+            None => (Selection::all(&self.list), None),
+            Some(threshold) => {
+                let (slack, most) = (self.settings.newton.slack, self.settings.outages_max);
+                let screened =
+                    Selection::screened(&self.network, &sweep, &self.list, threshold, slack, most)?;
+                (screened.0, Some(screened.1))
+            }
+        };
+        let mut tally = Tally::new(selection.len());
         // The record first: it keeps others out of the folder.
         let mut journal = self.settings.out.as_deref().map(Journal::open).transpose()?;
         let mut folder = self.settings.out.as_deref().map(Folder::stage).transpose()?;
@@ -179,7 +197,7 @@ impl PreparedStudy {
             Some(journal) => journal.resume(&self.key(), &mut |block| take(block, &mut folder))?,
             None => 0,
         };
-        self.sweep(&mut sweep, &base, done, watch, &mut |block| {
+        self.sweep(&mut sweep, &selection, &base, done, watch, &mut |block| {
             if let Some(journal) = &mut journal {
                 journal.append(&block)?;
             }
@@ -190,12 +208,13 @@ impl PreparedStudy {
         let mut record = row::base(&self.network, sweep.base_solution().rung, &base);
         record.moment = moment(&self.network, &sweep.base_answer(), None);
         document.base = Some(record);
+        document.screen = screen;
         document.moments = self.moments(&mut sweep, &tally.ranking);
-        document.notes.extend(self.notes(&sweep));
+        document.notes.extend(self.notes(&sweep, selection.len()));
         if let Some(folder) = folder {
             folder.publish(&self.network, &document)?;
         }
-        Ok(Studied { document, resumed: (done * BLOCK).min(self.list.len()) })
+        Ok(Studied { document, resumed: (done * BLOCK).min(selection.len()) })
     }
 
     /// Digest of all that decides what the blocks hold.
@@ -214,12 +233,13 @@ impl PreparedStudy {
     fn sweep(
         &self,
         sweep: &mut Sweep,
+        selection: &Selection<'_>,
         base: &Summary,
         first: u64,
         watch: &dyn Watch,
         take: &mut dyn FnMut(Block) -> Result<(), Diagnostics>,
     ) -> Result<(), Diagnostics> {
-        let blocks = self.list.len().div_ceil(BLOCK);
+        let blocks = selection.len().div_ceil(BLOCK);
         let workers = (self.threads as u64).min(blocks.saturating_sub(first)) as usize;
         let mut sweeps: Vec<Sweep> = (0..workers).map(|_| sweep.fork()).collect();
         // A worker takes the next number; one is handed out for each block that was taken over, so that however slow one
@@ -235,7 +255,8 @@ impl PreparedStudy {
                     loop {
                         let number = numbers.lock().ok().and_then(|numbers| numbers.recv().ok());
                         let Some(number) = number else { break };
-                        let block = catch_unwind(AssertUnwindSafe(|| self.block(sweep, base, number)));
+                        let block =
+                            catch_unwind(AssertUnwindSafe(|| self.block(sweep, selection, base, number)));
                         let failed = block.is_err();
                         if send.send(block.map_err(|_| defect(number))).is_err() || failed {
                             break;
@@ -274,8 +295,8 @@ impl PreparedStudy {
                     give();
                     watch.progress(&Progress {
                         population: outages_name(&self.settings.outages),
-                        done: (taken * BLOCK).min(self.list.len()),
-                        size_max: self.list.len(),
+                        done: (taken * BLOCK).min(selection.len()),
+                        size_max: selection.len(),
                         standing: String::new(),
                     });
                 }
@@ -285,25 +306,32 @@ impl PreparedStudy {
     }
 
     /// Looks at the outages of one block.
-    fn block(&self, sweep: &mut Sweep, base: &Summary, block: u64) -> Block {
+    fn block(&self, sweep: &mut Sweep, selection: &Selection<'_>, base: &Summary, block: u64) -> Block {
         let first = block * BLOCK;
-        let outages = self.list.range(first, first + BLOCK);
+        let selected = selection.range(first, first + BLOCK);
         let network = &*self.network;
         let carries = |branch: &BranchIdx| network.branches.in_service[*branch];
         let live: Vec<usize> =
-            (0..outages.len()).filter(|at| outages[*at].branches.iter().any(carries)).collect();
-        let asked: Vec<Vec<BranchIdx>> = live.iter().map(|at| outages[*at].branches.clone()).collect();
-        let mut summaries: Vec<Option<Summary>> = vec![None; outages.len()];
+            (0..selected.len()).filter(|at| selected[*at].outage.branches.iter().any(carries)).collect();
+        let asked: Vec<Vec<BranchIdx>> =
+            live.iter().map(|at| selected[*at].outage.branches.clone()).collect();
+        let mut summaries: Vec<Option<Summary>> = vec![None; selected.len()];
         sweep.summarise_outages(&asked, &mut |at, summary| summaries[live[at]] = Some(summary));
         let mut sufferers = Sufferers::default();
-        let rows = (first + 1..)
-            .zip(outages.iter().zip(&summaries))
-            .map(|(number, (outage, summary))| match summary {
-                Some(summary) => {
-                    sufferers.add(number, summary);
-                    row::record(network, base, number, outage, summary)
-                }
-                None => row::blank(network, number, outage, ContingencyStatus::Dead),
+        let rows = selected
+            .iter()
+            .zip(&summaries)
+            .map(|(selected, summary)| {
+                let number = selected.at + 1;
+                let mut record = match summary {
+                    Some(summary) => {
+                        sufferers.add(number, summary);
+                        row::record(network, base, number, &selected.outage, summary)
+                    }
+                    None => row::blank(network, number, &selected.outage, ContingencyStatus::Dead),
+                };
+                record.estimate_pct = selected.estimate.map(|loading| 100.0 * loading);
+                record
             })
             .collect();
         Block { block, rows, sufferers }
@@ -339,6 +367,7 @@ impl PreparedStudy {
             inputs: self.inputs.clone(),
             settings: self.described(),
             base: None,
+            screen: None,
             counts: tally.counts.clone(),
             ranking: tally.ranking.clone(),
             overloaded: tally.overloaded(&self.network),
@@ -385,11 +414,18 @@ impl PreparedStudy {
                     Start::Dc => "angles of the linear power flow",
                 },
             ),
+            word(
+                "screen",
+                &self.settings.screen.map_or_else(
+                    || "none: every outage of the list was solved".to_owned(),
+                    |threshold| format!("estimated loading of at least {} %", 100.0 * threshold),
+                ),
+            ),
             word("tolerance", &format!("{:e} pu", newton.tolerance_pu)),
         ])
     }
 
-    fn notes(&self, sweep: &Sweep) -> Vec<String> {
+    fn notes(&self, sweep: &Sweep, outages: u64) -> Vec<String> {
         let mut notes: Vec<String> = Vec::new();
         let rung = sweep.base_solution().rung;
         if rung != Rung::Newton {
@@ -406,10 +442,9 @@ impl PreparedStudy {
         if dead > 0 {
             notes.push(format!("{dead} buses have no voltage in the base case already."));
         }
-        if self.list.len() > tally::ROWS_MAX {
+        if outages > tally::ROWS_MAX {
             notes.push(format!(
-                "The list has {} outages: the table holds them all, this document the worst.",
-                self.list.len()
+                "{outages} outages were solved: the table holds them all, this document the worst."
             ));
         }
         notes.extend(self.network.diagnostics.0.iter().map(|d| format!("{}: {}", d.code, d.message)));

@@ -48,6 +48,7 @@ pub(super) fn blank(
         worst_voltage_pu: None,
         lost_demand_mw: None,
         unmet_mw: None,
+        estimate_pct: None,
         violations: Vec::new(),
     }
 }
