@@ -40,4 +40,4 @@ pub use solution::{
 };
 pub use solver::{Solver, solve};
 pub use state::{Busbar, State, Topology};
-pub use sweep::{Answer, InjectionRow, Method, RowStatus, Summary, Sweep};
+pub use sweep::{Answer, InjectionRow, Method, RowStatus, Summary, Sweep, Violation};

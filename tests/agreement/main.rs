@@ -1,5 +1,6 @@
 //! Our answers against published ones.
 
+mod contingencies;
 mod damage;
 mod formats;
 mod power_flow;

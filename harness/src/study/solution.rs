@@ -122,15 +122,21 @@ pub struct Solved {
 /// # Errors
 /// `usage.tolerance`, and everything that is wrong with the file; a power flow without a solution is no error but a document that says so.
 pub fn solve(path: &Path, config: &NewtonConfig, linear: bool) -> Result<Solved, Diagnostics> {
-    if !(config.tolerance_pu > 0.0 && config.tolerance_pu < 1.0) {
-        let message = format!("the tolerance {} is not between 0 and 1", config.tolerance_pu);
-        return Err(Diagnostic::error("usage.tolerance", message)
-            .hint("it is the largest mismatch of a bus in per unit; 1e-8 is usual")
-            .into());
-    }
+    check_tolerance(config)?;
     let network = Network::build(powerflow::case::read(path)?)?;
     let document = if linear { linear_document(&network, config)? } else { document(&network, config) };
     Ok(Solved { network, document })
+}
+
+/// Refuses a tolerance that is none.
+pub(super) fn check_tolerance(config: &NewtonConfig) -> Result<(), Diagnostics> {
+    if config.tolerance_pu > 0.0 && config.tolerance_pu < 1.0 {
+        return Ok(());
+    }
+    let message = format!("the tolerance {} is not between 0 and 1", config.tolerance_pu);
+    Err(Diagnostic::error("usage.tolerance", message)
+        .hint("it is the largest mismatch of a bus in per unit; 1e-8 is usual")
+        .into())
 }
 
 fn empty(network: &Network) -> SolutionDocument {
@@ -350,7 +356,7 @@ fn linear_document(network: &Arc<Network>, config: &NewtonConfig) -> Result<Solu
     Ok(document)
 }
 
-fn rung_id(rung: Rung) -> String {
+pub(super) fn rung_id(rung: Rung) -> String {
     match rung {
         Rung::Newton => "newton",
         Rung::FlatStart => "flat_start",

@@ -25,7 +25,7 @@ use crate::state::State;
 use side_by_side::Lanes;
 
 pub(crate) use side_by_side::Template;
-pub use summary::Summary;
+pub use summary::{Summary, Violation};
 
 /// What became of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,10 @@ pub struct Answer<'a> {
     pub divergence: Option<&'a Divergence>,
     /// Branches that are out beyond those of the base.
     pub out: &'a [BranchIdx],
+    /// Active power that nobody could provide or take back, pu: the sum of magnitudes over islands.
+    pub unmet_pu: f64,
+    /// The state that the row differs from.
+    pub(crate) base: &'a State,
     /// By node, and which buses are energised; `None` where there is no solution.
     pub(crate) voltage: Option<(&'a [Complex], &'a [BusStatus])>,
 }
@@ -232,8 +236,9 @@ impl Sweep {
         out: &[BranchIdx],
         visit: &mut dyn FnMut(usize, &Answer<'_>),
     ) {
-        let base = &self.base.solution;
-        match &self.solver.solve(state, Some(base), &self.base.config) {
+        let shared = Arc::clone(&self.base);
+        let base = &shared.solution;
+        match &self.solver.solve(state, Some(base), &shared.config) {
             Ok(solution) => {
                 let whole = solution.status == base.status && solution.islands.len() == base.islands.len();
                 visit(
@@ -245,6 +250,8 @@ impl Sweep {
                         mismatch_pu: solution.mismatch_pu,
                         divergence: None,
                         out,
+                        unmet_pu: solution.unmet_pu(),
+                        base: &shared.state,
                         voltage: Some((solution.voltage.as_slice(), solution.status.as_slice())),
                     },
                 );
@@ -258,6 +265,8 @@ impl Sweep {
                     mismatch_pu: f64::INFINITY,
                     divergence: Some(divergence),
                     out,
+                    unmet_pu: 0.0,
+                    base: &shared.state,
                     voltage: None,
                 },
             ),
@@ -447,7 +456,7 @@ impl Sweep {
                     match rows.seat(base, lanes, lane, row) {
                         Seat::Taken => {}
                         Seat::Alone => left.push(row),
-                        Seat::Dead => visit(row, &dead(rows.out(row))),
+                        Seat::Dead => visit(row, &dead(base, rows.out(row))),
                     }
                 }
             }
@@ -462,6 +471,8 @@ impl Sweep {
                         mismatch_pu,
                         divergence: None,
                         out: rows.out(done.row),
+                        unmet_pu: 0.0,
+                        base: &base.state,
                         voltage: Some((done.voltage, base.solution.status.as_slice())),
                     },
                 ),
@@ -481,7 +492,7 @@ fn collapsed(base: &Base, voltage: &[Complex]) -> bool {
 }
 
 /// An outage of branches that carry nothing.
-fn dead(out: &[BranchIdx]) -> Answer<'_> {
+fn dead<'a>(base: &'a Base, out: &'a [BranchIdx]) -> Answer<'a> {
     Answer {
         status: RowStatus::Dead,
         method: None,
@@ -489,6 +500,8 @@ fn dead(out: &[BranchIdx]) -> Answer<'_> {
         mismatch_pu: 0.0,
         divergence: None,
         out,
+        unmet_pu: 0.0,
+        base: &base.state,
         voltage: None,
     }
 }
