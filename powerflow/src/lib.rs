@@ -34,4 +34,6 @@ pub use solution::{
 };
 pub use solver::{Solver, solve};
 pub use state::{Busbar, State, Topology};
-pub use sweep::{Answer, InjectionRow, Method, RowStatus, Summary, Sweep};
+pub use sweep::{
+    Answer, InjectionRow, Injections, Method, RowStatus, Summary, Sweep, Sweeps, Table, Voltages,
+};

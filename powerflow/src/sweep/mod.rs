@@ -5,6 +5,8 @@
 //! bounded however many rows there are. One [`Sweep`] a thread: [`Sweep::fork`] shares plan and base.
 
 mod summary;
+mod table;
+mod write;
 
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ use crate::solver::Solver;
 use crate::state::State;
 
 pub use summary::Summary;
+pub use table::{Injections, Sweeps, Table, Voltages};
 
 /// What became of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
