@@ -3,17 +3,20 @@
 mod batch;
 pub mod case;
 mod config;
-mod dc;
+mod desk;
 pub mod diagnostic;
 mod distributed_slack;
 mod index;
 mod kernel;
 mod kirchhoff;
 mod lane;
+mod linear;
 pub mod network;
+mod newton;
 mod plan;
 mod problem;
 mod reactive_limits;
+mod schedule;
 mod solution;
 mod solver;
 mod state;
@@ -23,10 +26,13 @@ pub mod units;
 pub use batch::Job;
 pub use case::Case;
 pub use config::{NewtonConfig, ReactiveLimits, Slack, Start};
-pub use dc::{LinearFlow, solve_linear};
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use index::{BranchIdx, BusId, BusIdx, Column, Index, NodeIdx, ShuntIdx, UnitIdx};
 pub use lane::Width;
+pub use linear::{
+    Balance, Candidate, INDEX_EXPONENT, LinearFlow, LinearModel, Loading, OutageFlows, OutageStatus,
+    PairFlows, PairSummary, solve_linear,
+};
 pub use network::Network;
 pub use plan::{Nodes, Plan};
 pub use solution::{

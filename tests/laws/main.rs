@@ -4,6 +4,7 @@ mod grid;
 mod kirchhoff;
 mod limits;
 mod linear;
+mod linear_model;
 mod refusal;
 mod switching;
 mod symmetry;

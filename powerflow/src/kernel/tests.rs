@@ -81,7 +81,7 @@ fn a_step_solves_the_dense_jacobian_by_finite_differences() {
     let mut problem = Problem::default();
     problem.set(&network, &plan, &state, Slack::Distributed);
     let mut arena = Arena::default();
-    arena.fit(&plan);
+    arena.fit(&plan, plan.uniform());
     patches(&network, &plan, &state, 0, &mut arena.patches);
     let n = plan.node_count();
     for row in 0..n {
@@ -112,7 +112,7 @@ fn a_step_solves_the_dense_jacobian_by_finite_differences() {
     let shares = unknown.iter().map(|(i, k)| if *k == 0 { arena.share[*i] } else { 0.0 }).collect();
     let (step, response) = (dense_solve(jacobian.clone(), gap), dense_solve(jacobian, shares));
 
-    factor_and_solve::<f64, true>(&plan, &mut arena);
+    factor_and_solve::<f64, true, true>(&plan, plan.uniform(), &mut arena);
     // Central differences with h = 1e-6 are good to about 1e-9.
     for (r, (i, k)) in unknown.iter().enumerate() {
         assert!((arena.step[*i][*k] - step[r]).abs() < 1e-7, "{} against {}", arena.step[*i][*k], step[r]);
@@ -125,7 +125,7 @@ fn a_step_solves_the_dense_jacobian_by_finite_differences() {
     }
 
     // The row that holds an island's angle: its active power changes along the step as its neighbours' do.
-    let (gap, along_step, along_response) = slack_equation(&plan, &arena, 0, 0);
+    let (gap, along_step, along_response) = slack_equation(&plan, &arena, 0);
     assert!((gap - (arena.schedule[0][0] - here[0][0])).abs() < 1e-12);
     for (direction, along) in [(&arena.step, along_step), (&arena.response, along_response)] {
         let at = |h: f64| {

@@ -4,20 +4,28 @@
 //! promised order but with bytes that depend on the row alone: not on its neighbours, the width or the thread. Memory is
 //! bounded however many rows there are. One [`Sweep`] a thread: [`Sweep::fork`] shares plan and base.
 
+mod side_by_side;
 mod summary;
 mod table;
 mod write;
 
 use std::sync::Arc;
 
-use crate::config::NewtonConfig;
-use crate::index::{BranchIdx, BusIdx};
-use crate::lane::Width;
+use crate::config::{NewtonConfig, ReactiveLimits, Slack};
+use crate::desk::COLLAPSED_PU;
+use crate::index::{BranchIdx, BusIdx, Index};
+use crate::lane::{Lane, WideWork, Width, at_width};
+use crate::linear::Cuts;
 use crate::network::Network;
+use crate::newton::Run;
+use crate::plan::Plan;
+use crate::problem::{self, NONE, Problem};
 use crate::solution::{BusStatus, Complex, Divergence, Rung, Solution};
 use crate::solver::Solver;
 use crate::state::State;
+use side_by_side::Lanes;
 
+pub(crate) use side_by_side::Template;
 pub use summary::Summary;
 pub use table::{Injections, Sweeps, Table, Voltages};
 
@@ -58,24 +66,22 @@ pub struct Answer<'a> {
     pub mismatch_pu: f64,
     /// Why there is no solution, where there is none.
     pub divergence: Option<&'a Divergence>,
-    solution: Option<&'a Solution>,
-    state: &'a State,
+    /// Branches that are out beyond those of the base.
+    pub out: &'a [BranchIdx],
+    /// By node, and which buses are energised; `None` where there is no solution.
+    pub(crate) voltage: Option<(&'a [Complex], &'a [BusStatus])>,
 }
 
 impl Answer<'_> {
     /// Complex voltage of a bus, pu; `None` where it is not energised or the row has no solution.
     pub fn voltage(&self, bus: BusIdx) -> Option<Complex> {
-        self.solution.and_then(|solution| solution.voltage(bus))
+        let (voltage, status) = self.voltage?;
+        (status[bus.row()] == BusStatus::Live).then(|| voltage[bus.row()])
     }
 
     /// Whether a bus is energised; `None` where the row has no solution.
     pub fn bus_status(&self, bus: BusIdx) -> Option<BusStatus> {
-        self.solution.map(|solution| solution.status[bus])
-    }
-
-    /// The state that was solved.
-    pub fn state(&self) -> &State {
-        self.state
+        self.voltage.map(|(_, status)| status[bus.row()])
     }
 }
 
@@ -90,13 +96,47 @@ pub struct InjectionRow<'a> {
     pub unit_p_pu: &'a mut [f64],
 }
 
+/// What never changes in a sweep: shared by its threads.
+#[derive(Debug)]
+struct Base {
+    network: Arc<Network>,
+    plan: Arc<Plan>,
+    state: State,
+    solution: Solution,
+    config: NewtonConfig,
+    template: Template,
+    /// Branches that are not in the base as they are in the file.
+    changed: Vec<bool>,
+    /// Branches that carry something in the base, as edges between nodes.
+    cuts: Cuts,
+    live: Vec<bool>,
+    /// Whether each unit runs, and the island of each node.
+    running: Vec<bool>,
+    island: Vec<u32>,
+    /// Whether rows can go side by side from one template: no limits, no clipping to look at afterwards.
+    plain: bool,
+}
+
+impl Base {
+    /// Whether branches that are out together split an island.
+    fn splits(&self, out: &[BranchIdx]) -> bool {
+        match out {
+            [] => false,
+            [one] => self.cuts.is_bridge(one.row()),
+            [one, other] => {
+                let (a, b) = (one.row(), other.row());
+                self.cuts.is_bridge(a) || self.cuts.is_bridge(b) || self.cuts.is_pair(a, b)
+            }
+            several => self.cuts.split_by(several),
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Sweep {
-    network: Arc<Network>,
+    base: Arc<Base>,
     solver: Solver,
-    base: Arc<(State, Solution)>,
-    config: NewtonConfig,
     width: Width,
 }
 
@@ -105,12 +145,37 @@ impl Sweep {
     ///
     /// # Errors
     /// [`Divergence`] where the base itself has no solution.
-    pub fn new(network: &Arc<Network>, base: State, config: &NewtonConfig) -> Result<Self, Divergence> {
+    pub fn new(network: &Arc<Network>, state: State, config: &NewtonConfig) -> Result<Self, Divergence> {
         let mut solver = Solver::new(network);
-        let solution = solver.solve(&base, None, config)?;
-        let base = Arc::new((base, solution));
-        let network = Arc::clone(network);
-        Ok(Sweep { network, solver, base, config: config.clone(), width: Width::best() })
+        let solution = solver.solve(&state, None, config)?;
+        let plan = solver.plan(&state.topology);
+        let (template, problem) = solver.template(&state, &solution, config)?;
+        let in_use = |branch: BranchIdx| {
+            let ends = (plan.nodes.branch_from[branch], plan.nodes.branch_to[branch]);
+            (Problem::branch_live(network, &state, branch) && problem.island[ends.0.row()] != NONE)
+                .then(|| [ends.0.row() as u32, ends.1.row() as u32])
+        };
+        let branches = &network.branches;
+        let ends: Vec<Option<[u32; 2]>> = branches.from.indices().map(in_use).collect();
+        let changed = branches.from.indices().map(|branch| {
+            state.branch_on[branch] != branches.in_service[branch]
+                || state.tap_ratio[branch] != branches.tap_ratio[branch]
+        });
+        let base = Base {
+            changed: changed.collect(),
+            live: ends.iter().map(Option::is_some).collect(),
+            cuts: Cuts::new(plan.node_count(), ends),
+            running: problem.running,
+            island: problem.island,
+            plain: config.reactive_limits == ReactiveLimits::Ignore && config.slack == Slack::Single,
+            network: Arc::clone(network),
+            plan,
+            state,
+            solution,
+            config: NewtonConfig { unsolved_islands_die: true, ..config.clone() },
+            template,
+        };
+        Ok(Sweep { base: Arc::new(base), solver, width: Width::best() })
     }
 
     /// At another width; the bytes of the answers are the same.
@@ -120,65 +185,44 @@ impl Sweep {
     }
 
     /// The same sweep for another thread.
-    pub fn fork(&mut self) -> Self {
-        let plan = self.solver.plan(&self.base.0.topology);
-        Sweep {
-            network: Arc::clone(&self.network),
-            solver: Solver::with_plan(&self.network, plan),
-            base: Arc::clone(&self.base),
-            config: self.config.clone(),
-            width: self.width,
-        }
+    pub fn fork(&self) -> Self {
+        let base = Arc::clone(&self.base);
+        let solver = Solver::with_plan(&base.network, Arc::clone(&base.plan));
+        Sweep { base, solver, width: self.width }
     }
 
     /// The network.
     pub fn network(&self) -> &Arc<Network> {
-        &self.network
+        &self.base.network
     }
 
     /// The state that every row differs from.
     pub fn base_state(&self) -> &State {
-        &self.base.0
+        &self.base.state
     }
 
     /// Its solution.
     pub fn base_solution(&self) -> &Solution {
-        &self.base.1
+        &self.base.solution
     }
 
     /// Solves one row for each list of branches that are out. The visitor gets the row's number in the list.
     pub fn outages(&mut self, outages: &[Vec<BranchIdx>], visit: &mut dyn FnMut(usize, &Answer<'_>)) {
-        let base = Arc::clone(&self.base);
-        for (row, out) in outages.iter().enumerate() {
-            let mut state = base.0.clone();
-            for branch in out {
-                state.branch_on[*branch] = false;
-            }
-            self.alone(row, &state, &base.1, visit);
-        }
+        let rows = Outages { outages };
+        at_width(self.width, Drive { sweep: self, count: outages.len(), rows, visit });
     }
 
-    /// Solves `count` rows that differ from the base in what is injected; `fill` writes a row's injections.
+    /// Solves `count` rows that differ from the base in what is injected. `fill` writes a row's injections, and is asked again
+    /// for a row that the lanes do not solve.
     pub fn injections(
         &mut self,
         count: usize,
         fill: &mut dyn FnMut(usize, InjectionRow<'_>),
         visit: &mut dyn FnMut(usize, &Answer<'_>),
     ) {
-        let base = Arc::clone(&self.base);
-        let mut state = base.0.clone();
-        for row in 0..count {
-            state.clone_from(&base.0);
-            fill(
-                row,
-                InjectionRow {
-                    demand_p_pu: state.demand_p_pu.as_mut_slice(),
-                    demand_q_pu: state.demand_q_pu.as_mut_slice(),
-                    unit_p_pu: state.unit_p_pu.as_mut_slice(),
-                },
-            );
-            self.alone(row, &state, &base.1, visit);
-        }
+        let scratch = self.base.state.clone();
+        let rows = Injections { fill, scratch };
+        at_width(self.width, Drive { sweep: self, count, rows, visit });
     }
 
     /// One row by the whole ladder.
@@ -186,12 +230,11 @@ impl Sweep {
         &mut self,
         row: usize,
         state: &State,
-        base: &Solution,
+        out: &[BranchIdx],
         visit: &mut dyn FnMut(usize, &Answer<'_>),
     ) {
-        let config = NewtonConfig { unsolved_islands_die: true, ..self.config.clone() };
-        let answer = self.solver.solve(state, Some(base), &config);
-        match &answer {
+        let base = &self.base.solution;
+        match &self.solver.solve(state, Some(base), &self.base.config) {
             Ok(solution) => {
                 let whole = solution.status == base.status && solution.islands.len() == base.islands.len();
                 visit(
@@ -202,8 +245,8 @@ impl Sweep {
                         iterations: solution.iterations,
                         mismatch_pu: solution.mismatch_pu,
                         divergence: None,
-                        solution: Some(solution),
-                        state,
+                        out,
+                        voltage: Some((solution.voltage.as_slice(), solution.status.as_slice())),
                     },
                 );
             }
@@ -215,10 +258,218 @@ impl Sweep {
                     iterations: divergence.iterations,
                     mismatch_pu: f64::INFINITY,
                     divergence: Some(divergence),
-                    solution: None,
-                    state,
+                    out,
+                    voltage: None,
                 },
             ),
         }
+    }
+}
+
+/// What becomes of a row at first.
+enum Seat {
+    /// It sits in the lane.
+    Taken,
+    /// It is for the ladder.
+    Alone,
+    /// Nothing changes: there is nothing to solve.
+    Dead,
+}
+
+/// The rows of a sweep.
+trait Rows {
+    /// Whether what is scheduled differs from row to row.
+    const OWN_SCHEDULES: bool;
+    /// Puts a row into a lane.
+    fn seat<L: Lane>(&mut self, base: &Base, lanes: &mut Lanes<L>, lane: usize, row: usize) -> Seat;
+    /// Branches that are out in a row.
+    fn out(&self, row: usize) -> &[BranchIdx];
+    /// A row as a state of its own.
+    fn state(&mut self, base: &Base, row: usize) -> State;
+}
+
+/// Lists of branches that are out.
+struct Outages<'a> {
+    outages: &'a [Vec<BranchIdx>],
+}
+
+impl Rows for Outages<'_> {
+    const OWN_SCHEDULES: bool = false;
+
+    fn seat<L: Lane>(&mut self, base: &Base, lanes: &mut Lanes<L>, lane: usize, row: usize) -> Seat {
+        let out = &self.outages[row];
+        if out.iter().all(|branch| !base.live[branch.row()]) {
+            return Seat::Dead;
+        }
+        let twice = |(i, branch): (usize, &BranchIdx)| out[..i].contains(branch);
+        if !base.plain || out.iter().enumerate().any(twice) || base.splits(out) {
+            return Seat::Alone;
+        }
+        if out.iter().any(|branch| base.changed[branch.row()]) {
+            let mut patches = Vec::new();
+            problem::patches(&base.network, &base.plan, &self.state(base, row), lane as u32, &mut patches);
+            lanes.set_patches(lane, &patches);
+        } else {
+            lanes.take_out(lane, &base.plan, out);
+        }
+        lanes.seat(lane, row, &base.template);
+        Seat::Taken
+    }
+
+    fn out(&self, row: usize) -> &[BranchIdx] {
+        &self.outages[row]
+    }
+
+    fn state(&mut self, base: &Base, row: usize) -> State {
+        let mut state = base.state.clone();
+        for branch in &self.outages[row] {
+            state.branch_on[*branch] = false;
+        }
+        state
+    }
+}
+
+/// Injections that a caller writes.
+struct Injections<'a> {
+    fill: &'a mut dyn FnMut(usize, InjectionRow<'_>),
+    scratch: State,
+}
+
+impl Injections<'_> {
+    fn fill(&mut self, base: &Base, row: usize) {
+        let scratch = &mut self.scratch;
+        scratch.demand_p_pu.clone_from(&base.state.demand_p_pu);
+        scratch.demand_q_pu.clone_from(&base.state.demand_q_pu);
+        scratch.unit_p_pu.clone_from(&base.state.unit_p_pu);
+        let injections = InjectionRow {
+            demand_p_pu: scratch.demand_p_pu.as_mut_slice(),
+            demand_q_pu: scratch.demand_q_pu.as_mut_slice(),
+            unit_p_pu: scratch.unit_p_pu.as_mut_slice(),
+        };
+        (self.fill)(row, injections);
+    }
+}
+
+impl Rows for Injections<'_> {
+    const OWN_SCHEDULES: bool = true;
+
+    fn seat<L: Lane>(&mut self, base: &Base, lanes: &mut Lanes<L>, lane: usize, row: usize) -> Seat {
+        if !base.plain {
+            return Seat::Alone;
+        }
+        self.fill(base, row);
+        let Base { network, plan, .. } = base;
+        // The order of these sums is that of `Problem::set`, so that a row is to the bit the state that it describes.
+        lanes.schedule_nothing(lane);
+        for (bus, node) in plan.nodes.demand.iter() {
+            let (p, q) = (self.scratch.demand_p_pu[bus], self.scratch.demand_q_pu[bus]);
+            lanes.inject(lane, plan.position[*node], -p, -q);
+        }
+        for (unit, node) in plan.nodes.unit.iter() {
+            if base.running[unit.row()] {
+                let q = if network.units.regulates[unit] { 0.0 } else { network.units.q_pu[unit] };
+                lanes.inject(lane, plan.position[*node], self.scratch.unit_p_pu[unit], q);
+            }
+        }
+        lanes.seat(lane, row, &base.template);
+        Seat::Taken
+    }
+
+    fn out(&self, _row: usize) -> &[BranchIdx] {
+        &[]
+    }
+
+    fn state(&mut self, base: &Base, row: usize) -> State {
+        self.fill(base, row);
+        self.scratch.clone()
+    }
+}
+
+/// A sweep at a width.
+struct Drive<'a, R> {
+    sweep: &'a mut Sweep,
+    count: usize,
+    rows: R,
+    visit: &'a mut dyn FnMut(usize, &Answer<'_>),
+}
+
+impl<R: Rows> WideWork for Drive<'_, R> {
+    type Answer = ();
+
+    fn run<L: Lane>(self) {
+        let Drive { sweep, count, mut rows, visit } = self;
+        let base = Arc::clone(&sweep.base);
+        let Base { plan, template, .. } = &*base;
+        let mut lanes = Lanes::<L>::default();
+        lanes.open(plan, template, R::OWN_SCHEDULES);
+        // Rows for the ladder; never many, so that memory is bounded.
+        let mut alone: Vec<usize> = Vec::new();
+        let mut next = 0;
+        loop {
+            let resumed = (lanes.is_full() || next == count) && lanes.resume(template);
+            if !resumed {
+                lanes.begin(template);
+                while let (Some(lane), true) = (lanes.free_lane(), next < count) {
+                    match rows.seat(&base, &mut lanes, lane, next) {
+                        Seat::Taken => {}
+                        Seat::Alone => alone.push(next),
+                        Seat::Dead => visit(next, &dead(rows.out(next))),
+                    }
+                    next += 1;
+                    if alone.len() >= ALONE_MAX {
+                        break;
+                    }
+                }
+            }
+            let to_the_end = resumed && next == count && lanes.is_empty();
+            lanes.run(plan, template, to_the_end, &mut |done| match done.run {
+                Run::Converged(mismatch_pu) if !collapsed(&base, done.voltage) => visit(
+                    done.row,
+                    &Answer {
+                        status: RowStatus::Solved,
+                        method: Some(Method::Lanes),
+                        iterations: done.iterations,
+                        mismatch_pu,
+                        divergence: None,
+                        out: rows.out(done.row),
+                        voltage: Some((done.voltage, base.solution.status.as_slice())),
+                    },
+                ),
+                _ => alone.push(done.row),
+            });
+            let finished = next == count && lanes.is_empty();
+            if alone.len() >= ALONE_MAX || finished {
+                for row in alone.drain(..) {
+                    let state = rows.state(&base, row);
+                    sweep.alone(row, &state, rows.out(row), visit);
+                }
+            }
+            if finished {
+                return;
+            }
+        }
+    }
+}
+
+/// Rows that wait for the ladder, at most.
+const ALONE_MAX: usize = 64;
+
+/// Whether voltages belong to another root of the equations, at which no grid operates.
+fn collapsed(base: &Base, voltage: &[Complex]) -> bool {
+    let lowest = COLLAPSED_PU * COLLAPSED_PU;
+    let low = |(v, island): (&Complex, &u32)| *island != NONE && !(v.re * v.re + v.im * v.im >= lowest);
+    voltage.iter().zip(&base.island).any(low)
+}
+
+/// An outage of branches that carry nothing.
+fn dead(out: &[BranchIdx]) -> Answer<'_> {
+    Answer {
+        status: RowStatus::Dead,
+        method: None,
+        iterations: 0,
+        mismatch_pu: 0.0,
+        divergence: None,
+        out,
+        voltage: None,
     }
 }

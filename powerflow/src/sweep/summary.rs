@@ -45,14 +45,14 @@ const RATING_TOLERANCE: f64 = 1e-3;
 impl Sweep {
     /// [`Sweep::outages`], summarised.
     pub fn summarise_outages(&mut self, outages: &[Vec<BranchIdx>], visit: &mut dyn FnMut(usize, Summary)) {
-        let network = std::sync::Arc::clone(self.network());
-        self.outages(outages, &mut |row, answer| visit(row, summarise(&network, answer)));
+        let base = std::sync::Arc::clone(&self.base);
+        let summarise = |answer: &Answer<'_>| summarise(&base.network, &base.state, answer);
+        self.outages(outages, &mut |row, answer| visit(row, summarise(answer)));
     }
 }
 
-fn summarise(network: &Network, answer: &Answer<'_>) -> Summary {
-    let solved = matches!(answer.status, RowStatus::Solved | RowStatus::Islanded | RowStatus::Dead)
-        && answer.method.is_some();
+fn summarise(network: &Network, state: &State, answer: &Answer<'_>) -> Summary {
+    let solved = answer.voltage.is_some();
     let mut summary = Summary {
         status: answer.status,
         method: answer.method,
@@ -74,7 +74,7 @@ fn summarise(network: &Network, answer: &Answer<'_>) -> Summary {
     let buses = &network.buses;
     for bus in buses.id.indices() {
         let Some(v) = answer.voltage(bus) else {
-            summary.lost_demand_pu += answer.state().demand_p_pu[bus].max(0.0);
+            summary.lost_demand_pu += state.demand_p_pu[bus].max(0.0);
             continue;
         };
         let vm = v.abs();
@@ -88,7 +88,7 @@ fn summarise(network: &Network, answer: &Answer<'_>) -> Summary {
         summary.high_voltages += u32::from(vm > buses.voltage_pu_max[bus] + VOLTAGE_TOLERANCE_PU);
     }
     for branch in network.branches.from.indices() {
-        let Some(flow) = apparent_pu(network, answer.state(), answer, branch) else { continue };
+        let Some(flow) = apparent_pu(network, state, answer, branch) else { continue };
         if summary.max_flow_pu.is_none_or(|(largest, _)| flow > largest) {
             summary.max_flow_pu = Some((flow, branch));
         }
@@ -107,7 +107,7 @@ fn summarise(network: &Network, answer: &Answer<'_>) -> Summary {
 fn apparent_pu(network: &Network, state: &State, answer: &Answer<'_>, branch: BranchIdx) -> Option<f64> {
     use crate::network::admittance::TwoPort;
     let branches = &network.branches;
-    if !crate::problem::Problem::branch_live(network, state, branch) {
+    if answer.out.contains(&branch) || !crate::problem::Problem::branch_live(network, state, branch) {
         return None;
     }
     let (vf, vt) = (answer.voltage(branches.from[branch])?, answer.voltage(branches.to[branch])?);
