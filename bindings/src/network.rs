@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use harness::study;
 use numpy::{PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use powerflow::case::CaseBranch;
-use powerflow::{BranchIdx, Diagnostic, Diagnostics, Index, Injections, NewtonConfig, Sweeps, Table};
+use powerflow::{BranchIdx, Diagnostic, Diagnostics, Index, InjectionTable, NewtonConfig, Sweeps, Table};
 use pyo3::prelude::*;
 
 use crate::convert::{ids, masked, to_python, vector};
@@ -212,7 +212,7 @@ impl Network {
         if counts.iter().any(|count| *count != rows) {
             return Err(usage(py, "usage.injections", &format!("the tables have {counts:?} rows")));
         }
-        let injections = Injections {
+        let injections = InjectionTable {
             rows,
             demand_p_mw: numbers(&p)?,
             demand_q_mvar: numbers(&q)?,

@@ -41,5 +41,5 @@ pub use solution::{
 pub use solver::{Solver, solve};
 pub use state::{Busbar, State, Topology};
 pub use sweep::{
-    Answer, InjectionRow, Injections, Method, RowStatus, Summary, Sweep, Sweeps, Table, Voltages,
+    Answer, InjectionRow, InjectionTable, Method, RowStatus, Summary, Sweep, Sweeps, Table, Voltages,
 };

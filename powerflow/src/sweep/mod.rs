@@ -27,7 +27,7 @@ use side_by_side::Lanes;
 
 pub(crate) use side_by_side::Template;
 pub use summary::Summary;
-pub use table::{Injections, Sweeps, Table, Voltages};
+pub use table::{InjectionTable, Sweeps, Table, Voltages};
 
 /// What became of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

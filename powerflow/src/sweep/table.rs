@@ -66,7 +66,7 @@ impl Voltages {
 /// What is injected in the rows of a sweep: tables `[row, element]`, elements in file order. What is not given is the
 /// base's.
 #[derive(Clone, Copy, Debug)]
-pub struct Injections<'a> {
+pub struct InjectionTable<'a> {
     /// Number of rows.
     pub rows: usize,
     /// Active demand of each bus, MW, positive consumes.
@@ -77,7 +77,7 @@ pub struct Injections<'a> {
     pub unit_p_mw: Option<&'a [f64]>,
 }
 
-impl Injections<'_> {
+impl InjectionTable<'_> {
     /// All that is wrong with the tables: their size, and numbers that are none.
     fn check(&self, network: &Network) -> Result<(), Diagnostics> {
         let bus = |col: usize| format!("bus {}", network.buses.id[BusIdx::from_row(col)]);
@@ -216,7 +216,11 @@ impl Sweeps {
     ///
     /// # Errors
     /// `sweep.injection.shape` and `sweep.injection.not-finite`, with the row and the element.
-    pub fn injections(&mut self, injections: &Injections<'_>, threads: usize) -> Result<Table, Diagnostics> {
+    pub fn injections(
+        &mut self,
+        injections: &InjectionTable<'_>,
+        threads: usize,
+    ) -> Result<Table, Diagnostics> {
         let network = Arc::clone(self.first().network());
         injections.check(&network)?;
         let base = network.base;
