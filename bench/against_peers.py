@@ -138,21 +138,25 @@ class Race:
             both = solved & np.isfinite(ours[: len(voltage)]).all(axis=1)
             apart = np.abs(voltage - ours[: len(voltage)]).max(axis=1, where=both[:, None], initial=0.0)
             entry["apart_pu"] = float(apart.max(initial=0.0))
+            differing = []
             for row in np.flatnonzero(solved != np.isfinite(ours[: len(voltage)]).all(axis=1)):
                 who = entry["name"] if solved[row] else "gridgate"
                 other = "gridgate" if solved[row] else entry["name"]
                 right = self._holds((voltage if solved[row] else ours)[row], row)
                 low = np.abs((voltage if solved[row] else ours)[row]).min()
-                self.notes.append(
+                differing.append(
                     f"row {row}{self._what(row)}: {who} has a solution (balanced to {right:.1e} pu, lowest voltage {low:.2f} pu), "
                     f"{other} has none."
                 )
             for row in np.flatnonzero(both & (apart > AGREE_PU)):
                 mine, theirs = self._holds(ours[row], row), wrong[row]
-                self.notes.append(
+                differing.append(
                     f"row {row}{self._what(row)}: {entry['name']} is {apart[row]:.1e} pu from gridgate; balanced to {theirs:.1e} pu, "
                     f"gridgate to {mine:.1e} pu."
                 )
+            self.notes += differing[:3]
+            if len(differing) > 3:
+                self.notes.append(f"and {len(differing) - 3} rows more of {entry['name']} like these.")
             if not entry["holds_pu"] <= HOLDS_PU or (apart > AGREE_PU).any():
                 text = f"{entry['name']} is not timed: balanced to {entry['holds_pu']:.1e} pu, {entry['apart_pu']:.1e} pu from gridgate."
                 self.notes.append(text)

@@ -345,13 +345,18 @@ class Pandapower:
         self.buses = self.net.bus.index.to_numpy()
         if len(self.buses) != case.n:
             raise Absent("its conversion has another number of buses")
-        load_at = {int(bus): load for load, bus in self.net.load["bus"].items()}
-        self.load = np.array([load_at.get(int(bus), -1) for bus in self.buses])
+        # A negative demand became a static generator: all demand is put back into loads, one a bus, in file order.
+        units = {element for table, element in self.units if table == "sgen"}
+        self.net.sgen.drop(index=[element for element in self.net.sgen.index if element not in units], inplace=True)
+        self.net.load.drop(index=self.net.load.index, inplace=True)
+        pp.create_loads(self.net, self.buses, case.p_mw, case.q_mvar)
         self._solve("flat" if base is None else "init")
 
     def _solve(self, how):
         init = {"init": "results"} if how == "results" else {"init_vm_pu": self.case.bus[:, 7], "init_va_degree": self.case.bus[:, 8]}
         try:
+            # It divides by an infinite reactive range and says so once a call.
+            np.seterr(invalid="ignore")
             self.pp.runpp(
                 self.net, calculate_voltage_angles=True, trafo_model="pi", tolerance_mva=TOLERANCE * self.case.base_mva,
                 max_iteration=ITERATIONS, enforce_q_lims=False, check_connectivity=False, numba=False, **init,
@@ -376,13 +381,11 @@ class Pandapower:
 
     def loads(self, p, q, units):
         last, before = [], {name: self.net[name].copy() for name in ("load", "gen", "sgen")}
-        has = self.load >= 0
 
         def run():
             last.clear()
             for row in range(len(p)):
-                self.net.load.loc[self.load[has], "p_mw"] = p[row, has]
-                self.net.load.loc[self.load[has], "q_mvar"] = q[row, has]
+                self.net.load["p_mw"], self.net.load["q_mvar"] = p[row], q[row]
                 for (table, element), mw in zip(self.units, units[row], strict=True):
                     if table in ("gen", "sgen"):
                         self.net[table].at[element, "p_mw"] = mw

@@ -3,4 +3,5 @@
 mod damage;
 mod formats;
 mod power_flow;
+mod silent_failures;
 mod tables;
