@@ -28,8 +28,7 @@ class Case:
 
     def __init__(self, path):
         path = pathlib.Path(path)
-        packed = path.read_bytes()
-        text = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode()
+        text = self.unpack(path).decode()
         self.text = text
         self.name = path.name.removesuffix(".gz").removesuffix(".m")
         self.base_mva = float(re.search(r"mpc\.baseMVA\s*=\s*([^;]+);", text).group(1))
@@ -61,6 +60,12 @@ class Case:
         self.p_mw, self.q_mvar = self.bus[:, 2].copy(), self.bus[:, 3].copy()
         self.unit_p_mw = self.gen[:, 1].copy()
         self.start = self.bus[:, 7] * np.exp(1j * np.radians(self.bus[:, 8]))
+
+    @staticmethod
+    def unpack(path):
+        """The bytes of a file, unpacked where its name ends in `.gz`."""
+        packed = path.read_bytes()
+        return gzip.decompress(packed) if path.suffix == ".gz" else packed
 
     def two_ports(self):
         """The four admittances of each branch, zero where it is out (manual, equation 3.2)."""
