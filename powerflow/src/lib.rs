@@ -40,4 +40,6 @@ pub use solution::{
 };
 pub use solver::{Solver, solve};
 pub use state::{Busbar, State, Topology};
-pub use sweep::{Answer, InjectionRow, Method, RowStatus, Summary, Sweep, Violation};
+pub use sweep::{
+    Answer, InjectionRow, InjectionTable, Method, RowStatus, Summary, Sweep, Sweeps, Table, Violation, Voltages,
+};

@@ -5,4 +5,5 @@ mod damage;
 mod formats;
 mod power_flow;
 mod sensitivity;
+mod silent_failures;
 mod tables;

@@ -7,4 +7,7 @@ mod solution;
 pub use contingencies::{
     ContingencySettings, Outages, PreparedStudy, Studied, contingencies, prepare_contingencies,
 };
-pub use solution::{BranchRow, BusRow, GeneratorRow, SOLUTION_SCHEMA, SolutionDocument, Solved, solve};
+pub use solution::{
+    BranchRow, BusRow, GeneratorRow, SOLUTION_SCHEMA, SolutionDocument, Solved, check, diverged, solve,
+    solve_network,
+};

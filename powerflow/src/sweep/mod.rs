@@ -6,6 +6,8 @@
 
 mod side_by_side;
 mod summary;
+mod table;
+mod write;
 
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ use side_by_side::Lanes;
 
 pub(crate) use side_by_side::Template;
 pub use summary::{Summary, Violation};
+pub use table::{InjectionTable, Sweeps, Table, Voltages};
 
 /// What became of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,11 @@ impl Answer<'_> {
     pub fn voltage(&self, bus: BusIdx) -> Option<Complex> {
         let (voltage, status) = self.voltage?;
         (status[bus.row()] == BusStatus::Live).then(|| voltage[bus.row()])
+    }
+
+    /// Whether a branch is closed in this row.
+    pub fn is_closed(&self, branch: BranchIdx) -> bool {
+        self.base.branch_on[branch] && !self.out.contains(&branch)
     }
 
     /// Whether a bus is energised; `None` where the row has no solution.
