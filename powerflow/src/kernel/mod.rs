@@ -215,19 +215,20 @@ fn add_in_lane<L: Lane>(sum: &mut L, lane: usize, term: f64) {
 fn row_power<L: Lane>(
     schedule: &Schedule,
     row: &Row,
-    arena: &Arena<L>,
+    voltage: &[[L; 2]],
+    patches: &[Patch],
     i: usize,
     next_patch: &mut usize,
 ) -> [L; 2] {
-    let vi = arena.voltage[i];
+    let vi = voltage[i];
     let y = row.diagonal;
     let mut sum = power(vi, L::splat(y.re), L::splat(y.im), vi);
     for slot in &schedule.slots[row.slots_two.range().start..row.slots_none.range().end] {
-        let s = power(vi, L::splat(slot.y.re), L::splat(slot.y.im), arena.voltage[slot.column as usize]);
+        let s = power(vi, L::splat(slot.y.re), L::splat(slot.y.im), voltage[slot.column as usize]);
         sum = [sum[0].add(s[0]), sum[1].add(s[1])];
     }
-    while let Some(patch) = patch_of_row(&arena.patches, next_patch, i) {
-        let s = patch_power(schedule, &arena.voltage, patch, i);
+    while let Some(patch) = patch_of_row(patches, next_patch, i) {
+        let s = patch_power(schedule, voltage, patch, i);
         add_in_lane(&mut sum[0], patch.lane as usize, s[0]);
         add_in_lane(&mut sum[1], patch.lane as usize, s[1]);
     }
@@ -242,11 +243,12 @@ pub(crate) fn injections<L: Lane>(schedule: &Schedule, arena: &Arena<L>, out: &m
         #[inline(always)]
         fn run(self) {
             let Injections(schedule, arena, out) = self;
+            let (voltage, patches) = (&arena.voltage[..], &arena.patches[..]);
             out.clear();
             let mut next_patch = 0;
             // A plain loop: the closure of an iterator adaptor would be compiled apart, without this machine's FMA.
             for (i, row) in schedule.rows.iter().enumerate() {
-                let s = row_power(schedule, row, arena, i, &mut next_patch);
+                let s = row_power(schedule, row, voltage, patches, i, &mut next_patch);
                 out.push(s);
             }
         }
@@ -259,11 +261,14 @@ pub(crate) fn injections<L: Lane>(schedule: &Schedule, arena: &Arena<L>, out: &m
 pub(crate) fn mismatch<L: Lane>(schedule: &Schedule, arena: &Arena<L>) -> L {
     let mut worst = L::splat(0.0);
     let mut next_patch = 0;
+    let Arena { voltage, schedule: scheduled, free, balance, patches, .. } = arena;
+    let (voltage, patches) = (&voltage[..], &patches[..]);
+    let (scheduled, free, balance) = (&scheduled[..], &free[..], &balance[..]);
     for (i, row) in schedule.rows.iter().enumerate() {
-        let s = row_power(schedule, row, arena, i, &mut next_patch);
-        let [p, q] = arena.schedule[i];
-        let [angle, magnitude] = arena.free[i];
-        let active = angle.add(arena.balance[i]);
+        let s = row_power(schedule, row, voltage, patches, i, &mut next_patch);
+        let [p, q] = scheduled[i];
+        let [angle, magnitude] = free[i];
+        let active = angle.add(balance[i]);
         worst = worst.max_abs(p.sub(s[0]).mul(active)).max_abs(q.sub(s[1]).mul(magnitude));
     }
     worst

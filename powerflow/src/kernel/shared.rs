@@ -4,7 +4,7 @@
 //! a state is to the base. Source: B. Stott, "Review of load-flow calculation methods", Proc. IEEE 62(7), 1974, section on
 //! the constant-Jacobian (dishonest) Newton method.
 
-use crate::kernel::{Arena, forward_keeping, move_voltage, row_power};
+use crate::kernel::{Arena, Board, forward_keeping, move_voltage, row_power};
 use crate::lane::{Lane, Work};
 use crate::schedule::Schedule;
 
@@ -42,20 +42,19 @@ pub(crate) fn mismatch_forward<L: Lane>(schedule: &Schedule, factor: &Factor, ar
     let mut worst = zero;
     let mut next_patch = 0;
     let mut blocks = &factor.lower[..];
+    let Board { voltage, scheduled, patches, pivot, .. } = arena.board();
     for (i, row) in schedule.rows.iter().enumerate() {
         if row.unknowns == 0 {
-            arena.pivot[i].step = [zero; 2];
+            pivot[i].step = [zero; 2];
             continue;
         }
-        let sum = row_power(schedule, row, arena, i, &mut next_patch);
-        let scheduled = arena.schedule[i];
-        let mut rhs = [scheduled[0].sub(sum[0]), scheduled[1].sub(sum[1])];
+        let sum = row_power(schedule, row, voltage, patches, i, &mut next_patch);
+        let mut rhs = [scheduled[i][0].sub(sum[0]), scheduled[i][1].sub(sum[1])];
         if row.unknowns == 1 {
             rhs[1] = zero;
         }
         worst = worst.max_abs(rhs[0]).max_abs(rhs[1]);
         let lower = &schedule.lower[row.lower.range()];
-        let pivot = &arena.pivot[..];
         if row.unknowns == 2 {
             let (own, left) = blocks.split_at(4 * lower.len());
             blocks = left;
@@ -71,7 +70,7 @@ pub(crate) fn mismatch_forward<L: Lane>(schedule: &Schedule, factor: &Factor, ar
                 rhs[0] = L::splat(l[1]).neg_mul_add(x[1], L::splat(l[0]).neg_mul_add(x[0], rhs[0]));
             }
         }
-        arena.pivot[i].step = rhs;
+        pivot[i].step = rhs;
     }
     worst
 }
@@ -95,8 +94,7 @@ pub(crate) fn backward_and_advance<L: Lane>(
 ) -> L {
     let zero = L::splat(0.0);
     let mut largest = zero;
-    let Arena { pivot, voltage, .. } = arena;
-    let (pivot, voltage) = (&mut pivot[..], &mut voltage[..]);
+    let Board { pivot, voltage, .. } = arena.board();
     for (i, row) in schedule.rows.iter().enumerate().rev() {
         let (two, one) = (&schedule.upper[row.upper_two.range()], &schedule.upper[row.upper_one.range()]);
         let values = &factor.upper[row.values.range()];
