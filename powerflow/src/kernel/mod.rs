@@ -210,7 +210,7 @@ fn add_in_lane<L: Lane>(sum: &mut L, lane: usize, term: f64) {
     sum.set(lane, sum.get(lane) + term);
 }
 
-/// Complex power leaving row `i` into the network.
+/// Complex power leaving row `i` into the network: its voltage times the conjugate of its current.
 #[inline(always)]
 fn row_power<L: Lane>(
     schedule: &Schedule,
@@ -221,12 +221,18 @@ fn row_power<L: Lane>(
     next_patch: &mut usize,
 ) -> [L; 2] {
     let vi = voltage[i];
-    let y = row.diagonal;
-    let mut sum = power(vi, L::splat(y.re), L::splat(y.im), vi);
+    let (g, b) = (L::splat(row.diagonal.re), L::splat(row.diagonal.im));
+    let mut re = b.neg_mul_add(vi[1], g.mul(vi[0]));
+    let mut im = b.mul_add(vi[0], g.mul(vi[1]));
     for slot in &schedule.slots[row.slots_two.range().start..row.slots_none.range().end] {
-        let s = power(vi, L::splat(slot.y.re), L::splat(slot.y.im), voltage[slot.column as usize]);
-        sum = [sum[0].add(s[0]), sum[1].add(s[1])];
+        let (g, b) = (L::splat(slot.y.re), L::splat(slot.y.im));
+        let v = voltage[slot.column as usize];
+        re = b.neg_mul_add(v[1], g.mul_add(v[0], re));
+        im = b.mul_add(v[0], g.mul_add(v[1], im));
     }
+    let p = vi[1].mul_add(im, vi[0].mul(re));
+    let q = vi[0].neg_mul_add(im, vi[1].mul(re));
+    let mut sum = [p, q];
     while let Some(patch) = patch_of_row(patches, next_patch, i) {
         let s = patch_power(schedule, voltage, patch, i);
         add_in_lane(&mut sum[0], patch.lane as usize, s[0]);
@@ -698,13 +704,28 @@ pub(crate) fn advance<L: Lane>(arena: &mut Arena<L>, scale: L) -> L {
     largest
 }
 
+/// Half an angle up to which `1 / (1 + h^2)` is a short series: what it leaves out is `h^12`, below rounding.
+const SMALL_HALF_ANGLE: f64 = 1.0 / 32.0;
+
+/// One voltage of [`advance`].
 #[inline(always)]
 fn move_voltage<L: Lane>(v: &mut [L; 2], step: [L; 2], scale: L, largest: L) -> L {
     let one = L::splat(1.0);
     let (angle, magnitude) = (step[0].mul(scale), step[1].mul(scale));
     let h = angle.mul(L::splat(0.5));
     let square = h.mul(h);
-    let factor = one.add(magnitude).div(one.add(square));
+    // A division costs as much as the rest of a row, and most steps are small. Which of the two a lane takes depends on
+    // its own angle alone.
+    let series = one.sub(square);
+    let series = square.neg_mul_add(series, one);
+    let series = square.neg_mul_add(series, one);
+    let series = square.neg_mul_add(series, one);
+    let mut inverse = square.neg_mul_add(series, one);
+    let beyond = square.sub(L::splat(SMALL_HALF_ANGLE * SMALL_HALF_ANGLE));
+    if beyond.any_above_zero() {
+        inverse = beyond.choose(one.div(one.add(square)), inverse);
+    }
+    let factor = one.add(magnitude).mul(inverse);
     let cos = one.sub(square).mul(factor);
     let sin = h.add(h).mul(factor);
     let re = v[1].neg_mul_add(sin, v[0].mul(cos));
