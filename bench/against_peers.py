@@ -290,10 +290,11 @@ def inside(options):
                 page = markdown([result], about)
                 print(page[page.index("## ") :], flush=True)
                 del race
-    if options.json:
-        pathlib.Path(options.json).write_text(json.dumps({"about": about, "results": results}, indent=1))
-    if options.markdown:
-        pathlib.Path(options.markdown).write_text(markdown(results, about))
+                # After each task: what was measured stays, whatever happens to the next one.
+                if options.json:
+                    pathlib.Path(options.json).write_text(json.dumps({"about": about, "results": results}, indent=1))
+                if options.markdown:
+                    pathlib.Path(options.markdown).write_text(markdown(results, about))
 
 
 def main():
