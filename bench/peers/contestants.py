@@ -438,7 +438,7 @@ class Powsybl:
         self.number, self.on = number, case.gen_on
         self.parameters = pp.loadflow.Parameters(
             voltage_init_mode=pp.loadflow.VoltageInitMode.PREVIOUS_VALUES, use_reactive_limits=False, distributed_slack=False,
-            read_slack_bus=True, write_slack_bus=False,
+            read_slack_bus=True, write_slack_bus=False, twt_split_shunt_admittance=True,
             provider_parameters={
                 "newtonRaphsonStoppingCriteriaType": "PER_EQUATION_TYPE_CRITERIA", "maxNewtonRaphsonIterations": str(ITERATIONS),
                 "maxActivePowerMismatch": str(TOLERANCE * case.base_mva), "maxReactivePowerMismatch": str(TOLERANCE * case.base_mva),

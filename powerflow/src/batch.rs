@@ -26,10 +26,10 @@ pub struct Job<'a> {
 pub(crate) struct SideBySide(Option<Box<dyn Any + Send + Sync>>);
 
 impl SideBySide {
-    /// The desk of a width, new where another width was used last.
-    fn desk<L: Lane>(&mut self) -> &mut Desk<L> {
-        if !self.0.as_ref().is_some_and(|desk| desk.is::<Desk<L>>()) {
-            self.0 = Some(Box::new(Desk::<L>::default()));
+    /// What works at a width, new where another width was used last.
+    pub(crate) fn of_width<D: Any + Default + Send + Sync + std::fmt::Debug>(&mut self) -> &mut D {
+        if !self.0.as_ref().is_some_and(|desk| desk.is::<D>()) {
+            self.0 = Some(Box::new(D::default()));
         }
         let desk = self.0.as_mut().and_then(|desk| desk.downcast_mut());
         desk.expect("it has just been made of this width")
@@ -89,7 +89,7 @@ impl WideWork for Group<'_, '_> {
         let plan = solver.plan(&jobs[group[0]].state.topology);
         let (network, kirchhoff, side_by_side) = solver.parts();
         let frame = Frame { network, plan: &plan, kirchhoff, config };
-        let desk = side_by_side.desk::<L>();
+        let desk = side_by_side.of_width::<Desk<L>>();
         desk.open(&plan);
         let mut waiting = group.iter().copied();
         let mut job_of: Vec<Option<usize>> = vec![None; L::WIDTH];

@@ -143,7 +143,6 @@ impl<L: Lane> Desk<L> {
     /// Newton in all lanes until at most `leave` are still active.
     pub(crate) fn newton(&mut self, plan: &Plan, leave: usize, damped: bool) {
         let work = Newton {
-            plan,
             schedule: plan.uniform(),
             masked: true,
             arena: &mut self.arena,
@@ -152,7 +151,7 @@ impl<L: Lane> Desk<L> {
             damped,
         };
         L::dispatch(work);
-        kernel::injections(plan, &self.arena, &mut self.injections);
+        kernel::injections(plan.uniform(), &self.arena, &mut self.injections);
     }
 
     /// Looks at limits and slack where Newton has ended. `None` means that the lane iterates on.
@@ -191,7 +190,7 @@ impl<L: Lane> Desk<L> {
             (None, _) => {}
         }
         if went_back {
-            kernel::injections(plan, arena, injections);
+            kernel::injections(plan.uniform(), arena, injections);
         } else if config.slack == Slack::Distributed {
             let unmet = distributed_slack::unmet(&seat.problem, plan, arena, injections, lane);
             moved |= distributed_slack::clip(&mut seat.problem, plan, state, &unmet);

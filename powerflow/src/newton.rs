@@ -4,9 +4,9 @@
 //! neighbours go on; what a lane does next depends on its own numbers alone, so its result does not know who its neighbours
 //! were, where it sat, or how wide the lane is.
 
+use crate::kernel::shared::Factor;
 use crate::kernel::{self, Arena};
 use crate::lane::{Lane, Work};
-use crate::plan::Plan;
 use crate::schedule::Schedule;
 use crate::solution::DivergenceReason;
 
@@ -91,7 +91,6 @@ impl Progress {
 
 /// Iterates until at most `leave` lanes are active.
 pub(crate) struct Newton<'a, L> {
-    pub(crate) plan: &'a Plan,
     pub(crate) schedule: &'a Schedule,
     /// Whether the arena's masks say which equations hold; otherwise the schedule does.
     pub(crate) masked: bool,
@@ -107,11 +106,11 @@ impl<L: Lane> Work for Newton<'_, L> {
 
     #[inline(always)]
     fn run(self) {
-        let Newton { plan, schedule, masked, arena, lanes, leave, damped } = self;
+        let Newton { schedule, masked, arena, lanes, leave, damped } = self;
         let slack = lanes.iter().any(|lane| !lane.balanced.is_empty());
         loop {
             if lanes.iter().any(|lane| lane.run == Run::Active && lane.check) {
-                judge(lanes, kernel::mismatch(plan, arena));
+                judge(lanes, kernel::mismatch(schedule, arena));
             }
             for lane in lanes.iter_mut() {
                 if lane.run == Run::Active && lane.iterations == lane.iterations_max {
@@ -122,10 +121,10 @@ impl<L: Lane> Work for Newton<'_, L> {
                 return;
             }
             let before = match (masked, slack) {
-                (true, false) => kernel::factor_and_solve::<L, true, false>(plan, schedule, arena),
-                (true, true) => kernel::factor_and_solve::<L, true, true>(plan, schedule, arena),
-                (false, false) => kernel::factor_and_solve::<L, false, false>(plan, schedule, arena),
-                (false, true) => kernel::factor_and_solve::<L, false, true>(plan, schedule, arena),
+                (true, false) => kernel::forward::<L, true, false>(schedule, arena),
+                (true, true) => kernel::forward::<L, true, true>(schedule, arena),
+                (false, false) => kernel::forward::<L, false, false>(schedule, arena),
+                (false, true) => kernel::forward::<L, false, true>(schedule, arena),
             };
             let mut moving = L::splat(0.0);
             for (i, lane) in lanes.iter_mut().enumerate().filter(|(_, lane)| lane.run == Run::Active) {
@@ -144,16 +143,28 @@ impl<L: Lane> Work for Newton<'_, L> {
                     lane.run = Run::Failed(DivergenceReason::NotFinite);
                 }
             }
-            if slack {
-                border(plan, arena, lanes);
-            }
-            let largest = if damped {
-                damped_advance(plan, arena, lanes, before, slack)
-            } else {
-                if slack {
-                    move_slack(arena, lanes, 1.0);
+            let largest = match (slack || damped, masked) {
+                (false, true) => kernel::backward_and_advance::<L, true>(schedule, arena, moving),
+                (false, false) => kernel::backward_and_advance::<L, false>(schedule, arena, moving),
+                (true, _) => {
+                    match (masked, slack) {
+                        (true, true) => kernel::backward::<L, true, true>(schedule, arena),
+                        (true, false) => kernel::backward::<L, true, false>(schedule, arena),
+                        (false, true) => kernel::backward::<L, false, true>(schedule, arena),
+                        (false, false) => kernel::backward::<L, false, false>(schedule, arena),
+                    }
+                    if slack {
+                        border(schedule, arena, lanes);
+                    }
+                    if damped {
+                        damped_advance(schedule, arena, lanes, before, slack)
+                    } else {
+                        if slack {
+                            move_slack(arena, lanes, 1.0);
+                        }
+                        kernel::advance(arena, moving)
+                    }
                 }
-                kernel::advance(arena, moving)
             };
             for (i, lane) in lanes.iter_mut().enumerate().filter(|(_, lane)| lane.run == Run::Active) {
                 let largest = largest.get(i);
@@ -161,6 +172,52 @@ impl<L: Lane> Work for Newton<'_, L> {
                     lane.run = Run::Failed(DivergenceReason::NotFinite);
                 }
                 lane.check = damped || largest < NEARLY;
+            }
+        }
+    }
+}
+
+/// Corrects by one factor that all lanes share, until at most `leave` lanes are active.
+pub(crate) struct Shared<'a, L> {
+    pub(crate) schedule: &'a Schedule,
+    pub(crate) factor: &'a Factor,
+    pub(crate) arena: &'a mut Arena<L>,
+    pub(crate) lanes: &'a mut [Progress],
+    pub(crate) leave: usize,
+}
+
+impl<L: Lane> Work for Shared<'_, L> {
+    type Answer = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Shared { schedule, factor, arena, lanes, leave } = self;
+        loop {
+            let mismatch = kernel::shared::mismatch_forward(schedule, factor, arena);
+            let mut moving = L::splat(0.0);
+            let mut active = 0;
+            for (i, lane) in lanes.iter_mut().enumerate() {
+                if lane.run != Run::Active {
+                    continue;
+                }
+                let mismatch = mismatch.get(i);
+                if mismatch <= lane.tolerance_pu {
+                    lane.run = Run::Converged(mismatch);
+                } else if !mismatch.is_finite() {
+                    lane.run = Run::Failed(DivergenceReason::NotFinite);
+                } else if lane.iterations == lane.iterations_max {
+                    lane.run = Run::Failed(DivergenceReason::IterationLimit);
+                } else {
+                    moving.set(i, 1.0);
+                    active += 1;
+                }
+            }
+            if active <= leave {
+                return;
+            }
+            kernel::shared::backward_and_advance(schedule, factor, arena, moving);
+            for lane in lanes.iter_mut().filter(|lane| lane.run == Run::Active) {
+                lane.iterations += 1;
             }
         }
     }
@@ -180,7 +237,7 @@ fn judge<L: Lane>(lanes: &mut [Progress], mismatch: L) {
 /// Completes the step where slack is distributed: how much more each island moves, from the active equation of the row that
 /// holds its angle, and what that adds to the step.
 #[inline(always)]
-fn border<L: Lane>(plan: &Plan, arena: &mut Arena<L>, lanes: &mut [Progress]) {
+fn border<L: Lane>(schedule: &Schedule, arena: &mut Arena<L>, lanes: &mut [Progress]) {
     let mut more = L::splat(0.0);
     let mut solved: Option<(u32, L)> = None;
     for i in 0..lanes.len() {
@@ -190,7 +247,8 @@ fn border<L: Lane>(plan: &Plan, arena: &mut Arena<L>, lanes: &mut [Progress]) {
             let amount = match solved {
                 Some((of, amount)) if of == row => amount,
                 _ => {
-                    let (gap, along_step, along_response) = kernel::slack_equation(plan, arena, row as usize);
+                    let (gap, along_step, along_response) =
+                        kernel::slack_equation(schedule, arena, row as usize);
                     let amount = gap.sub(along_step).div(along_response.sub(arena.share[row as usize]));
                     solved = Some((row, amount));
                     amount
@@ -203,17 +261,17 @@ fn border<L: Lane>(plan: &Plan, arena: &mut Arena<L>, lanes: &mut [Progress]) {
             more.set(i, only.more_pu);
         }
     }
-    for (step, response) in arena.step.iter_mut().zip(&arena.response) {
-        step[0] = response[0].mul_add(more, step[0]);
-        step[1] = response[1].mul_add(more, step[1]);
+    for (pivot, response) in arena.pivot.iter_mut().zip(&arena.response) {
+        pivot.step[0] = response[0].mul_add(more, pivot.step[0]);
+        pivot.step[1] = response[1].mul_add(more, pivot.step[1]);
     }
     for (i, lane) in lanes.iter().enumerate().filter(|(_, lane)| lane.balanced.len() > 1) {
         for (row, island) in lane.island_at.iter().enumerate() {
             if let Some(of) = lane.balanced.iter().find(|b| b.island == *island) {
                 for k in 0..2 {
                     let response = arena.response[row][k].get(i);
-                    let step = arena.step[row][k].get(i);
-                    arena.step[row][k].set(i, response.mul_add(of.more_pu, step));
+                    let step = arena.pivot[row].step[k].get(i);
+                    arena.pivot[row].step[k].set(i, response.mul_add(of.more_pu, step));
                 }
             }
         }
@@ -250,25 +308,25 @@ fn move_slack<L: Lane>(arena: &mut Arena<L>, lanes: &mut [Progress], scale: f64)
 /// Shortens the step until the mismatch falls, at most to a thirty-second.
 #[inline(always)]
 fn damped_advance<L: Lane>(
-    plan: &Plan,
+    schedule: &Schedule,
     arena: &mut Arena<L>,
     lanes: &mut [Progress],
     before: L,
     slack: bool,
 ) -> L {
-    let (voltage, schedule, progress) = (arena.voltage.clone(), arena.schedule.clone(), lanes.to_vec());
+    let (voltage, scheduled, progress) = (arena.voltage.clone(), arena.schedule.clone(), lanes.to_vec());
     let mut scale = 1.0;
     loop {
         if slack {
             move_slack(arena, lanes, scale);
         }
         let largest = kernel::advance(arena, L::splat(scale));
-        let after = kernel::mismatch(plan, arena);
+        let after = kernel::mismatch(schedule, arena);
         if after.get(0) < before.get(0) || scale < 0.05 {
             return largest;
         }
         arena.voltage.copy_from_slice(&voltage);
-        arena.schedule.copy_from_slice(&schedule);
+        arena.schedule.copy_from_slice(&scheduled);
         lanes.clone_from_slice(&progress);
         scale *= 0.5;
     }

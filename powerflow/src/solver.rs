@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::batch::SideBySide;
 use crate::config::{NewtonConfig, Start};
 use crate::desk::{Beginning, Desk, Frame};
+use crate::kernel::shared::Factor;
 use crate::kirchhoff::Kirchhoff;
 use crate::lane::Width;
 use crate::network::Network;
@@ -187,18 +188,23 @@ impl Solver {
             Beginning { state, previous: Some(solution), start: config.start, killed: &[], trend: false };
         self.alone.open(&plan);
         self.alone.seat(0, &frame, &begin)?;
-        let arena = &self.alone.arena;
+        let arena = &mut self.alone.arena;
         let unknowns = |free: &[f64; 2]| match free {
             [0.0, 0.0] => 0u8,
             [_, 0.0] => 1,
             _ => 2,
         };
+        let as_planned = arena.free.iter().map(unknowns).eq(plan.unknowns.iter().copied());
         let template = Template {
+            factor: as_planned.then(|| {
+                arena.fit_schedule(plan.of_base());
+                Factor::at(plan.of_base(), arena)
+            }),
             voltage: arena.voltage.clone(),
             scheduled: arena.schedule.clone(),
             free: arena.free.clone(),
             patches: arena.patches.clone(),
-            as_planned: arena.free.iter().map(unknowns).eq(plan.unknowns.iter().copied()),
+            as_planned,
             tolerance_pu: config.tolerance_pu,
             iterations_max: config.iterations_max,
         };

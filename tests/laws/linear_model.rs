@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use powerflow::{
-    Balance, BranchIdx, BusIdx, BusStatus, Flows, Index, LinearModel, Network, NewtonConfig, NodeIdx, OutageStatus,
-    Plan, Slack, State, Width, solve_linear,
+    Balance, BranchIdx, BusIdx, BusStatus, Flows, Index, LinearModel, Network, NewtonConfig, NodeIdx,
+    OutageStatus, Plan, Slack, State, Width, solve_linear,
 };
 use proptest::prelude::*;
 
@@ -95,7 +95,8 @@ fn bits(moment: &Moment, width: Width) -> Vec<(Vec<usize>, Vec<u64>)> {
     let nodes: Vec<NodeIdx> = (0..moment.network.buses.id.len()).map(NodeIdx::from_row).collect();
     let weights: Vec<f64> = nodes.iter().map(|node| (node.row() % 3) as f64).collect();
     let mut found: Vec<(Vec<usize>, Vec<u64>)> = Vec::new();
-    let mut put = |key: Vec<usize>, values: &[f64]| found.push((key, values.iter().map(|v| v.to_bits()).collect()));
+    let mut put =
+        |key: Vec<usize>, values: &[f64]| found.push((key, values.iter().map(|v| v.to_bits()).collect()));
     let mut out = Vec::new();
     model
         .outages(&moment.flows, &branches, &mut |at, outage| {
@@ -121,7 +122,8 @@ fn bits(moment: &Moment, width: Width) -> Vec<(Vec<usize>, Vec<u64>)> {
         model.transfer_columns(&nodes, balance, column).expect("weights of the grid");
     }
     for candidate in model.rank(&ac_like(&moment.flows), &branches, 0.0).expect("flows of the grid") {
-        let values: Vec<f64> = candidate.worst.map(|w| w.loading).into_iter().chain(candidate.index).collect();
+        let values: Vec<f64> =
+            candidate.worst.map(|w| w.loading).into_iter().chain(candidate.index).collect();
         put(vec![4, candidate.branch.row()], &values);
     }
     found.sort();

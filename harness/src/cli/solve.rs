@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
-use powerflow::{NewtonConfig, ReactiveLimits, Slack, Start};
+use clap::Args;
 
+use super::physics::{Physics, StudyFormat};
 use super::{complain, exit, print, refuse};
 use crate::study::{self, SolutionDocument};
 
@@ -14,87 +14,34 @@ use crate::study::{self, SolutionDocument};
 pub(super) struct Solve {
     /// The case file (MATPOWER, PSS/E RAW, pandapower JSON, ...).
     case: PathBuf,
-    /// Where Newton starts.
-    #[arg(long, value_enum, default_value_t = StartArg::Case)]
-    start: StartArg,
-    /// Whether units' reactive ranges are respected.
-    #[arg(long, value_enum, default_value_t = LimitsArg::Enforce)]
-    reactive_limits: LimitsArg,
-    /// Who provides what is missing: all units with headroom, or the reference bus alone.
-    #[arg(long, value_enum, default_value_t = SlackArg::Distributed)]
-    slack: SlackArg,
+    #[command(flatten)]
+    physics: Physics,
     /// Solve the linear (DC) power flow instead.
     #[arg(long)]
     linear: bool,
-    /// Largest mismatch of a bus, pu.
-    #[arg(long, default_value_t = 1e-8)]
-    tolerance: f64,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
-    format: SolutionFormat,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum StartArg {
-    Case,
-    Flat,
-    Dc,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LimitsArg {
-    Enforce,
-    Ignore,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum SlackArg {
-    Distributed,
-    Single,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum SolutionFormat {
-    #[default]
-    Text,
-    Json,
-    Csv,
+    format: StudyFormat,
 }
 
 impl Solve {
     pub(super) fn run(self) -> u8 {
-        let config = NewtonConfig {
-            start: match self.start {
-                StartArg::Case => Start::Case,
-                StartArg::Flat => Start::Flat,
-                StartArg::Dc => Start::Dc,
-            },
-            reactive_limits: match self.reactive_limits {
-                LimitsArg::Enforce => ReactiveLimits::Enforce,
-                LimitsArg::Ignore => ReactiveLimits::Ignore,
-            },
-            slack: match self.slack {
-                SlackArg::Distributed => Slack::Distributed,
-                SlackArg::Single => Slack::Single,
-            },
-            tolerance_pu: self.tolerance,
-            ..NewtonConfig::default()
-        };
+        let config = self.physics.config();
         let solved = match study::solve(&self.case, &config, self.linear) {
             Ok(solved) => solved,
             Err(complaints) => return refuse(&complaints),
         };
         let document = &solved.document;
         match self.format {
-            SolutionFormat::Json => match serde_json::to_string(document) {
+            StudyFormat::Json => match serde_json::to_string(document) {
                 Ok(json) => print(&json),
                 Err(error) => {
                     complain(&format!("error[solve.json]: {error}"));
                     return exit::INFRASTRUCTURE;
                 }
             },
-            SolutionFormat::Csv => print(&buses_csv(document)),
-            SolutionFormat::Text => print(&document.to_string()),
+            StudyFormat::Csv => print(&buses_csv(document)),
+            StudyFormat::Text => print(&document.to_string()),
         }
         if document.status == "solved" { exit::PASS } else { exit::FAIL }
     }

@@ -1,9 +1,13 @@
 //! Questions about one network that need no candidate: what `gridgate solve` and `gridgate.solve` answer.
 
+mod contingencies;
 mod page;
 mod solution;
 
+pub use contingencies::{
+    ContingencySettings, Outages, PreparedStudy, Studied, contingencies, prepare_contingencies,
+};
 pub use solution::{
-    BranchRow, BusRow, GeneratorRow, SOLUTION_SCHEMA, SolutionDocument, Solved, check, diverged, solve,
-    solve_network,
+    BranchRow, BusRow, GeneratorRow, SOLUTION_SCHEMA, SolutionDocument, Solved, check_tolerance, diverged,
+    solve, solve_network,
 };

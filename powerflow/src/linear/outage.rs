@@ -9,7 +9,7 @@
 //!
 //! Phase shifts are inside f_k, and are lost with the branch. One sparse solve gives phi for all l; lanes hold outages.
 //!
-//! Source: Wood, Wollenberg, Sheblé, "Power Generation, Operation, and Control", 3rd edition, section 7.3 and appendix 7A.
+//! Source: Wood, Wollenberg, Sheblé, "Power Generation, Operation, and Control", 3rd edition, chapter 7.
 
 use super::factor::Work;
 use super::model::LinearModel;

@@ -13,8 +13,8 @@
 //! split their island together are known beforehand from the graph (`cuts.rs`), not from a determinant near zero.
 //!
 //! Source: T. Güler, G. Gross, M. Liu, "Generalized line outage distribution factors", IEEE Trans. Power Systems 22(2), 2007;
-//! the bound after P. Kaplunovich, K. Turitsyn, "Fast selection of N-2 contingencies for online security assessment", IEEE
-//! PES General Meeting, 2013.
+//! the bound after K. Turitsyn, P. Kaplunovich, "Fast algorithm for N-2 contingency problem", 46th Hawaii International
+//! Conference on System Sciences, 2013.
 
 use super::factor::Work;
 use super::model::LinearModel;
@@ -161,6 +161,24 @@ struct Alone {
     class: f64,
 }
 
+/// A first outage: the lane that holds its column, and its number in the list.
+struct First<'a, L> {
+    work: &'a Work<L>,
+    lane: usize,
+    number: usize,
+}
+
+/// Second outages side by side.
+struct Seconds<'a, L> {
+    work: &'a Work<L>,
+    /// Flow on each branch for one unit sent between the ends of the outage in each lane.
+    shares: &'a [L],
+    /// Their numbers in the list.
+    group: &'a [(u32, u8)],
+    /// A bit for each that is wanted with the first.
+    wanted: u8,
+}
+
 impl<L: Lane> Entry for PairsOf<'_, '_, L> {
     type Answer = PairSummary;
     #[inline(always)]
@@ -197,13 +215,9 @@ impl<L: Lane> Entry for PairsOf<'_, '_, L> {
                         wanted |= (group[other].1 >> lane & 1) << other;
                     }
                     if wanted != 0 {
-                        self.evaluate(
-                            (&first, lane, start + lane),
-                            (&second, &shares, group, wanted),
-                            &alone,
-                            &mut flows,
-                            &mut summary,
-                        );
+                        let one = First { work: &first, lane, number: start + lane };
+                        let others = Seconds { work: &second, shares: &shares, group, wanted };
+                        self.evaluate(&one, &others, &alone, &mut flows, &mut summary);
                     }
                 }
             }
@@ -306,13 +320,15 @@ impl<L: Lane> PairsOf<'_, '_, L> {
     #[inline(always)]
     fn evaluate(
         &mut self,
-        (first, lane, number): (&Work<L>, usize, usize),
-        (second, shares, group, wanted): (&Work<L>, &[L], &[(u32, u8)], u8),
+        one: &First<'_, L>,
+        others: &Seconds<'_, L>,
         alone: &[Alone],
         flows: &mut Vec<L>,
         summary: &mut PairSummary,
     ) {
         let Pairs { model, base_pu, outages, visit, .. } = &mut self.0;
+        let First { work: first, lane, number } = *one;
+        let Seconds { work: second, shares, group, wanted } = *others;
         let (k, of) = (outages[number], &alone[number]);
         let zero = L::splat(0.0);
         let [mut flow, mut remainder, mut b] = [zero; 3];

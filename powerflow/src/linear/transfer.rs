@@ -3,7 +3,7 @@
 //! The factor of branch l for node n is b_l (x_f - x_t) with B x = e_n; B is symmetric, so the factors of l for all nodes are
 //! b_l x with B x = e_f - e_t: a row costs one solve, like a column.
 //!
-//! Source: Wood, Wollenberg, Sheblé, "Power Generation, Operation, and Control", 3rd edition, section 7.3.
+//! Source: Wood, Wollenberg, Sheblé, "Power Generation, Operation, and Control", 3rd edition, chapter 7.
 
 use super::factor::Work;
 use super::model::LinearModel;

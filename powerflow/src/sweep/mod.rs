@@ -11,6 +11,7 @@ mod write;
 
 use std::sync::Arc;
 
+use crate::batch::SideBySide;
 use crate::config::{NewtonConfig, ReactiveLimits, Slack};
 use crate::desk::COLLAPSED_PU;
 use crate::index::{BranchIdx, BusIdx, Index};
@@ -26,7 +27,7 @@ use crate::state::State;
 use side_by_side::Lanes;
 
 pub(crate) use side_by_side::Template;
-pub use summary::Summary;
+pub use summary::{Summary, Violation};
 pub use table::{InjectionTable, Sweeps, Table, Voltages};
 
 /// What became of a row.
@@ -68,6 +69,10 @@ pub struct Answer<'a> {
     pub divergence: Option<&'a Divergence>,
     /// Branches that are out beyond those of the base.
     pub out: &'a [BranchIdx],
+    /// Active power that nobody could provide or take back, pu: the sum of magnitudes over islands.
+    pub unmet_pu: f64,
+    /// The state that the row differs from.
+    pub(crate) base: &'a State,
     /// By node, and which buses are energised; `None` where there is no solution.
     pub(crate) voltage: Option<(&'a [Complex], &'a [BusStatus])>,
 }
@@ -137,6 +142,7 @@ impl Base {
 pub struct Sweep {
     base: Arc<Base>,
     solver: Solver,
+    lanes: SideBySide,
     width: Width,
 }
 
@@ -175,7 +181,7 @@ impl Sweep {
             config: NewtonConfig { unsolved_islands_die: true, ..config.clone() },
             template,
         };
-        Ok(Sweep { base: Arc::new(base), solver, width: Width::best() })
+        Ok(Sweep { base: Arc::new(base), solver, lanes: SideBySide::default(), width: Width::best() })
     }
 
     /// At another width; the bytes of the answers are the same.
@@ -188,7 +194,7 @@ impl Sweep {
     pub fn fork(&self) -> Self {
         let base = Arc::clone(&self.base);
         let solver = Solver::with_plan(&base.network, Arc::clone(&base.plan));
-        Sweep { base, solver, width: self.width }
+        Sweep { base, solver, lanes: SideBySide::default(), width: self.width }
     }
 
     /// The network.
@@ -233,8 +239,9 @@ impl Sweep {
         out: &[BranchIdx],
         visit: &mut dyn FnMut(usize, &Answer<'_>),
     ) {
-        let base = &self.base.solution;
-        match &self.solver.solve(state, Some(base), &self.base.config) {
+        let shared = Arc::clone(&self.base);
+        let base = &shared.solution;
+        match &self.solver.solve(state, Some(base), &shared.config) {
             Ok(solution) => {
                 let whole = solution.status == base.status && solution.islands.len() == base.islands.len();
                 visit(
@@ -246,6 +253,8 @@ impl Sweep {
                         mismatch_pu: solution.mismatch_pu,
                         divergence: None,
                         out,
+                        unmet_pu: solution.unmet_pu(),
+                        base: &shared.state,
                         voltage: Some((solution.voltage.as_slice(), solution.status.as_slice())),
                     },
                 );
@@ -259,6 +268,8 @@ impl Sweep {
                     mismatch_pu: f64::INFINITY,
                     divergence: Some(divergence),
                     out,
+                    unmet_pu: 0.0,
+                    base: &shared.state,
                     voltage: None,
                 },
             ),
@@ -398,61 +409,83 @@ impl<R: Rows> WideWork for Drive<'_, R> {
 
     fn run<L: Lane>(self) {
         let Drive { sweep, count, mut rows, visit } = self;
-        let base = Arc::clone(&sweep.base);
-        let Base { plan, template, .. } = &*base;
-        let mut lanes = Lanes::<L>::default();
-        lanes.open(plan, template, R::OWN_SCHEDULES);
-        // Rows for the ladder; never many, so that memory is bounded.
-        let mut alone: Vec<usize> = Vec::new();
-        let mut next = 0;
+        let mut desk = std::mem::take(&mut sweep.lanes);
+        let lanes = desk.of_width::<Lanes<L>>();
+        // Blocks, so that memory is bounded however many rows the next stage is left with.
+        let mut first = 0;
+        while first < count {
+            let block: Vec<usize> = (first..count.min(first + BLOCK)).collect();
+            first += block.len();
+            let shared = R::OWN_SCHEDULES && sweep.base.template.factor.is_some();
+            let left = if shared { sweep.stage(lanes, &block, true, &mut rows, visit) } else { block };
+            let left = sweep.stage(lanes, &left, false, &mut rows, visit);
+            for row in left {
+                let state = rows.state(&sweep.base, row);
+                sweep.alone(row, &state, rows.out(row), visit);
+            }
+        }
+        sweep.lanes = desk;
+    }
+}
+
+/// Rows that go through the stages together.
+const BLOCK: usize = 4096;
+
+impl Sweep {
+    /// Solves rows in lanes, by the shared factor or by Newton; returns those that this does not solve, ascending.
+    fn stage<L: Lane, R: Rows>(
+        &self,
+        lanes: &mut Lanes<L>,
+        block: &[usize],
+        shared: bool,
+        rows: &mut R,
+        visit: &mut dyn FnMut(usize, &Answer<'_>),
+    ) -> Vec<usize> {
+        let base = &*self.base;
+        let Base { plan, template, .. } = base;
+        lanes.open(plan, template, R::OWN_SCHEDULES, shared);
+        let mut left = Vec::new();
+        let mut waiting = block.iter().copied().peekable();
         loop {
-            let resumed = (lanes.is_full() || next == count) && lanes.resume(template);
+            let none_waits = waiting.peek().is_none();
+            let resumed = (lanes.is_full() || none_waits) && lanes.resume(template);
             if !resumed {
+                if none_waits {
+                    break;
+                }
                 lanes.begin(template);
-                while let (Some(lane), true) = (lanes.free_lane(), next < count) {
-                    match rows.seat(&base, &mut lanes, lane, next) {
+                while let Some(lane) = lanes.free_lane() {
+                    let Some(row) = waiting.next() else { break };
+                    match rows.seat(base, lanes, lane, row) {
                         Seat::Taken => {}
-                        Seat::Alone => alone.push(next),
-                        Seat::Dead => visit(next, &dead(rows.out(next))),
-                    }
-                    next += 1;
-                    if alone.len() >= ALONE_MAX {
-                        break;
+                        Seat::Alone => left.push(row),
+                        Seat::Dead => visit(row, &dead(base, rows.out(row))),
                     }
                 }
             }
-            let to_the_end = resumed && next == count && lanes.is_empty();
+            let to_the_end = resumed && none_waits && lanes.is_empty();
             lanes.run(plan, template, to_the_end, &mut |done| match done.run {
-                Run::Converged(mismatch_pu) if !collapsed(&base, done.voltage) => visit(
+                Run::Converged(mismatch_pu) if !collapsed(base, done.voltage) => visit(
                     done.row,
                     &Answer {
                         status: RowStatus::Solved,
-                        method: Some(Method::Lanes),
+                        method: Some(if shared { Method::SharedFactor } else { Method::Lanes }),
                         iterations: done.iterations,
                         mismatch_pu,
                         divergence: None,
                         out: rows.out(done.row),
+                        unmet_pu: 0.0,
+                        base: &base.state,
                         voltage: Some((done.voltage, base.solution.status.as_slice())),
                     },
                 ),
-                _ => alone.push(done.row),
+                _ => left.push(done.row),
             });
-            let finished = next == count && lanes.is_empty();
-            if alone.len() >= ALONE_MAX || finished {
-                for row in alone.drain(..) {
-                    let state = rows.state(&base, row);
-                    sweep.alone(row, &state, rows.out(row), visit);
-                }
-            }
-            if finished {
-                return;
-            }
         }
+        left.sort_unstable();
+        left
     }
 }
-
-/// Rows that wait for the ladder, at most.
-const ALONE_MAX: usize = 64;
 
 /// Whether voltages belong to another root of the equations, at which no grid operates.
 fn collapsed(base: &Base, voltage: &[Complex]) -> bool {
@@ -462,7 +495,7 @@ fn collapsed(base: &Base, voltage: &[Complex]) -> bool {
 }
 
 /// An outage of branches that carry nothing.
-fn dead(out: &[BranchIdx]) -> Answer<'_> {
+fn dead<'a>(base: &'a Base, out: &'a [BranchIdx]) -> Answer<'a> {
     Answer {
         status: RowStatus::Dead,
         method: None,
@@ -470,6 +503,8 @@ fn dead(out: &[BranchIdx]) -> Answer<'_> {
         mismatch_pu: 0.0,
         divergence: None,
         out,
+        unmet_pu: 0.0,
+        base: &base.state,
         voltage: None,
     }
 }

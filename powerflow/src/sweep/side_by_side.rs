@@ -2,10 +2,11 @@
 //! parked, and go on later with others that were left.
 
 use crate::index::BranchIdx;
+use crate::kernel::shared::Factor;
 use crate::kernel::{Arena, Patch};
 use crate::lane::{Lane, Work};
 use crate::network::admittance::TwoPort;
-use crate::newton::{Newton, Progress, Run};
+use crate::newton::{Newton, Progress, Run, Shared};
 use crate::plan::Plan;
 use crate::solution::Complex;
 
@@ -21,7 +22,12 @@ pub(crate) struct Template {
     pub(crate) as_planned: bool,
     pub(crate) tolerance_pu: f64,
     pub(crate) iterations_max: u32,
+    /// The base's factor, where rows without masks can share it.
+    pub(crate) factor: Option<Factor>,
 }
+
+/// Corrections by the shared factor, at most; what needs more is nearer to Newton's business.
+const CORRECTIONS_MAX: u32 = 12;
 
 /// A row that is not finished.
 #[derive(Debug)]
@@ -53,6 +59,8 @@ pub(super) struct Lanes<L> {
     voltage: Vec<Vec<Complex>>,
     /// Whether the schedule differs from row to row.
     own_schedules: bool,
+    /// Whether rows are corrected by the shared factor.
+    shared: bool,
 }
 
 impl<L: Lane> Default for Lanes<L> {
@@ -64,13 +72,15 @@ impl<L: Lane> Default for Lanes<L> {
             parked: Vec::new(),
             voltage: vec![Vec::new(); L::WIDTH],
             own_schedules: false,
+            shared: false,
         }
     }
 }
 
 impl<L: Lane> Lanes<L> {
     /// Makes ready for rows of a base; `own_schedules` says whether they differ in what is injected.
-    pub(super) fn open(&mut self, plan: &Plan, template: &Template, own_schedules: bool) {
+    pub(super) fn open(&mut self, plan: &Plan, template: &Template, own_schedules: bool, shared: bool) {
+        self.shared = shared;
         let schedule = if template.as_planned { plan.of_base() } else { plan.uniform() };
         self.arena.fit(plan, schedule);
         self.own_schedules = own_schedules;
@@ -104,7 +114,8 @@ impl<L: Lane> Lanes<L> {
     /// Puts a row into a lane, with branches out.
     pub(super) fn seat(&mut self, lane: usize, row: usize, template: &Template) {
         self.row_of[lane] = Some(row);
-        self.progress[lane].start(template.tolerance_pu, template.iterations_max);
+        let most = if self.shared { CORRECTIONS_MAX } else { template.iterations_max };
+        self.progress[lane].start(template.tolerance_pu, most);
     }
 
     /// Takes branches out of a lane; branches that are in the base as they are in the file.
@@ -157,15 +168,21 @@ impl<L: Lane> Lanes<L> {
     ) {
         self.arena.patches.sort_by_key(|p| (p.row, p.slot, p.lane));
         let schedule = if template.as_planned { plan.of_base() } else { plan.uniform() };
-        L::dispatch(Newton {
-            plan,
-            schedule,
-            masked: !template.as_planned,
-            arena: &mut self.arena,
-            lanes: &mut self.progress,
-            leave: if to_the_end { 0 } else { L::WIDTH / 4 },
-            damped: false,
-        });
+        let leave = if to_the_end { 0 } else { L::WIDTH / 4 };
+        let Lanes { arena, progress, .. } = self;
+        match &template.factor {
+            Some(factor) if self.shared => {
+                L::dispatch(Shared { schedule, factor, arena, lanes: progress, leave });
+            }
+            _ => L::dispatch(Newton {
+                schedule,
+                masked: !template.as_planned,
+                arena,
+                lanes: progress,
+                leave,
+                damped: false,
+            }),
+        }
         L::dispatch(Unload { plan, from: &self.arena.voltage, to: &mut self.voltage });
         for lane in 0..L::WIDTH {
             let Some(row) = self.row_of[lane].take() else { continue };
@@ -250,10 +267,10 @@ impl<L: Lane> Work for Unload<'_, L> {
     #[inline(always)]
     fn run(self) {
         let Unload { plan, from, to } = self;
-        for (lane, to) in to.iter_mut().enumerate() {
-            for (v, position) in to.iter_mut().zip(plan.position.as_slice()) {
-                let at = from[*position as usize];
-                *v = Complex { re: at[0].get(lane), im: at[1].get(lane) };
+        for (node, position) in plan.position.as_slice().iter().enumerate() {
+            let [re, im] = from[*position as usize];
+            for (lane, to) in to.iter_mut().enumerate() {
+                to[node] = Complex { re: re.get(lane), im: im.get(lane) };
             }
         }
     }
