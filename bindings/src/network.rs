@@ -297,7 +297,7 @@ impl Network {
         if threads == 0 {
             return Err(usage(py, "usage.threads", "threads=0: at least one is needed"));
         }
-        study::check_tolerance(config).map_err(|complaints| errors::input(py, &complaints))?;
+        study::check(config).map_err(|complaints| errors::input(py, &complaints))?;
         let kept = || self.sweeps.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = py.detach(|| {
             // Taken out while it works: another thread then makes its own.

@@ -122,7 +122,7 @@ pub struct Solved {
 /// # Errors
 /// `usage.tolerance`, and everything that is wrong with the file; a power flow without a solution is no error but a document that says so.
 pub fn solve(path: &Path, config: &NewtonConfig, linear: bool) -> Result<Solved, Diagnostics> {
-    check_tolerance(config)?;
+    check(config)?;
     let network = Network::build(powerflow::case::read(path)?)?;
     let document = solve_network(&network, config, linear)?;
     Ok(Solved { network, document })
@@ -137,22 +137,22 @@ pub fn solve_network(
     config: &NewtonConfig,
     linear: bool,
 ) -> Result<SolutionDocument, Diagnostics> {
-    check_tolerance(config)?;
+    check(config)?;
     if linear { linear_document(network, config) } else { Ok(document(network, config)) }
 }
 
-/// Refuses a tolerance that is none.
+/// What a caller may have got wrong in the settings.
 ///
 /// # Errors
 /// `usage.tolerance`.
-pub fn check_tolerance(config: &NewtonConfig) -> Result<(), Diagnostics> {
-    if config.tolerance_pu > 0.0 && config.tolerance_pu < 1.0 {
-        return Ok(());
+pub fn check(config: &NewtonConfig) -> Result<(), Diagnostics> {
+    if !(config.tolerance_pu > 0.0 && config.tolerance_pu < 1.0) {
+        let message = format!("the tolerance {} is not between 0 and 1", config.tolerance_pu);
+        return Err(Diagnostic::error("usage.tolerance", message)
+            .hint("it is the largest mismatch of a bus in per unit; 1e-8 is usual")
+            .into());
     }
-    let message = format!("the tolerance {} is not between 0 and 1", config.tolerance_pu);
-    Err(Diagnostic::error("usage.tolerance", message)
-        .hint("it is the largest mismatch of a bus in per unit; 1e-8 is usual")
-        .into())
+    Ok(())
 }
 
 fn empty(network: &Network) -> SolutionDocument {

@@ -84,6 +84,11 @@ impl Answer<'_> {
         (status[bus.row()] == BusStatus::Live).then(|| voltage[bus.row()])
     }
 
+    /// Whether a branch is closed in this row.
+    pub fn is_closed(&self, branch: BranchIdx) -> bool {
+        self.base.branch_on[branch] && !self.out.contains(&branch)
+    }
+
     /// Whether a bus is energised; `None` where the row has no solution.
     pub fn bus_status(&self, bus: BusIdx) -> Option<BusStatus> {
         self.voltage.map(|(_, status)| status[bus.row()])

@@ -114,7 +114,7 @@ pub fn prepare_contingencies(
     case: &Path,
     settings: &ContingencySettings,
 ) -> Result<PreparedStudy, Diagnostics> {
-    super::solution::check_tolerance(&settings.newton)?;
+    super::solution::check(&settings.newton)?;
     let threads = run::worker_threads(settings.threads)?;
     let network = Network::build(powerflow::case::read(case)?)?;
     let list = OutageList::of(&network, &settings.outages)?;
@@ -453,7 +453,6 @@ impl PreparedStudy {
 }
 
 fn moment(network: &Network, answer: &Answer<'_>, number: Option<u64>) -> Moment {
-    let on = &answer.state().branch_on;
     let loading =
         |branch: BranchIdx| Some(answer.apparent_pu(network, branch)? / network.branches.rating_pu[branch]?);
     let vm = |bus: BusIdx| answer.voltage(bus).map(powerflow::Complex::abs);
@@ -461,7 +460,10 @@ fn moment(network: &Network, answer: &Answer<'_>, number: Option<u64>) -> Moment
         number,
         vm_pu: network.buses.id.indices().map(vm).collect(),
         loading: network.branches.from.indices().map(loading).collect(),
-        out: on.iter().filter(|(_, on)| !**on).map(|(branch, _)| branch.row() as u32).collect(),
+        out: (network.branches.from.indices())
+            .filter(|branch| !answer.is_closed(*branch))
+            .map(|branch| branch.row() as u32)
+            .collect(),
     }
 }
 
