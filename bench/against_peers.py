@@ -250,6 +250,15 @@ def machine():
     return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
 
 
+def command(options):
+    """What to type for the same page, without the folders of this machine."""
+    words = ["python3.12 bench/against_peers.py", "--markdown docs/benchmarks/against-peers.md"]
+    words += [f"--networks {' '.join(options.networks)}"] if options.networks != NETWORKS else []
+    words += [f"--only {' '.join(options.only)}"] if options.only else []
+    words += [f"--{name} {getattr(options, name)}" for name, usual in (("rows", 256), ("rounds", 5)) if getattr(options, name) != usual]
+    return " ".join(words)
+
+
 def inside(options):
     """The race itself, in the environment."""
     core = sorted(os.sched_getaffinity(0))[-1]
@@ -268,7 +277,7 @@ def inside(options):
         "commit": subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip(),
         "machine": machine(),
         "load": f"{os.getloadavg()[0]:.1f}",
-        "command": "python3.12 bench/against_peers.py" + (f" --rounds {options.rounds}" if options.rounds != 5 else ""),
+        "command": command(options),
         "rounds": options.rounds,
     }
     results = []
