@@ -266,17 +266,17 @@ fn border<L: Lane>(schedule: &Schedule, arena: &mut Arena<L>, lanes: &mut [Progr
             more.set(i, only.more_pu);
         }
     }
-    for (pivot, response) in arena.pivot.iter_mut().zip(&arena.response) {
-        pivot.step[0] = response[0].mul_add(more, pivot.step[0]);
-        pivot.step[1] = response[1].mul_add(more, pivot.step[1]);
+    for (step, response) in arena.steps.iter_mut().zip(&arena.response) {
+        step[0] = response[0].mul_add(more, step[0]);
+        step[1] = response[1].mul_add(more, step[1]);
     }
     for (i, lane) in lanes.iter().enumerate().filter(|(_, lane)| lane.balanced.len() > 1) {
         for (row, island) in lane.island_at.iter().enumerate() {
             if let Some(of) = lane.balanced.iter().find(|b| b.island == *island) {
                 for k in 0..2 {
                     let response = arena.response[row][k].get(i);
-                    let step = arena.pivot[row].step[k].get(i);
-                    arena.pivot[row].step[k].set(i, response.mul_add(of.more_pu, step));
+                    let step = arena.steps[row][k].get(i);
+                    arena.steps[row][k].set(i, response.mul_add(of.more_pu, step));
                 }
             }
         }

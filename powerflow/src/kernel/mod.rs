@@ -36,14 +36,6 @@ impl Patch {
     pub(crate) const DIAGONAL: u32 = u32::MAX;
 }
 
-/// What later rows need of one that is eliminated.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pivot<L> {
-    inverse: Block<L>,
-    /// `(d theta, dV/V)`, after the backward substitution; until then the right-hand side.
-    pub(crate) step: [L; 2],
-}
-
 /// Everything one batch of lanes needs, by elimination position; allocated once per thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Arena<L> {
@@ -59,8 +51,10 @@ pub(crate) struct Arena<L> {
     pub(crate) share: Vec<L>,
     /// Sorted by row.
     pub(crate) patches: Vec<Patch>,
-    /// Inverse of each diagonal block, and the step of the last solve.
-    pub(crate) pivot: Vec<Pivot<L>>,
+    /// The step of the last solve, `(d theta, dV/V)`; between both substitutions, its right-hand side.
+    pub(crate) steps: Vec<[L; 2]>,
+    /// Inverse of each diagonal block.
+    inverse: Vec<Block<L>>,
     /// The response of the step to one unit of slack.
     pub(crate) response: Vec<[L; 2]>,
     upper: Vec<L>,
@@ -76,7 +70,8 @@ impl<L> Default for Arena<L> {
             balance: Vec::new(),
             share: Vec::new(),
             patches: Vec::new(),
-            pivot: Vec::new(),
+            steps: Vec::new(),
+            inverse: Vec::new(),
             response: Vec::new(),
             upper: Vec::new(),
             scratch: Vec::new(),
@@ -93,7 +88,8 @@ impl<L: Lane> Arena<L> {
         self.schedule.resize(n, [zero; 2]);
         self.free.resize(n, [zero; 2]);
         self.share.resize(n, zero);
-        self.pivot.resize(n, Pivot { inverse: [zero; 4], step: [zero; 2] });
+        self.steps.resize(n, [zero; 2]);
+        self.inverse.resize(n, [zero; 4]);
         self.response.resize(n, [zero; 2]);
         self.upper.resize(schedule.values(), zero);
         self.scratch.resize(SCRATCH + 4, zero);
@@ -164,7 +160,8 @@ struct Board<'a, L> {
     free: &'a [[L; 2]],
     share: &'a [L],
     patches: &'a [Patch],
-    pivot: &'a mut [Pivot<L>],
+    steps: &'a mut [[L; 2]],
+    inverse: &'a mut [Block<L>],
     response: &'a mut [[L; 2]],
     upper: &'a mut [L],
     scratch: &'a mut [L; SCRATCH + 4],
@@ -179,7 +176,8 @@ impl<L: Lane> Arena<L> {
             free: &self.free,
             share: &self.share,
             patches: &self.patches,
-            pivot: &mut self.pivot,
+            steps: &mut self.steps,
+            inverse: &mut self.inverse,
             response: &mut self.response,
             upper: &mut self.upper,
             // A known length lets every offset, which is masked to it, go unchecked.
@@ -321,7 +319,7 @@ pub(crate) fn forward<L: Lane, const MASKED: bool, const SLACK: bool>(
                 eliminate_row::<L, 1, MASKED, SLACK, false>(schedule, row, &mut board, i, &mut pass)
             }
             _ => {
-                board.pivot[i].step = [zero; 2];
+                board.steps[i] = [zero; 2];
                 board.response[i] = [zero; 2];
             }
         }
@@ -353,7 +351,7 @@ pub(crate) fn backward_and_advance<L: Lane, const MASKED: bool>(
     for (i, row) in schedule.rows.iter().enumerate().rev() {
         substitute::<L, MASKED, false>(schedule, row, &mut board, i);
         if row.unknowns > 0 {
-            let step = board.pivot[i].step;
+            let step = board.steps[i];
             largest = move_voltage(&mut board.voltage[i], step, moving, largest);
         }
     }
@@ -369,32 +367,32 @@ fn substitute<L: Lane, const MASKED: bool, const SLACK: bool>(
     i: usize,
 ) {
     let zero = L::splat(0.0);
-    let Board { pivot, response, upper, .. } = board;
+    let Board { steps, inverse, response, upper, .. } = board;
     let (columns_two, columns_one) =
         (&schedule.upper[row.upper_two.range()], &schedule.upper[row.upper_one.range()]);
     let values = &upper[row.values.range()];
-    let Pivot { inverse: d, step: mut rhs } = pivot[i];
+    let (d, mut rhs) = (inverse[i], steps[i]);
     let mut unit = if SLACK { response[i] } else { [zero; 2] };
     match row.unknowns {
         2 => {
             let (blocks_two, blocks_one) = values.split_at(4 * columns_two.len());
             for (u, k) in blocks_two.chunks_exact(4).zip(columns_two) {
                 let k = *k as usize;
-                rhs = minus_product([u[0], u[1], u[2], u[3]], pivot[k].step, rhs);
+                rhs = minus_product([u[0], u[1], u[2], u[3]], steps[k], rhs);
                 if SLACK {
                     unit = minus_product([u[0], u[1], u[2], u[3]], response[k], unit);
                 }
             }
             for (u, k) in blocks_one.chunks_exact(2).zip(columns_one) {
                 let k = *k as usize;
-                let x = pivot[k].step[0];
+                let x = steps[k][0];
                 rhs = [u[0].neg_mul_add(x, rhs[0]), u[1].neg_mul_add(x, rhs[1])];
                 if SLACK {
                     let x = response[k][0];
                     unit = [u[0].neg_mul_add(x, unit[0]), u[1].neg_mul_add(x, unit[1])];
                 }
             }
-            pivot[i].step = times(d, rhs);
+            steps[i] = times(d, rhs);
             if SLACK {
                 response[i] = times(d, unit);
             }
@@ -403,7 +401,7 @@ fn substitute<L: Lane, const MASKED: bool, const SLACK: bool>(
             let (blocks_two, blocks_one) = values.split_at(2 * columns_two.len());
             for (u, k) in blocks_two.chunks_exact(2).zip(columns_two) {
                 let k = *k as usize;
-                let x = pivot[k].step;
+                let x = steps[k];
                 rhs[0] = u[1].neg_mul_add(x[1], u[0].neg_mul_add(x[0], rhs[0]));
                 if SLACK {
                     unit[0] = u[1].neg_mul_add(response[k][1], u[0].neg_mul_add(response[k][0], unit[0]));
@@ -411,12 +409,12 @@ fn substitute<L: Lane, const MASKED: bool, const SLACK: bool>(
             }
             for (u, k) in blocks_one.iter().zip(columns_one) {
                 let k = *k as usize;
-                rhs[0] = u.neg_mul_add(pivot[k].step[0], rhs[0]);
+                rhs[0] = u.neg_mul_add(steps[k][0], rhs[0]);
                 if SLACK {
                     unit[0] = u.neg_mul_add(response[k][0], unit[0]);
                 }
             }
-            pivot[i].step = [d[0].mul(rhs[0]), zero];
+            steps[i] = [d[0].mul(rhs[0]), zero];
             if SLACK {
                 response[i] = [d[0].mul(unit[0]), zero];
             }
@@ -483,22 +481,21 @@ pub(crate) fn backward_from_base<L: Lane>(
 ) -> L {
     let zero = L::splat(0.0);
     let mut largest = zero;
-    let Board { pivot, upper, voltage, .. } = arena.board();
+    let Board { steps, inverse, upper, voltage, .. } = arena.board();
     for (i, row) in schedule.rows.iter().enumerate().rev() {
         if row.unknowns == 0 {
-            pivot[i].step = [zero; 2];
+            steps[i] = [zero; 2];
             continue;
         }
         let range = row.values.range();
         let step = if base.changed[i] {
-            let Pivot { inverse, step } = pivot[i];
-            substituted(schedule, row, &upper[range], inverse, step, pivot)
+            substituted(schedule, row, &upper[range], inverse[i], steps[i], steps)
         } else {
             let values = &base.factor.upper[range];
             let (d, rhs) = (base.factor.inverse[i].map(L::splat), base.factor.forward[i].map(L::splat));
-            substituted(schedule, row, values, d, rhs, pivot)
+            substituted(schedule, row, values, d, rhs, steps)
         };
-        pivot[i].step = step;
+        steps[i] = step;
         largest = move_voltage(&mut voltage[i], step, moving, largest);
     }
     largest
@@ -512,28 +509,28 @@ fn substituted<L: Lane, U: Broadcast<L>>(
     values: &[U],
     d: Block<L>,
     mut rhs: [L; 2],
-    pivot: &[Pivot<L>],
+    steps: &[[L; 2]],
 ) -> [L; 2] {
     let (two, one) = (&schedule.upper[row.upper_two.range()], &schedule.upper[row.upper_one.range()]);
     if row.unknowns == 2 {
         let (blocks_two, blocks_one) = values.split_at(4 * two.len());
         for (u, k) in blocks_two.chunks_exact(4).zip(two) {
             let block = [u[0].lanes(), u[1].lanes(), u[2].lanes(), u[3].lanes()];
-            rhs = minus_product(block, pivot[*k as usize].step, rhs);
+            rhs = minus_product(block, steps[*k as usize], rhs);
         }
         for (u, k) in blocks_one.chunks_exact(2).zip(one) {
-            let x = pivot[*k as usize].step[0];
+            let x = steps[*k as usize][0];
             rhs = [u[0].lanes().neg_mul_add(x, rhs[0]), u[1].lanes().neg_mul_add(x, rhs[1])];
         }
         times(d, rhs)
     } else {
         let (blocks_two, blocks_one) = values.split_at(2 * two.len());
         for (u, k) in blocks_two.chunks_exact(2).zip(two) {
-            let x = pivot[*k as usize].step;
+            let x = steps[*k as usize];
             rhs[0] = u[1].lanes().neg_mul_add(x[1], u[0].lanes().neg_mul_add(x[0], rhs[0]));
         }
         for (u, k) in blocks_one.iter().zip(one) {
-            rhs[0] = u.lanes().neg_mul_add(pivot[*k as usize].step[0], rhs[0]);
+            rhs[0] = u.lanes().neg_mul_add(steps[*k as usize][0], rhs[0]);
         }
         [d[0].mul(rhs[0]), L::splat(0.0)]
     }
@@ -551,7 +548,7 @@ fn forward_keeping(schedule: &Schedule, arena: &mut Arena<f64>) -> (Vec<f64>, Ve
         match row.unknowns {
             2 => eliminate_row::<f64, 2, false, false, true>(schedule, row, &mut board, i, &mut pass),
             1 => eliminate_row::<f64, 1, false, false, true>(schedule, row, &mut board, i, &mut pass),
-            _ => board.pivot[i].step = [0.0; 2],
+            _ => board.steps[i] = [0.0; 2],
         }
         mismatch.push(pass.worst);
     }
@@ -577,7 +574,8 @@ fn eliminate_row<L: Lane, const OWN: usize, const MASKED: bool, const SLACK: boo
 ) {
     let zero = L::splat(0.0);
     let one = L::splat(1.0);
-    let Board { voltage, scheduled, free, share, patches, pivot, response, upper, scratch } = board;
+    let Board { voltage, scheduled, free, share, patches, steps, inverse, response, upper, scratch } =
+        board;
     let (diagonal_at, len) = (row.diagonal_at as usize % SCRATCH, row.len as usize);
     for at in &schedule.filled_in[row.filled_in.range()] {
         scratch[*at as usize % SCRATCH] = zero;
@@ -683,8 +681,8 @@ fn eliminate_row<L: Lane, const OWN: usize, const MASKED: bool, const SLACK: boo
             }
             _ => {
                 let values = &upper[range];
-                l = multiplier::<L, OWN>(block, pivot[j].inverse, two);
-                step = pivot[j].step;
+                l = multiplier::<L, OWN>(block, inverse[j], two);
+                step = steps[j];
                 if two {
                     eliminate::<L, L, OWN, 2>(scratch, &l, values, targets);
                 } else {
@@ -712,7 +710,7 @@ fn eliminate_row<L: Lane, const OWN: usize, const MASKED: bool, const SLACK: boo
         }
     }
 
-    let inverse = if OWN == 2 {
+    let inverted = if OWN == 2 {
         let d: [L; 4] = std::array::from_fn(|k| scratch[diagonal_at + k]);
         let determinant = d[1].neg_mul_add(d[2], d[0].mul(d[3]));
         let scale = one.div(determinant);
@@ -724,7 +722,8 @@ fn eliminate_row<L: Lane, const OWN: usize, const MASKED: bool, const SLACK: boo
     for (to, from) in upper[row.values.range()].iter_mut().zip(&scratch[diagonal_at + OWN * OWN..]) {
         *to = *from;
     }
-    pivot[i] = Pivot { inverse, step: rhs };
+    inverse[i] = inverted;
+    steps[i] = rhs;
     if SLACK {
         response[i] = unit;
     }
@@ -800,7 +799,7 @@ fn times<L: Lane>(block: Block<L>, x: [L; 2]) -> [L; 2] {
 /// determines the distributed slack.
 #[inline(always)]
 pub(crate) fn slack_equation<L: Lane>(schedule: &Schedule, arena: &Arena<L>, i: usize) -> (L, L, L) {
-    let Arena { voltage, pivot, response, patches, .. } = arena;
+    let Arena { voltage, steps, response, patches, .. } = arena;
     let zero = L::splat(0.0);
     let row = &schedule.rows[i];
     let vi = voltage[i];
@@ -812,7 +811,7 @@ pub(crate) fn slack_equation<L: Lane>(schedule: &Schedule, arena: &Arena<L>, i: 
         let j = slot.column as usize;
         let s = power(vi, L::splat(slot.y.re), L::splat(slot.y.im), voltage[j]);
         sum = [sum[0].add(s[0]), sum[1].add(s[1])];
-        let (x, z) = (pivot[j].step, response[j]);
+        let (x, z) = (steps[j], response[j]);
         along[0] = s[0].mul_add(x[1], s[1].mul_add(x[0], along[0]));
         along[1] = s[0].mul_add(z[1], s[1].mul_add(z[0], along[1]));
     }
@@ -827,14 +826,14 @@ pub(crate) fn slack_equation<L: Lane>(schedule: &Schedule, arena: &Arena<L>, i: 
             add_in_lane(&mut own[1], lane, s[1]);
         } else {
             let j = schedule.slots[patch.slot as usize].column as usize;
-            for (k, x) in [pivot[j].step, response[j]].into_iter().enumerate() {
+            for (k, x) in [steps[j], response[j]].into_iter().enumerate() {
                 let term = s[0].mul_add(x[1].get(lane), s[1].mul_add(x[0].get(lane), along[k].get(lane)));
                 along[k].set(lane, term);
             }
         }
     }
     let diagonal = [own[1].sub(sum[1]), own[0].add(sum[0])];
-    let (x, z) = (pivot[i].step, response[i]);
+    let (x, z) = (steps[i], response[i]);
     along[0] = diagonal[1].mul_add(x[1], diagonal[0].mul_add(x[0], along[0]));
     along[1] = diagonal[1].mul_add(z[1], diagonal[0].mul_add(z[0], along[1]));
     (arena.schedule[i][0].sub(sum[0]), along[0], along[1])
@@ -846,8 +845,8 @@ pub(crate) fn slack_equation<L: Lane>(schedule: &Schedule, arena: &Arena<L>, i: 
 #[inline(always)]
 pub(crate) fn advance<L: Lane>(arena: &mut Arena<L>, scale: L) -> L {
     let mut largest = L::splat(0.0);
-    for (v, pivot) in arena.voltage.iter_mut().zip(&arena.pivot) {
-        largest = move_voltage(v, pivot.step, scale, largest);
+    for (v, step) in arena.voltage.iter_mut().zip(&arena.steps) {
+        largest = move_voltage(v, *step, scale, largest);
     }
     largest
 }

@@ -118,23 +118,23 @@ fn a_step_solves_the_dense_jacobian_by_finite_differences() {
     // Central differences with h = 1e-6 are good to about 1e-9.
     for (r, (i, k)) in unknown.iter().enumerate() {
         assert!(
-            (arena.pivot[*i].step[*k] - step[r]).abs() < 1e-7,
+            (arena.steps[*i][*k] - step[r]).abs() < 1e-7,
             "{} against {}",
-            arena.pivot[*i].step[*k],
+            arena.steps[*i][*k],
             step[r]
         );
         assert!((arena.response[*i][*k] - response[r]).abs() < 1e-7, "row {i}");
     }
     for i in 0..n {
         for k in (0..2).filter(|k| arena.free[i][*k] == 0.0) {
-            assert_eq!((arena.pivot[i].step[k], arena.response[i][k]), (0.0, 0.0), "row {i} is held");
+            assert_eq!((arena.steps[i][k], arena.response[i][k]), (0.0, 0.0), "row {i} is held");
         }
     }
 
     // The row that holds an island's angle: its active power changes along the step as its neighbours' do.
     let (gap, along_step, along_response) = slack_equation(schedule, &arena, 0);
     assert!((gap - (arena.schedule[0][0] - here[0][0])).abs() < 1e-12);
-    let steps: Vec<[f64; 2]> = arena.pivot.iter().map(|p| p.step).collect();
+    let steps: Vec<[f64; 2]> = arena.steps.clone();
     for (direction, along) in [(&steps, along_step), (&arena.response, along_response)] {
         let at = |h: f64| {
             let mut there = arena.clone();
