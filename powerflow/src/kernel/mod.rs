@@ -36,6 +36,15 @@ impl Patch {
     pub(crate) const DIAGONAL: u32 = u32::MAX;
 }
 
+/// The patches of all lanes at one place; zero in lanes that have none there.
+#[derive(Clone, Copy, Debug)]
+struct WidePatch<L> {
+    row: u32,
+    slot: u32,
+    g: L,
+    b: L,
+}
+
 /// Everything one batch of lanes needs, by elimination position; allocated once per thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Arena<L> {
@@ -49,8 +58,10 @@ pub(crate) struct Arena<L> {
     pub(crate) balance: Vec<L>,
     /// Share of each row in the distributed slack; zero where there is none.
     pub(crate) share: Vec<L>,
-    /// Sorted by row.
+    /// What the lanes differ in: [`Arena::gather_patches`] after a change.
     pub(crate) patches: Vec<Patch>,
+    /// The same, sorted by row and slot.
+    wide_patches: Vec<WidePatch<L>>,
     /// The step of the last solve, `(d theta, dV/V)`; between both substitutions, its right-hand side.
     pub(crate) steps: Vec<[L; 2]>,
     /// Inverse of each diagonal block.
@@ -70,6 +81,7 @@ impl<L> Default for Arena<L> {
             balance: Vec::new(),
             share: Vec::new(),
             patches: Vec::new(),
+            wide_patches: Vec::new(),
             steps: Vec::new(),
             inverse: Vec::new(),
             response: Vec::new(),
@@ -95,6 +107,7 @@ impl<L: Lane> Arena<L> {
         self.scratch.resize(SCRATCH + 4, zero);
         self.balance.resize(n, zero);
         self.patches.clear();
+        self.wide_patches.clear();
     }
 
     /// Makes room for the values of another schedule of the same plan.
@@ -122,11 +135,32 @@ impl<L: Lane> Arena<L> {
         self.set_voltage(row, lane, scaled);
     }
 
-    /// Replaces the patches of a lane; `patches` are sorted.
+    /// Replaces the patches of a lane.
     pub(crate) fn set_patches(&mut self, lane: u32, patches: &[Patch]) {
         self.patches.retain(|p| p.lane != lane);
         self.patches.extend_from_slice(patches);
+        self.gather_patches();
+    }
+
+    /// Puts patches of the same place side by side. Several of one lane at one place are added up, in their order.
+    pub(crate) fn gather_patches(&mut self) {
         self.patches.sort_by_key(|p| (p.row, p.slot, p.lane));
+        self.wide_patches.clear();
+        for patch in &self.patches {
+            let (row, slot, lane) = (patch.row, patch.slot, patch.lane as usize);
+            match self.wide_patches.last_mut() {
+                Some(last) if (last.row, last.slot) == (row, slot) => {
+                    last.g.set(lane, last.g.get(lane) + patch.g);
+                    last.b.set(lane, last.b.get(lane) + patch.b);
+                }
+                _ => {
+                    let mut wide = WidePatch { row, slot, g: L::splat(0.0), b: L::splat(0.0) };
+                    wide.g.set(lane, patch.g);
+                    wide.b.set(lane, patch.b);
+                    self.wide_patches.push(wide);
+                }
+            }
+        }
     }
 }
 
@@ -159,7 +193,7 @@ struct Board<'a, L> {
     scheduled: &'a [[L; 2]],
     free: &'a [[L; 2]],
     share: &'a [L],
-    patches: &'a [Patch],
+    patches: &'a [WidePatch<L>],
     steps: &'a mut [[L; 2]],
     inverse: &'a mut [Block<L>],
     response: &'a mut [[L; 2]],
@@ -175,7 +209,7 @@ impl<L: Lane> Arena<L> {
             scheduled: &self.schedule,
             free: &self.free,
             share: &self.share,
-            patches: &self.patches,
+            patches: &self.wide_patches,
             steps: &mut self.steps,
             inverse: &mut self.inverse,
             response: &mut self.response,
@@ -202,7 +236,7 @@ fn power<L: Lane>(vi: [L; 2], g: L, b: L, vj: [L; 2]) -> [L; 2] {
 
 /// The next patch of row `i`, passing over those of rows that were left out.
 #[inline(always)]
-fn patch_of_row<'a>(patches: &'a [Patch], next: &mut usize, i: usize) -> Option<&'a Patch> {
+fn patch_of_row<'a, L>(patches: &'a [WidePatch<L>], next: &mut usize, i: usize) -> Option<&'a WidePatch<L>> {
     while let Some(patch) = patches.get(*next) {
         if patch.row as usize > i {
             return None;
@@ -215,20 +249,10 @@ fn patch_of_row<'a>(patches: &'a [Patch], next: &mut usize, i: usize) -> Option<
     None
 }
 
-/// The power of a patch at row `i` in its lane.
+/// The column of a patch of row `i`.
 #[inline(always)]
-fn patch_power<L: Lane>(schedule: &Schedule, voltage: &[[L; 2]], patch: &Patch, i: usize) -> [f64; 2] {
-    let j =
-        if patch.slot == Patch::DIAGONAL { i } else { schedule.slots[patch.slot as usize].column as usize };
-    let lane = patch.lane as usize;
-    let (vi, vj) = (voltage[i], voltage[j]);
-    power::<f64>([vi[0].get(lane), vi[1].get(lane)], patch.g, patch.b, [vj[0].get(lane), vj[1].get(lane)])
-}
-
-/// Adds `term` to one lane.
-#[inline(always)]
-fn add_in_lane<L: Lane>(sum: &mut L, lane: usize, term: f64) {
-    sum.set(lane, sum.get(lane) + term);
+fn patch_column<L>(schedule: &Schedule, patch: &WidePatch<L>, i: usize) -> usize {
+    if patch.slot == Patch::DIAGONAL { i } else { schedule.slots[patch.slot as usize].column as usize }
 }
 
 /// Complex power leaving row `i` into the network: its voltage times the conjugate of its current.
@@ -237,7 +261,7 @@ fn row_power<L: Lane>(
     schedule: &Schedule,
     row: &Row,
     voltage: &[[L; 2]],
-    patches: &[Patch],
+    patches: &[WidePatch<L>],
     i: usize,
     next_patch: &mut usize,
 ) -> [L; 2] {
@@ -255,9 +279,8 @@ fn row_power<L: Lane>(
     let q = vi[0].neg_mul_add(im, vi[1].mul(re));
     let mut sum = [p, q];
     while let Some(patch) = patch_of_row(patches, next_patch, i) {
-        let s = patch_power(schedule, voltage, patch, i);
-        add_in_lane(&mut sum[0], patch.lane as usize, s[0]);
-        add_in_lane(&mut sum[1], patch.lane as usize, s[1]);
+        let s = power(vi, patch.g, patch.b, voltage[patch_column(schedule, patch, i)]);
+        sum = [sum[0].add(s[0]), sum[1].add(s[1])];
     }
     sum
 }
@@ -270,7 +293,7 @@ pub(crate) fn injections<L: Lane>(schedule: &Schedule, arena: &Arena<L>, out: &m
         #[inline(always)]
         fn run(self) {
             let Injections(schedule, arena, out) = self;
-            let (voltage, patches) = (&arena.voltage[..], &arena.patches[..]);
+            let (voltage, patches) = (&arena.voltage[..], &arena.wide_patches[..]);
             out.clear();
             let mut next_patch = 0;
             // A plain loop: the closure of an iterator adaptor would be compiled apart, without this machine's FMA.
@@ -288,7 +311,7 @@ pub(crate) fn injections<L: Lane>(schedule: &Schedule, arena: &Arena<L>, out: &m
 pub(crate) fn mismatch<L: Lane>(schedule: &Schedule, arena: &Arena<L>) -> L {
     let mut worst = L::splat(0.0);
     let mut next_patch = 0;
-    let Arena { voltage, schedule: scheduled, free, balance, patches, .. } = arena;
+    let Arena { voltage, schedule: scheduled, free, balance, wide_patches: patches, .. } = arena;
     let (voltage, patches) = (&voltage[..], &patches[..]);
     let (scheduled, free, balance) = (&scheduled[..], &free[..], &balance[..]);
     for (i, row) in schedule.rows.iter().enumerate() {
@@ -574,8 +597,7 @@ fn eliminate_row<L: Lane, const OWN: usize, const MASKED: bool, const SLACK: boo
 ) {
     let zero = L::splat(0.0);
     let one = L::splat(1.0);
-    let Board { voltage, scheduled, free, share, patches, steps, inverse, response, upper, scratch } =
-        board;
+    let Board { voltage, scheduled, free, share, patches, steps, inverse, response, upper, scratch } = board;
     let (diagonal_at, len) = (row.diagonal_at as usize % SCRATCH, row.len as usize);
     for at in &schedule.filled_in[row.filled_in.range()] {
         scratch[*at as usize % SCRATCH] = zero;
@@ -610,20 +632,18 @@ fn eliminate_row<L: Lane, const OWN: usize, const MASKED: bool, const SLACK: boo
         sum = [sum[0].add(s[0]), sum[1].add(s[1])];
     }
     while let Some(patch) = patch_of_row(patches, &mut pass.next_patch, i) {
-        let s = patch_power(schedule, voltage, patch, i);
-        let (lane, slot) = (patch.lane as usize, patch.slot as usize);
-        add_in_lane(&mut sum[0], lane, s[0]);
-        add_in_lane(&mut sum[1], lane, s[1]);
+        let s = power(vi, patch.g, patch.b, voltage[patch_column(schedule, patch, i)]);
+        sum = [sum[0].add(s[0]), sum[1].add(s[1])];
+        let slot = patch.slot as usize;
         if patch.slot == Patch::DIAGONAL {
-            add_in_lane(&mut own[0], lane, s[0]);
-            add_in_lane(&mut own[1], lane, s[1]);
+            own = [own[0].add(s[0]), own[1].add(s[1])];
         } else if slot < row.slots_one.range().end {
             let at = schedule.slots[slot].at as usize % SCRATCH;
-            let terms = [s[1], s[0], -s[0], s[1]];
+            let terms = [s[1], s[0], zero.sub(s[0]), s[1]];
             let width = if slot < row.slots_two.range().end { 2 } else { 1 };
             for a in 0..OWN {
                 for c in 0..width {
-                    add_in_lane(&mut scratch[at + a * width + c], lane, terms[2 * a + c]);
+                    scratch[at + a * width + c] = scratch[at + a * width + c].add(terms[2 * a + c]);
                 }
             }
         }
@@ -799,7 +819,7 @@ fn times<L: Lane>(block: Block<L>, x: [L; 2]) -> [L; 2] {
 /// determines the distributed slack.
 #[inline(always)]
 pub(crate) fn slack_equation<L: Lane>(schedule: &Schedule, arena: &Arena<L>, i: usize) -> (L, L, L) {
-    let Arena { voltage, steps, response, patches, .. } = arena;
+    let Arena { voltage, steps, response, wide_patches: patches, .. } = arena;
     let zero = L::splat(0.0);
     let row = &schedule.rows[i];
     let vi = voltage[i];
@@ -817,19 +837,15 @@ pub(crate) fn slack_equation<L: Lane>(schedule: &Schedule, arena: &Arena<L>, i: 
     }
     let mut next_patch = patches.partition_point(|p| (p.row as usize) < i);
     while let Some(patch) = patch_of_row(patches, &mut next_patch, i) {
-        let s = patch_power(schedule, voltage, patch, i);
-        let lane = patch.lane as usize;
-        add_in_lane(&mut sum[0], lane, s[0]);
-        add_in_lane(&mut sum[1], lane, s[1]);
+        let j = patch_column(schedule, patch, i);
+        let s = power(vi, patch.g, patch.b, voltage[j]);
+        sum = [sum[0].add(s[0]), sum[1].add(s[1])];
         if patch.slot == Patch::DIAGONAL {
-            add_in_lane(&mut own[0], lane, s[0]);
-            add_in_lane(&mut own[1], lane, s[1]);
+            own = [own[0].add(s[0]), own[1].add(s[1])];
         } else {
-            let j = schedule.slots[patch.slot as usize].column as usize;
-            for (k, x) in [steps[j], response[j]].into_iter().enumerate() {
-                let term = s[0].mul_add(x[1].get(lane), s[1].mul_add(x[0].get(lane), along[k].get(lane)));
-                along[k].set(lane, term);
-            }
+            let (x, z) = (steps[j], response[j]);
+            along[0] = s[0].mul_add(x[1], s[1].mul_add(x[0], along[0]));
+            along[1] = s[0].mul_add(z[1], s[1].mul_add(z[0], along[1]));
         }
     }
     let diagonal = [own[1].sub(sum[1]), own[0].add(sum[0])];

@@ -83,6 +83,7 @@ fn a_step_solves_the_dense_jacobian_by_finite_differences() {
     let mut arena = Arena::default();
     arena.fit(&plan, plan.uniform());
     patches(&network, &plan, &state, 0, &mut arena.patches);
+    arena.gather_patches();
     let n = plan.node_count();
     for row in 0..n {
         let angle = 0.05 * (row as f64 - 2.0);
@@ -117,12 +118,7 @@ fn a_step_solves_the_dense_jacobian_by_finite_differences() {
     backward::<f64, true, true>(schedule, &mut arena);
     // Central differences with h = 1e-6 are good to about 1e-9.
     for (r, (i, k)) in unknown.iter().enumerate() {
-        assert!(
-            (arena.steps[*i][*k] - step[r]).abs() < 1e-7,
-            "{} against {}",
-            arena.steps[*i][*k],
-            step[r]
-        );
+        assert!((arena.steps[*i][*k] - step[r]).abs() < 1e-7, "{} against {}", arena.steps[*i][*k], step[r]);
         assert!((arena.response[*i][*k] - response[r]).abs() < 1e-7, "row {i}");
     }
     for i in 0..n {

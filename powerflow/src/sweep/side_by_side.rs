@@ -169,7 +169,7 @@ impl<L: Lane> Lanes<L> {
         to_the_end: bool,
         visit: &mut dyn FnMut(Finished<'_>),
     ) {
-        self.arena.patches.sort_by_key(|p| (p.row, p.slot, p.lane));
+        self.arena.gather_patches();
         let schedule = if template.as_planned { plan.of_base() } else { plan.uniform() };
         let leave = if to_the_end { 0 } else { L::WIDTH / 4 };
         let fresh = std::mem::take(&mut self.fresh);
