@@ -41,5 +41,6 @@ pub use solution::{
 pub use solver::{Solver, solve};
 pub use state::{Busbar, State, Topology};
 pub use sweep::{
-    Answer, InjectionRow, InjectionTable, Method, RowStatus, Summary, Sweep, Sweeps, Table, Violation, Voltages,
+    Answer, InjectionRow, InjectionTable, Method, RowStatus, Summary, Sweep, Sweeps, Table, Violation,
+    Voltages,
 };

@@ -4,7 +4,7 @@
 //! a state is to the base. Source: B. Stott, "Review of load-flow calculation methods", Proc. IEEE 62(7), 1974, section on
 //! the constant-Jacobian (dishonest) Newton method.
 
-use crate::kernel::{Arena, forward_keeping, move_voltage, row_power};
+use crate::kernel::{Arena, Board, Same, forward_keeping, move_voltage, row_power, substituted};
 use crate::lane::{Lane, Work};
 use crate::schedule::Schedule;
 
@@ -12,9 +12,13 @@ use crate::schedule::Schedule;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Factor {
     /// Blocks of L in the order of the schedule's lower entries, two numbers for each row of a block.
-    lower: Vec<f64>,
-    upper: Vec<f64>,
-    inverse: Vec<[f64; 4]>,
+    pub(super) lower: Vec<f64>,
+    pub(super) upper: Vec<Same>,
+    pub(super) inverse: Vec<[f64; 4]>,
+    /// The mismatch at that point, substituted forward.
+    pub(super) forward: Vec<[f64; 2]>,
+    /// The largest mismatch of each row, pu.
+    pub(super) mismatch: Vec<f64>,
 }
 
 impl Factor {
@@ -26,9 +30,14 @@ impl Factor {
             #[inline(always)]
             fn run(self) -> Factor {
                 let Keep(schedule, arena) = self;
-                let lower = forward_keeping(schedule, arena);
-                let upper = arena.upper.clone();
-                Factor { lower, upper, inverse: arena.pivot.iter().map(|p| p.inverse).collect() }
+                let (lower, mismatch) = forward_keeping(schedule, arena);
+                Factor {
+                    lower,
+                    upper: arena.upper.iter().map(|u| Same(*u)).collect(),
+                    inverse: arena.pivot.iter().map(|p| p.inverse).collect(),
+                    forward: arena.pivot.iter().map(|p| p.step).collect(),
+                    mismatch,
+                }
             }
         }
         f64::dispatch(Keep(schedule, arena))
@@ -42,20 +51,19 @@ pub(crate) fn mismatch_forward<L: Lane>(schedule: &Schedule, factor: &Factor, ar
     let mut worst = zero;
     let mut next_patch = 0;
     let mut blocks = &factor.lower[..];
+    let Board { voltage, scheduled, patches, pivot, .. } = arena.board();
     for (i, row) in schedule.rows.iter().enumerate() {
         if row.unknowns == 0 {
-            arena.pivot[i].step = [zero; 2];
+            pivot[i].step = [zero; 2];
             continue;
         }
-        let sum = row_power(schedule, row, arena, i, &mut next_patch);
-        let scheduled = arena.schedule[i];
-        let mut rhs = [scheduled[0].sub(sum[0]), scheduled[1].sub(sum[1])];
+        let sum = row_power(schedule, row, voltage, patches, i, &mut next_patch);
+        let mut rhs = [scheduled[i][0].sub(sum[0]), scheduled[i][1].sub(sum[1])];
         if row.unknowns == 1 {
             rhs[1] = zero;
         }
         worst = worst.max_abs(rhs[0]).max_abs(rhs[1]);
         let lower = &schedule.lower[row.lower.range()];
-        let pivot = &arena.pivot[..];
         if row.unknowns == 2 {
             let (own, left) = blocks.split_at(4 * lower.len());
             blocks = left;
@@ -71,7 +79,7 @@ pub(crate) fn mismatch_forward<L: Lane>(schedule: &Schedule, factor: &Factor, ar
                 rhs[0] = L::splat(l[1]).neg_mul_add(x[1], L::splat(l[0]).neg_mul_add(x[0], rhs[0]));
             }
         }
-        arena.pivot[i].step = rhs;
+        pivot[i].step = rhs;
     }
     worst
 }
@@ -93,42 +101,15 @@ pub(crate) fn backward_and_advance<L: Lane>(
     arena: &mut Arena<L>,
     moving: L,
 ) -> L {
-    let zero = L::splat(0.0);
-    let mut largest = zero;
-    let Arena { pivot, voltage, .. } = arena;
-    let (pivot, voltage) = (&mut pivot[..], &mut voltage[..]);
+    let mut largest = L::splat(0.0);
+    let Board { pivot, voltage, .. } = arena.board();
     for (i, row) in schedule.rows.iter().enumerate().rev() {
-        let (two, one) = (&schedule.upper[row.upper_two.range()], &schedule.upper[row.upper_one.range()]);
-        let values = &factor.upper[row.values.range()];
-        let d = factor.inverse[i].map(L::splat);
-        let mut rhs = pivot[i].step;
-        match row.unknowns {
-            2 => {
-                let (blocks_two, blocks_one) = values.split_at(4 * two.len());
-                for (u, k) in blocks_two.chunks_exact(4).zip(two) {
-                    rhs = substituted_two([u[0], u[1], u[2], u[3]], pivot[*k as usize].step, rhs);
-                }
-                for (u, k) in blocks_one.chunks_exact(2).zip(one) {
-                    let x = pivot[*k as usize].step[0];
-                    rhs = [L::splat(u[0]).neg_mul_add(x, rhs[0]), L::splat(u[1]).neg_mul_add(x, rhs[1])];
-                }
-                rhs = [d[1].mul_add(rhs[1], d[0].mul(rhs[0])), d[3].mul_add(rhs[1], d[2].mul(rhs[0]))];
-            }
-            1 => {
-                let (blocks_two, blocks_one) = values.split_at(2 * two.len());
-                for (u, k) in blocks_two.chunks_exact(2).zip(two) {
-                    let x = pivot[*k as usize].step;
-                    rhs[0] = L::splat(u[1]).neg_mul_add(x[1], L::splat(u[0]).neg_mul_add(x[0], rhs[0]));
-                }
-                for (u, k) in blocks_one.iter().zip(one) {
-                    rhs[0] = L::splat(*u).neg_mul_add(pivot[*k as usize].step[0], rhs[0]);
-                }
-                rhs = [d[0].mul(rhs[0]), zero];
-            }
-            _ => continue,
+        if row.unknowns > 0 {
+            let (values, d) = (&factor.upper[row.values.range()], factor.inverse[i].map(L::splat));
+            let step = substituted(schedule, row, values, d, pivot[i].step, pivot);
+            pivot[i].step = step;
+            largest = move_voltage(&mut voltage[i], step, moving, largest);
         }
-        pivot[i].step = rhs;
-        largest = move_voltage(&mut voltage[i], rhs, moving, largest);
     }
     largest
 }

@@ -29,18 +29,16 @@ pub(crate) trait Lane: Copy + std::fmt::Debug + Send + Sync + 'static {
     fn mul(self, other: Self) -> Self;
     /// `self / other`.
     fn div(self, other: Self) -> Self;
-    /// Square root, correctly rounded.
-    fn sqrt(self) -> Self;
     /// `self * a + b`, rounded once.
     fn mul_add(self, a: Self, b: Self) -> Self;
     /// `b - self * a`, rounded once.
     fn neg_mul_add(self, a: Self, b: Self) -> Self;
     /// The larger of both magnitudes; NaN where either is NaN.
     fn max_abs(self, other: Self) -> Self;
-    /// The smaller of both; `other` where either is NaN.
-    fn min(self, other: Self) -> Self;
     /// `yes` where `self` is above zero, else `no`.
     fn choose(self, yes: Self, no: Self) -> Self;
+    /// Whether any of them is above zero.
+    fn any_above_zero(self) -> bool;
     /// Runs the work with the instructions that this lane needs.
     ///
     /// # Panics
@@ -79,10 +77,6 @@ impl Lane for f64 {
         self / other
     }
     #[inline(always)]
-    fn sqrt(self) -> Self {
-        f64::sqrt(self)
-    }
-    #[inline(always)]
     fn mul_add(self, a: Self, b: Self) -> Self {
         f64::mul_add(self, a, b)
     }
@@ -97,12 +91,12 @@ impl Lane for f64 {
         if a >= b || a.is_nan() { a } else { b }
     }
     #[inline(always)]
-    fn min(self, other: Self) -> Self {
-        if self < other { self } else { other }
-    }
-    #[inline(always)]
     fn choose(self, yes: Self, no: Self) -> Self {
         if self > 0.0 { yes } else { no }
+    }
+    #[inline(always)]
+    fn any_above_zero(self) -> bool {
+        self > 0.0
     }
     #[inline(always)]
     fn dispatch<W: Work>(work: W) -> W::Answer {

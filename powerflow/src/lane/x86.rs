@@ -113,10 +113,6 @@ impl Lane for F64x8 {
         F64x8(intrinsic!(Avx512, _mm512_div_pd(self.0, other.0)))
     }
     #[inline(always)]
-    fn sqrt(self) -> Self {
-        F64x8(intrinsic!(Avx512, _mm512_sqrt_pd(self.0)))
-    }
-    #[inline(always)]
     fn mul_add(self, a: Self, b: Self) -> Self {
         F64x8(intrinsic!(Avx512, _mm512_fmadd_pd(self.0, a.0, b.0)))
     }
@@ -133,15 +129,15 @@ impl Lane for F64x8 {
         }))
     }
     #[inline(always)]
-    fn min(self, other: Self) -> Self {
-        F64x8(intrinsic!(Avx512, _mm512_min_pd(self.0, other.0)))
-    }
-    #[inline(always)]
     fn choose(self, yes: Self, no: Self) -> Self {
         F64x8(intrinsic!(Avx512, {
             let above = _mm512_cmp_pd_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_pd());
             _mm512_mask_mov_pd(no.0, above, yes.0)
         }))
+    }
+    #[inline(always)]
+    fn any_above_zero(self) -> bool {
+        intrinsic!(Avx512, _mm512_cmp_pd_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_pd())) != 0
     }
     #[inline(always)]
     fn dispatch<W: Work>(work: W) -> W::Answer {
@@ -185,10 +181,6 @@ impl Lane for F64x4 {
         F64x4(intrinsic!(Avx2, _mm256_div_pd(self.0, other.0)))
     }
     #[inline(always)]
-    fn sqrt(self) -> Self {
-        F64x4(intrinsic!(Avx2, _mm256_sqrt_pd(self.0)))
-    }
-    #[inline(always)]
     fn mul_add(self, a: Self, b: Self) -> Self {
         F64x4(intrinsic!(Avx2, _mm256_fmadd_pd(self.0, a.0, b.0)))
     }
@@ -206,15 +198,16 @@ impl Lane for F64x4 {
         }))
     }
     #[inline(always)]
-    fn min(self, other: Self) -> Self {
-        F64x4(intrinsic!(Avx2, _mm256_min_pd(self.0, other.0)))
-    }
-    #[inline(always)]
     fn choose(self, yes: Self, no: Self) -> Self {
         F64x4(intrinsic!(Avx2, {
             let above = _mm256_cmp_pd::<_CMP_GT_OQ>(self.0, _mm256_setzero_pd());
             _mm256_blendv_pd(no.0, yes.0, above)
         }))
+    }
+    #[inline(always)]
+    fn any_above_zero(self) -> bool {
+        let above = intrinsic!(Avx2, _mm256_cmp_pd::<_CMP_GT_OQ>(self.0, _mm256_setzero_pd()));
+        intrinsic!(Avx2, _mm256_movemask_pd(above)) != 0
     }
     #[inline(always)]
     fn dispatch<W: Work>(work: W) -> W::Answer {

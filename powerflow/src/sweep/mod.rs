@@ -21,7 +21,7 @@ use crate::network::Network;
 use crate::newton::Run;
 use crate::plan::Plan;
 use crate::problem::{self, NONE, Problem};
-use crate::solution::{BusStatus, Complex, Divergence, Rung, Solution};
+use crate::solution::{BusStatus, Complex, Divergence, Flows, Rung, Solution};
 use crate::solver::Solver;
 use crate::state::State;
 use side_by_side::Lanes;
@@ -120,6 +120,8 @@ struct Base {
     /// Branches that carry something in the base, as edges between nodes.
     cuts: Cuts,
     live: Vec<bool>,
+    /// What each branch carries in the base, pu.
+    carried_pu: Vec<f64>,
     /// Whether each unit runs, and the island of each node.
     running: Vec<bool>,
     island: Vec<u32>,
@@ -172,7 +174,9 @@ impl Sweep {
             state.branch_on[branch] != branches.in_service[branch]
                 || state.tap_ratio[branch] != branches.tap_ratio[branch]
         });
+        let flows = Flows::of(network, &plan, &state, &solution);
         let base = Base {
+            carried_pu: branches.from.indices().map(|branch| flows.apparent_pu(branch)).collect(),
             changed: changed.collect(),
             live: ends.iter().map(Option::is_some).collect(),
             cuts: Cuts::new(plan.node_count(), ends),
@@ -300,6 +304,8 @@ trait Rows {
     fn seat<L: Lane>(&mut self, base: &Base, lanes: &mut Lanes<L>, lane: usize, row: usize) -> Seat;
     /// Branches that are out in a row.
     fn out(&self, row: usize) -> &[BranchIdx];
+    /// Puts rows of about the same difficulty side by side.
+    fn sort(&self, _base: &Base, _rows: &mut [usize]) {}
     /// A row as a state of its own.
     fn state(&mut self, base: &Base, row: usize) -> State;
 }
@@ -334,6 +340,14 @@ impl Rows for Outages<'_> {
 
     fn out(&self, row: usize) -> &[BranchIdx] {
         &self.outages[row]
+    }
+
+    /// The more the branches carried, the further the state is from the base.
+    fn sort(&self, base: &Base, rows: &mut [usize]) {
+        let carried = |row: &usize| {
+            self.outages[*row].iter().map(|branch| base.carried_pu[branch.row()]).fold(0.0, f64::max)
+        };
+        rows.sort_by(|a, b| carried(a).total_cmp(&carried(b)));
     }
 
     fn state(&mut self, base: &Base, row: usize) -> State {
@@ -419,8 +433,9 @@ impl<R: Rows> WideWork for Drive<'_, R> {
         // Blocks, so that memory is bounded however many rows the next stage is left with.
         let mut first = 0;
         while first < count {
-            let block: Vec<usize> = (first..count.min(first + BLOCK)).collect();
+            let mut block: Vec<usize> = (first..count.min(first + BLOCK)).collect();
             first += block.len();
+            rows.sort(&sweep.base, &mut block);
             let shared = R::OWN_SCHEDULES && sweep.base.template.factor.is_some();
             let left = if shared { sweep.stage(lanes, &block, true, &mut rows, visit) } else { block };
             let left = sweep.stage(lanes, &left, false, &mut rows, visit);
