@@ -3,6 +3,7 @@
 mod batch;
 pub mod case;
 mod config;
+pub mod control;
 mod dc;
 pub mod diagnostic;
 mod distributed_slack;

@@ -9,6 +9,7 @@ use powerio_tx::{
 
 use crate::case::census::sum;
 use crate::case::complaints::Complaints;
+use crate::case::convert_devices::{self, NotFollowed};
 use crate::case::{BusKind, Case, CaseBranch, CaseBus, CaseLoad, CaseShunt, CaseUnit};
 use crate::diagnostic::Diagnostic;
 use crate::index::BusId;
@@ -52,9 +53,10 @@ pub(super) fn fill(case: &mut Case, network: &BalancedNetwork, out: &mut Complai
     expand_three_windings(case, network, out);
     add_switches(case, network, out);
 
+    let not_followed = convert_devices::fill(case, network);
     let mut omissions = Omissions { case, out };
-    omissions.injections(network);
-    omissions.controls(network);
+    omissions.injections(network, &not_followed);
+    omissions.controls(network, &not_followed);
 }
 
 fn kind(kind: BusType) -> BusKind {
@@ -271,13 +273,13 @@ impl Omissions<'_> {
         self.case.ignored.push(what);
     }
 
-    fn injections(&mut self, network: &BalancedNetwork) {
+    fn injections(&mut self, network: &BalancedNetwork, not_followed: &NotFollowed) {
         let lines = network.hvdc();
         let running: Vec<_> = lines.iter().filter(|l| l.in_service).collect();
         let mw: f64 = sum(running.iter().map(|l| l.pf.abs()));
         if !lines.is_empty() {
             let what = format!(
-                "DC lines: {} ({} in service, {mw:.1} MW); nothing is injected at their ends",
+                "DC lines: {} ({} in service, {mw:.1} MW); nothing is injected at their ends unless they are switched on",
                 lines.len(),
                 running.len()
             );
@@ -332,12 +334,21 @@ impl Omissions<'_> {
             mw += load.p;
         }
         if loads > 0 {
-            let what = format!("voltage dependence of {loads} demands ({mw:.1} MW): they are constant power");
+            let what = format!(
+                "voltage dependence of {loads} demands ({mw:.1} MW): constant power unless they are followed"
+            );
             self.warn("case.load.voltage-dependence", what);
+        }
+        if not_followed.demands > 0 {
+            let what = format!(
+                "{} demands depend on the voltage by a reference of their own: always constant power",
+                not_followed.demands
+            );
+            self.warn("case.load.voltage-reference", what);
         }
     }
 
-    fn controls(&mut self, network: &BalancedNetwork) {
+    fn controls(&mut self, network: &BalancedNetwork, not_followed: &NotFollowed) {
         let corrected = network.branches().iter().filter(|b| b.impedance_correction().is_some()).count()
             + network
                 .transformers_3w()
@@ -358,35 +369,43 @@ impl Omissions<'_> {
         if !remote.is_empty() {
             let first: Vec<String> = remote.iter().take(5).map(usize::to_string).collect();
             let what = format!(
-                "units at {} buses regulate another bus (first: {}): they hold their own bus at that set-point",
+                "units at {} buses regulate another bus (first: {}): without that control they hold their own bus at that set-point",
                 remote.len(),
                 first.join(", ")
             );
             self.warn("case.unit.remote-regulation", what);
         }
-        let tapping =
-            network.branches().iter().filter(|b| b.control.as_ref().is_some_and(|c| c.enabled)).count();
-        if tapping > 0 {
-            self.note(
-                "case.transformer.control",
-                format!("automatic taps of {tapping} transformers: they stay put"),
+        let (taps, never) = (self.case.controls.taps.len(), not_followed.taps);
+        if taps + never > 0 {
+            let what = format!(
+                "automatic taps of {} transformers: they stay put unless they are controlled{}",
+                taps + never,
+                always(never)
             );
+            self.note("case.transformer.control", what);
         }
-        let switched = network
-            .shunts()
-            .iter()
-            .filter(|s| s.control.as_ref().is_some_and(|c| c.mode != SwitchedShuntMode::Locked))
-            .count();
-        if switched > 0 {
-            self.note(
-                "case.shunt.control",
-                format!("automatic switching of {switched} shunts: they stay put"),
+        let (shunts, never) = (self.case.controls.shunts.len(), not_followed.shunts);
+        if shunts + never > 0 {
+            let what = format!(
+                "automatic switching of {} shunts: they stay put unless they are controlled{}",
+                shunts + never,
+                always(never)
             );
+            self.note("case.shunt.control", what);
         }
         let areas = network.areas().len();
         if areas > 0 && network.source_format() != SourceFormat::Matpower {
             self.note("case.area.ignored", format!("interchange schedules of {areas} areas"));
         }
+    }
+}
+
+/// How many of some controls cannot be followed at all.
+fn always(never: usize) -> String {
+    if never == 0 {
+        String::new()
+    } else {
+        format!("; {never} of them in any case: they hold no voltage in a band of steps")
     }
 }
 

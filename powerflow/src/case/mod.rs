@@ -4,6 +4,8 @@ mod census;
 pub mod check;
 mod complaints;
 mod convert;
+mod convert_devices;
+mod devices;
 mod islands;
 mod matpower;
 mod read;
@@ -13,6 +15,10 @@ pub use census::{
     VoltageLevel, census,
 };
 pub use check::check;
+pub use devices::{
+    CaseArea, CaseControls, CaseDcLine, CaseDemandPart, CaseRemoteControl, CaseShuntControl, CaseTapControl,
+    DcTerminal,
+};
 pub use read::read;
 
 use crate::diagnostic::Diagnostics;
@@ -53,6 +59,16 @@ pub struct Case {
     pub branches: Vec<CaseBranch>,
     /// Generating units in file order.
     pub units: Vec<CaseUnit>,
+    /// Automatic controls that the file switches on; a plain power flow leaves them alone.
+    pub controls: CaseControls,
+    /// Parts of demands that follow the voltage; a plain power flow takes every demand as constant.
+    pub demand_parts: Vec<CaseDemandPart>,
+    /// DC lines; nothing is injected at their ends before [`Case::with_dc_lines`].
+    pub dc_lines: Vec<CaseDcLine>,
+    /// Whether programs of this format run DC lines unasked: all but MATPOWER's, which wait for `toggle_dcline`.
+    pub dc_lines_run: bool,
+    /// Units that are ends of DC lines, with the row of their line; see [`Case::with_dc_lines`].
+    pub dc_units: Vec<(usize, usize)>,
     /// What the file holds and the reader or the model leaves out (DC lines, storage, areas, unknown tables ...), in
     /// words for the census; nothing is dropped without a line here.
     pub ignored: Vec<String>,
@@ -87,7 +103,7 @@ pub struct CaseBus {
     pub line: Option<u32>,
 }
 
-/// One demand: constant power.
+/// One demand: constant power, but for its [`CaseDemandPart`]s.
 #[derive(Clone, Debug)]
 pub struct CaseLoad {
     /// Its bus.

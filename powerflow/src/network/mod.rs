@@ -1,6 +1,9 @@
 //! What a solver sees: checked, per unit on the system base, dense, immutable, shared by every thread.
 
 pub(crate) mod admittance;
+mod controls;
+
+pub use controls::{AreaControl, Controls, DemandPart, RemoteControl, ShuntControl, TapControl};
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -122,6 +125,8 @@ pub struct Network {
     pub units: Units,
     /// Shunt elements.
     pub shunts: Shunts,
+    /// What the file wants controlled; a plain power flow leaves it alone, see [`crate::control`].
+    pub controls: Controls,
     /// The file it was built from.
     pub case: Arc<Case>,
     /// Warnings and notes of reading and checking the file.
@@ -224,6 +229,7 @@ impl Network {
             branches,
             units,
             shunts,
+            controls: Controls::of(&case, &row_of),
             diagnostics: Diagnostics(case.diagnostics.0.iter().cloned().chain(complaints.0).collect()),
             case: Arc::new(case),
             row_of,
