@@ -18,6 +18,7 @@ mod reactive_limits;
 mod solution;
 mod solver;
 mod state;
+mod stored;
 pub mod units;
 
 pub use batch::Job;
@@ -33,3 +34,4 @@ pub use solution::{
 };
 pub use solver::{Solver, solve};
 pub use state::{Busbar, State, Topology};
+pub use stored::stored_balance;

@@ -1,6 +1,8 @@
 //! Our answers against published ones.
 
 mod damage;
+mod dc_lines;
 mod formats;
 mod power_flow;
+mod psse;
 mod tables;

@@ -4,10 +4,11 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use powerflow::control::ControlConfig;
 use powerflow::{NewtonConfig, ReactiveLimits, Slack, Start};
 
 use super::{complain, exit, print, refuse};
-use crate::study::{self, SolutionDocument};
+use crate::study::{self, DcLines, Question, SolutionDocument};
 
 /// Solve the power flow of a case file.
 #[derive(Debug, Args)]
@@ -23,6 +24,15 @@ pub(super) struct Solve {
     /// Who provides what is missing: all units with headroom, or the reference bus alone.
     #[arg(long, value_enum, default_value_t = SlackArg::Distributed)]
     slack: SlackArg,
+    /// What the grid's own devices may move until they are content: taps, shunts, remote voltages, interchange of areas.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    control: Vec<ControlArg>,
+    /// Whether demand follows the voltage where the file says so, or is constant.
+    #[arg(long, value_enum, default_value_t = DemandArg::File)]
+    demand: DemandArg,
+    /// Whether DC lines run: as the file's own program does (off in MATPOWER, on elsewhere), on or off.
+    #[arg(long, value_enum, default_value_t = DcLinesArg::File)]
+    dc_lines: DcLinesArg,
     /// Solve the linear (DC) power flow instead.
     #[arg(long)]
     linear: bool,
@@ -53,6 +63,28 @@ enum SlackArg {
     Single,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ControlArg {
+    Taps,
+    Shunts,
+    Remote,
+    Interchange,
+    All,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DemandArg {
+    File,
+    Constant,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DcLinesArg {
+    File,
+    On,
+    Off,
+}
+
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum SolutionFormat {
     #[default]
@@ -80,7 +112,23 @@ impl Solve {
             tolerance_pu: self.tolerance,
             ..NewtonConfig::default()
         };
-        let solved = match study::solve(&self.case, &config, self.linear) {
+        let asked = |what| self.control.contains(&what) || self.control.contains(&ControlArg::All);
+        let question = Question {
+            dc_lines: match self.dc_lines {
+                DcLinesArg::File => DcLines::File,
+                DcLinesArg::On => DcLines::On,
+                DcLinesArg::Off => DcLines::Off,
+            },
+            control: ControlConfig {
+                taps: asked(ControlArg::Taps),
+                shunts: asked(ControlArg::Shunts),
+                remote_voltage: asked(ControlArg::Remote),
+                interchange: asked(ControlArg::Interchange),
+                demand: matches!(self.demand, DemandArg::File),
+                ..ControlConfig::default()
+            },
+        };
+        let solved = match study::solve_question(&self.case, &config, self.linear, &question) {
             Ok(solved) => solved,
             Err(complaints) => return refuse(&complaints),
         };

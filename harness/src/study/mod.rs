@@ -3,4 +3,7 @@
 mod page;
 mod solution;
 
-pub use solution::{BranchRow, BusRow, GeneratorRow, SOLUTION_SCHEMA, SolutionDocument, Solved, solve};
+pub use solution::{
+    BranchRow, BusRow, DcLines, GeneratorRow, LeftRow, MovedRow, Question, SOLUTION_SCHEMA, SolutionDocument,
+    Solved, solve, solve_question,
+};

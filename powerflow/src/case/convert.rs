@@ -10,14 +10,10 @@ use powerio_tx::{
 use crate::case::census::sum;
 use crate::case::complaints::Complaints;
 use crate::case::convert_devices::{self, NotFollowed};
-use crate::case::{BusKind, Case, CaseBranch, CaseBus, CaseLoad, CaseShunt, CaseUnit};
+use crate::case::{BusKind, Case, CaseBranch, CaseBus, CaseLoad, CaseShunt, CaseUnit, JUMPER_X_PU};
 use crate::diagnostic::Diagnostic;
 use crate::index::BusId;
 use crate::units::MvaBase;
-
-/// Reactance of a closed switch, pu: small enough to change no flow that is printed, large enough to leave the
-/// equations well conditioned in double precision (voltage rounding of 1e-16 stays below 1e-10 pu of power).
-const SWITCH_X_PU: f64 = 1e-5;
 
 /// Selectable steps beyond which a switched shunt is taken as fixed.
 const STEPS_MAX: u32 = 1000;
@@ -232,7 +228,7 @@ fn add_switches(case: &mut Case, network: &BalancedNetwork, out: &mut Complaints
         from: id(s.from),
         to: id(s.to),
         r_pu: 0.0,
-        x_pu: SWITCH_X_PU,
+        x_pu: JUMPER_X_PU,
         from_shunt_pu: (0.0, 0.0),
         to_shunt_pu: (0.0, 0.0),
         rate_a_mva: s.thermal_rating.and_then(rate),
@@ -248,7 +244,7 @@ fn add_switches(case: &mut Case, network: &BalancedNetwork, out: &mut Complaints
     }));
     let closed = switches.iter().filter(|s| s.closed).count();
     let message = format!(
-        "switches: {closed} closed, as branches of {SWITCH_X_PU:e} pu; {} open",
+        "switches: {closed} closed, as branches of {JUMPER_X_PU:e} pu; {} open",
         switches.len() - closed
     );
     out.push(Diagnostic::note("case.switch.reactance", message).at(case.file.as_str(), None));
@@ -375,37 +371,36 @@ impl Omissions<'_> {
             );
             self.warn("case.unit.remote-regulation", what);
         }
-        let (taps, never) = (self.case.controls.taps.len(), not_followed.taps);
-        if taps + never > 0 {
-            let what = format!(
-                "automatic taps of {} transformers: they stay put unless they are controlled{}",
-                taps + never,
-                always(never)
-            );
+        let taps = self.case.controls.taps.len();
+        if taps > 0 {
+            let what =
+                format!("automatic taps of {taps} transformers: they stay put unless they are controlled");
             self.note("case.transformer.control", what);
         }
-        let (shunts, never) = (self.case.controls.shunts.len(), not_followed.shunts);
-        if shunts + never > 0 {
+        if not_followed.taps > 0 {
             let what = format!(
-                "automatic switching of {} shunts: they stay put unless they are controlled{}",
-                shunts + never,
-                always(never)
+                "automatic taps of {} transformers: they always stay put, as they hold no voltage in a band by positions",
+                not_followed.taps
             );
+            self.note("case.transformer.fixed", what);
+        }
+        let shunts = self.case.controls.shunts.len();
+        if shunts > 0 {
+            let what =
+                format!("automatic switching of {shunts} shunts: they stay put unless they are controlled");
             self.note("case.shunt.control", what);
+        }
+        if not_followed.shunts > 0 {
+            let what = format!(
+                "automatic switching of {} shunts: they always stay put, as they hold no voltage in a band by steps",
+                not_followed.shunts
+            );
+            self.note("case.shunt.fixed", what);
         }
         let areas = network.areas().len();
         if areas > 0 && network.source_format() != SourceFormat::Matpower {
             self.note("case.area.ignored", format!("interchange schedules of {areas} areas"));
         }
-    }
-}
-
-/// How many of some controls cannot be followed at all.
-fn always(never: usize) -> String {
-    if never == 0 {
-        String::new()
-    } else {
-        format!("; {never} of them in any case: they hold no voltage in a band of steps")
     }
 }
 

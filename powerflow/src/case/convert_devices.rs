@@ -168,7 +168,7 @@ fn dc_line(case: &Case, network: &BalancedNetwork, line: &Hvdc) -> CaseDcLine {
     // MATPOWER's table states what is sent; what arrives follows from the losses (`toggle_dcline`).
     let arrives = if matpower { line.pf - line.loss0 - line.loss1 * line.pf } else { line.pt };
     let mut ends = CaseDcLine {
-        from: terminal(line.from, -line.pf, line.qf, (line.qminf, line.qmaxf), line.vf),
+        from: terminal(line.from, 0.0 - line.pf, line.qf, (line.qminf, line.qmaxf), line.vf),
         to: terminal(line.to, arrives, line.qt, (line.qmint, line.qmaxt), line.vt),
         in_service: line.in_service,
     };

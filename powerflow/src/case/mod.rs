@@ -25,6 +25,14 @@ use crate::diagnostic::Diagnostics;
 use crate::index::BusId;
 use crate::units::MvaBase;
 
+/// Reactance of a jumper (a branch of no impedance between two buses of one nominal voltage) and of a closed switch, pu.
+///
+/// Small enough to change nothing that is printed: 1 pu of power through it turns the voltage by 1e-6 rad or moves it by
+/// 1e-6 pu. Large enough for double precision: the current is a difference of two voltages near 1 that are rounded to 1e-16,
+/// times 1e6, so that twenty jumpers on a bus leave its balance uncertain by 5e-9 pu, below the tolerance of 1e-8 pu.
+/// Measured in `docs/physics/controls.md`. PSS/E joins the buses of lines below its THRSHZ, 1e-4 pu by default.
+pub const JUMPER_X_PU: f64 = 1e-6;
+
 /// What the file wants a bus to be. The solver decides anew: see [`crate::Network::build`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BusKind {
@@ -201,6 +209,27 @@ pub struct CaseUnit {
 }
 
 impl Case {
+    /// Whether a branch has no impedance and joins two buses of one nominal voltage: a jumper. A transformer without
+    /// impedance is none.
+    pub(crate) fn is_jumper(&self, branch: &CaseBranch) -> bool {
+        let kv = |id| self.buses.iter().find(|b| b.id == id).map(|b| b.base_kv);
+        branch.r_pu == 0.0
+            && branch.x_pu == 0.0
+            && !branch.transformer
+            && branch.tap == 1.0
+            && branch.shift_deg == 0.0
+            && kv(branch.from) == kv(branch.to)
+    }
+
+    /// Gives jumpers their reactance.
+    pub(crate) fn give_jumpers_reactance(&mut self) {
+        let jumpers: Vec<usize> =
+            (0..self.branches.len()).filter(|row| self.is_jumper(&self.branches[*row])).collect();
+        for row in jumpers {
+            self.branches[row].x_pu = JUMPER_X_PU;
+        }
+    }
+
     /// Two buses and a line: the smallest thing with a power flow. For examples and tests.
     pub fn two_bus_example() -> Self {
         let bus = |id, kind| CaseBus {

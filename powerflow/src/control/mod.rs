@@ -364,6 +364,12 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Gives a state the demand that belongs to the voltages of a solution.
+pub(crate) fn follow_demand(network: &Network, state: &mut State, solution: &Solution) {
+    let demand = demand::Demand::new(network, state, true);
+    demand.follow(network, state, solution);
+}
+
 /// Gap of a demand below which positions are looked at, pu.
 const COARSE_PU: f64 = 1e-3;
 

@@ -139,11 +139,12 @@ impl Network {
     ///
     /// # Errors
     /// All complaints of the check at once, where any is an error.
-    pub fn build(case: Case) -> Result<Arc<Network>, Diagnostics> {
+    pub fn build(mut case: Case) -> Result<Arc<Network>, Diagnostics> {
         let complaints = crate::case::check::check(&case);
         if complaints.has_errors() {
             return Err(complaints);
         }
+        case.give_jumpers_reactance();
         let base = case.base_mva;
         let row_of: HashMap<BusId, BusIdx> =
             case.buses.iter().enumerate().map(|(row, bus)| (bus.id, BusIdx::from_row(row))).collect();
