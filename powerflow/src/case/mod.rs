@@ -8,6 +8,7 @@ mod convert_devices;
 mod devices;
 mod islands;
 mod matpower;
+mod psse;
 mod read;
 
 pub use census::{

@@ -8,7 +8,7 @@ use powerio_tx::BalancedNetwork;
 
 use crate::case::complaints::{Complaints, place_of};
 use crate::case::matpower::Scan;
-use crate::case::{Case, check, convert};
+use crate::case::{Case, check, convert, psse};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 
 /// The largest file that is read, in bytes.
@@ -46,7 +46,10 @@ pub fn read(path: &Path) -> Result<Case, Diagnostics> {
     if extension != "m" {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if extension == "raw" {
-            refuse_old_revision(&file, &text)?;
+            let text = psse::prepared(&file, &text)?;
+            let source = Source::from_memory(file.clone(), text.as_bytes().to_vec())
+                .map_err(|e| translate(e.diagnostics(), &file, ""))?;
+            return finish(&file, path, &text, parse(source), None);
         }
         // Profiles of one CGMES model lie in several files: only a source with a folder finds its neighbours.
         let source = if matches!(extension.as_str(), "xml" | "zip") {
@@ -195,24 +198,6 @@ fn refuse_what_is_no_text(file: &str, bytes: &[u8], extension: &str) -> Result<(
     Err(refusal.at(file, None).into())
 }
 
-/// A RAW header without a revision is read as revision 33. Programs that wrote older files without one say it in their
-/// comment, and the columns of those mean something else: they would be read as numbers of another kind.
-fn refuse_old_revision(file: &str, text: &str) -> Result<(), Diagnostics> {
-    let header = text.lines().next().unwrap_or_default();
-    let (fields, comment) = header.split_once('/').unwrap_or((header, ""));
-    let stated = fields.split([',', ' ', '\t']).filter(|field| !field.is_empty()).count() >= 3;
-    let written = comment.split_once("PSS/E-").map(|(_, after)| after).unwrap_or_default();
-    let digits: String = written.chars().take_while(char::is_ascii_digit).collect();
-    match digits.parse::<u32>() {
-        Ok(revision) if !stated && revision < 32 => {
-            let message = format!("the file is of PSS/E revision {revision}, by the comment in its header");
-            let hint = "revisions 32 to 35 are read; let PSS/E or MATPOWER write an older file anew";
-            Err(Diagnostic::error("case.psse.revision", message).at(file, Some(1)).hint(hint).into())
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Findings that say that something of the file is not in the case: each is a line of [`Case::ignored`].
 fn is_omission(code: &str) -> bool {
     ["DROPPED", "UNSUPPORTED", "UNMAPPED", "IGNORED", "SOURCE_ONLY"].iter().any(|end| code.ends_with(end))
@@ -359,15 +344,6 @@ mpc.dcline = [
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
         read(&path)
-    }
-
-    #[test]
-    fn an_old_revision_without_a_number_is_told_by_its_comment() {
-        let refused = |header: &str| refuse_old_revision("a.raw", &format!("{header}\n\n\n 0 /")).is_err();
-        assert!(refused(" 0,   100.00        / PSS/E-29.0"));
-        assert!(!refused("0,  100.000\t\t / PSS/E-33.2    SUN, MAR 10 2013"));
-        assert!(!refused("0, 100.0, 33, 0, 0, 60.0 / was PSS/E-29.0"));
-        assert!(!refused("0, 100.0"));
     }
 
     fn codes(result: Result<Case, Diagnostics>) -> Vec<String> {
