@@ -11,8 +11,10 @@ default.
 """
 
 import argparse
+import cmath
 import copy
 import json
+import math
 import pathlib
 import re
 
@@ -93,24 +95,24 @@ def grid(path, scale=1.0):
 def raw(grid, title):
     """The grid as a RAW file of revision 33."""
     lines = [f"0, {grid['base']:.2f}, 33, 0, 0, 50.00 / gridgate, bench/oracles/openloadflow.py", title, ""]
-    number = lambda x: repr(round(x, 12))
+    number = lambda x: repr(round(float(x), 12))
     row = lambda *cells: lines.append(",".join(number(c) if isinstance(c, float) else str(c) for c in cells))
     end = lambda: lines.append("0 /")
     for b in grid["buses"]:
         row(b["id"], f"'BUS {b['id']}'", b["kv"], b["kind"], b["area"], 1, 1, b["vm"], b["va"], 1.1, 0.9, 1.1, 0.9)
     end()
     for k, l in enumerate(grid["loads"]):
-        row(l["bus"], "'1 '", 1, 1, 1, l["p"], l["q"], *map(float, l["i"]), *map(float, l["y"]), 1, 1)
+        row(l["bus"], "'1'", 1, 1, 1, l["p"], l["q"], *map(float, l["i"]), *map(float, l["y"]), 1, 1)
     end()
     used = {}
     for s in grid["shunts"]:
         used[s["bus"]] = used.get(s["bus"], 0) + 1
-        row(s["bus"], f"'{used[s['bus']]} '", 1, s["g"], s["b"])
+        row(s["bus"], f"'{used[s['bus']]}'", 1, s["g"], s["b"])
     end()
     used = {}
     for u in grid["units"]:
         used[u["bus"]] = used.get(u["bus"], 0) + 1
-        row(u["bus"], f"'{used[u['bus']]} '", u["p"], u["q"], u["q_max"], u["q_min"], u["v"], u["remote"], 100.0,
+        row(u["bus"], f"'{used[u['bus']]}'", u["p"], u["q"], u["q_max"], u["q_min"], u["v"], u["remote"], 100.0,
             0.0, 1.0, 0.0, 0.0, 1.0, 1, 100.0, u["p_max"], u["p_min"], 1, 1.0)
     end()
     used = {}
@@ -133,9 +135,9 @@ def raw(grid, title):
         row(1.0, 0.0)
     for t in grid["three"]:
         i, j, k = t["ends"]
-        row(i, j, k, "'1 '", 1, 1, 1, 0.0, 0.0, 2, "'T3'", 1, 1, 1.0)
+        row(i, j, k, "'1'", 1, 1, 1, 0.0, 0.0, 2, "'T3'", 1, 1, 1.0)
         pairs = [cell for pair in t["z"] for cell in (0.0, pair, grid["base"])]
-        row(*pairs, 1.0, 0.0)
+        row(*pairs, *t.get("star", (1.0, 0.0)))
         for tap in t["taps"]:
             row(tap, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0, 1.1, 0.9, 1.1, 0.9, 33, 0, 0.0, 0.0, 0.0)
     end()
@@ -256,6 +258,8 @@ def cases(folder):
     add("case14-three-windings", with_three(read("case14"), 4, 7, 9))
     add("case14-remote", remote(read("case14"), 2, 4, 1.02), remote=True)
     add("case_ieee30-remote-limits", remote(read("case_ieee30"), 13, 12, 1.05), remote=True, limits=True)
+    everything = with_three(with_jumpers(with_shunts(read("case14", 1.1), [14], target=1.05), [5, 13]), 4, 7, 9)
+    add("case14-solved", everything, shunts=True, limits=True)
     return every
 
 
@@ -320,6 +324,29 @@ def solve(path, acts, parameters=PARAMETERS):
     return document, network
 
 
+def solved(g, document, network):
+    """The grid with its answer as its stored state."""
+    g = copy.deepcopy(g)
+    for bus in g["buses"]:
+        bus["vm"], bus["va"] = document["buses"][str(bus["id"])]
+    for unit in g["units"]:
+        unit["p"], unit["q"] = document["units"][f"B{unit['bus']}-G1"]
+    for shunt in g["switched"]:
+        (steps, mvar), = shunt["blocks"]
+        # Sections of pypowsybl are counted from nothing switched in, which is the first.
+        shunt["b"] = mvar * (document["shunts"][f"B{shunt['bus']}-SwSH1"] - 1)
+    legs = network.get_3_windings_transformers()
+    for unit, (_, legs) in zip(g["three"], legs.iterrows()):
+        # The star point from the first leg: V1/t less the drop along x1.
+        z12, z23, z31 = unit["z"]
+        vm, va = document["buses"][str(unit["ends"][0])]
+        v = cmath.rect(vm, math.radians(va))
+        current = (complex(legs["p1"], legs["q1"]) / g["base"] / v).conjugate()
+        star = v / unit["taps"][0] - 1j * (z12 + z31 - z23) / 2 * current * unit["taps"][0]
+        unit["star"] = (abs(star), math.degrees(cmath.phase(star)))
+    return g
+
+
 def rounded(value):
     if isinstance(value, float):
         return round(value, 10)
@@ -339,7 +366,9 @@ def main():
     for name, g, acts in cases(options.cases):
         path = options.out / f"{name}.raw"
         path.write_text(raw(copy.deepcopy(g), name))
-        document, _ = solve(path, acts)
+        document, network = solve(path, acts)
+        if name.endswith("-solved"):
+            path.write_text(raw(solved(g, document, network), name))
         document = dict(program=f"OpenLoadFlow, pypowsybl {pypowsybl.__version__}", acts=acts, **document)
         (options.out / f"{name}.json").write_text(json.dumps(rounded(document), indent=None) + "\n")
         print(name, document["status"], document["iterations"], document.get("text", ""), document.get("taps"), document.get("shunts"))

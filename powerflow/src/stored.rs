@@ -2,7 +2,7 @@
 
 use crate::case::BusKind;
 use crate::control;
-use crate::index::{BusIdx, Column};
+use crate::index::{BranchIdx, BusIdx, Column, Index};
 use crate::kirchhoff::Kirchhoff;
 use crate::network::Network;
 use crate::plan::Plan;
@@ -11,6 +11,8 @@ use crate::solution::{BusStatus, Complex, Rung, Solution};
 /// What does not balance at every bus in service, pu, at the voltages and powers stored in the file: units - demand - shunts
 /// - what flows into branches, at the stored taps and steps. Demand follows the stored voltage where the file says so.
 /// Nothing is solved: a file that holds a solution shows its own rounding, and the difference of its model to ours.
+///
+/// Buses that jumpers join are one bus, named by the first of them: no voltages that are printed tell what flows between them.
 pub fn stored_balance(network: &Network) -> Vec<(BusIdx, Complex)> {
     let mut state = network.initial_state();
     let plan = Plan::new(network, &state.topology);
@@ -45,5 +47,38 @@ pub fn stored_balance(network: &Network) -> Vec<(BusIdx, Complex)> {
         rung: Rung::Newton,
     };
     control::follow_demand(network, &mut state, &solution);
-    Kirchhoff::new(&network.case).gaps(network, &plan, &state, &solution)
+    let joined = joined(network);
+    for row in &network.case.jumpers {
+        state.branch_on[BranchIdx::from_row(*row)] = false;
+    }
+    let mut sum = vec![Complex::default(); buses.id.len()];
+    let mut live = vec![false; buses.id.len()];
+    for (bus, gap) in Kirchhoff::new(&network.case).gaps(network, &plan, &state, &solution) {
+        let first = joined[bus.row()];
+        live[first] = true;
+        sum[first].re += gap.re;
+        sum[first].im += gap.im;
+    }
+    (0..sum.len()).filter(|row| live[*row]).map(|row| (BusIdx::from_row(row), sum[row])).collect()
+}
+
+/// The first of the buses that closed jumpers join with each bus.
+fn joined(network: &Network) -> Vec<usize> {
+    let branches = &network.branches;
+    let mut first: Vec<usize> = (0..network.buses.id.len()).collect();
+    // Few jumpers, and chains of them are short: as often as something changes.
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for branch in network.case.jumpers.iter().map(|row| BranchIdx::from_row(*row)) {
+            if !branches.in_service[branch] {
+                continue;
+            }
+            let (from, to) = (branches.from[branch].row(), branches.to[branch].row());
+            let least = first[from].min(first[to]);
+            changed |= first[from] != least || first[to] != least;
+            (first[from], first[to]) = (least, least);
+        }
+    }
+    first
 }

@@ -224,6 +224,7 @@ fn add_switches(case: &mut Case, network: &BalancedNetwork, out: &mut Complaints
     if switches.is_empty() {
         return;
     }
+    case.jumpers.extend(case.branches.len()..case.branches.len() + switches.len());
     case.branches.extend(switches.iter().map(|s| CaseBranch {
         from: id(s.from),
         to: id(s.to),

@@ -78,6 +78,9 @@ pub struct Case {
     pub dc_lines_run: bool,
     /// Units that are ends of DC lines, with the row of their line; see [`Case::with_dc_lines`].
     pub dc_units: Vec<(usize, usize)>,
+    /// Rows of the branches whose reactance is [`JUMPER_X_PU`] and not the file's: closed and open switches, and, once a
+    /// network is built of the case, branches without impedance.
+    pub jumpers: Vec<usize>,
     /// What the file holds and the reader or the model leaves out (DC lines, storage, areas, unknown tables ...), in
     /// words for the census; nothing is dropped without a line here.
     pub ignored: Vec<String>,
@@ -226,9 +229,10 @@ impl Case {
     pub(crate) fn give_jumpers_reactance(&mut self) {
         let jumpers: Vec<usize> =
             (0..self.branches.len()).filter(|row| self.is_jumper(&self.branches[*row])).collect();
-        for row in jumpers {
-            self.branches[row].x_pu = JUMPER_X_PU;
+        for row in &jumpers {
+            self.branches[*row].x_pu = JUMPER_X_PU;
         }
+        self.jumpers.extend(jumpers);
     }
 
     /// Two buses and a line: the smallest thing with a power flow. For examples and tests.
