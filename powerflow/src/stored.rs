@@ -8,8 +8,8 @@ use crate::network::Network;
 use crate::plan::Plan;
 use crate::solution::{BusStatus, Complex, Rung, Solution};
 
-/// What does not balance at every bus in service, pu, at the voltages and powers stored in the file: units - demand - shunts
-/// - what flows into branches, at the stored taps and steps. Demand follows the stored voltage where the file says so.
+/// What does not balance at every bus in service, pu, at the voltages and powers stored in the file: what units inject less
+/// demand, shunts and what flows into branches, at the stored taps and steps. Demand follows the stored voltage where the file says so.
 /// Nothing is solved: a file that holds a solution shows its own rounding, and the difference of its model to ours.
 ///
 /// Buses that jumpers join are one bus, named by the first of them: no voltages that are printed tell what flows between them.

@@ -1,6 +1,7 @@
 //! Properties that hold for every grid.
 
 mod grid;
+mod jumpers;
 mod kirchhoff;
 mod limits;
 mod linear;

@@ -6,7 +6,7 @@ use crate::control::LeftReason;
 pub(super) fn outside(voltage_pu: f64, (low, high): (f64, f64)) -> Option<f64> {
     // Rounding must not push a voltage off the edge of its band.
     const EDGE_PU: f64 = 1e-9;
-    (voltage_pu < low - EDGE_PU || voltage_pu > high + EDGE_PU).then(|| 0.5 * (low + high) - voltage_pu)
+    (voltage_pu < low - EDGE_PU || voltage_pu > high + EDGE_PU).then_some(0.5 * (low + high) - voltage_pu)
 }
 
 /// What one discrete element has done so far.
