@@ -3,6 +3,7 @@
 //! [`Case::with_dc_lines`].
 
 use crate::case::{BusKind, Case, CaseUnit};
+use crate::diagnostic::Diagnostic;
 use crate::index::BusId;
 
 /// Automatic controls of a case. Rows refer to the tables of the [`Case`]; only controls that are switched on in the file,
@@ -131,6 +132,22 @@ impl Case {
                 line.in_service && connected.contains(&line.from.bus) && connected.contains(&line.to.bus)
             })
             .collect();
+        let idle: Vec<String> = (0..lines.len())
+            .filter(|row| lines[*row].in_service && !running.contains(row))
+            .map(|row| (row + 1).to_string())
+            .collect();
+        if !idle.is_empty() {
+            let message = format!(
+                "DC lines that are in service at a bus that is not: {}; they do not run",
+                idle.join(", ")
+            );
+            let note = Diagnostic::warning("case.dcline.not-connected", message);
+            self.diagnostics.0.push(if self.file.is_empty() {
+                note
+            } else {
+                note.at(self.file.as_str(), None)
+            });
+        }
         for end in [|line: &CaseDcLine| line.from.clone(), |line: &CaseDcLine| line.to.clone()] {
             for row in &running {
                 let terminal = end(&lines[*row]);
@@ -172,5 +189,41 @@ impl Case {
         self.ignored.retain(|line| !stated.contains(line));
         self.dc_lines = lines;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terminal(bus: u64, p_mw: f64, v_set_pu: Option<f64>) -> DcTerminal {
+        DcTerminal { bus: BusId(bus), p_mw, q_mvar: 3.0, q_min_mvar: -50.0, q_max_mvar: 50.0, v_set_pu }
+    }
+
+    fn with(line: CaseDcLine) -> Case {
+        Case { dc_lines: vec![line], ..Case::two_bus_example() }.with_dc_lines()
+    }
+
+    #[test]
+    fn a_line_is_two_units_and_holds_what_it_is_told_to_hold() {
+        let (from, to) = (terminal(1, -10.0, None), terminal(2, 9.5, Some(1.01)));
+        let case = with(CaseDcLine { from, to, in_service: true });
+        assert_eq!(case.dc_units, [(1, 0), (2, 0)]);
+        let [sends, receives] = &case.units[1..] else { panic!("{:?}", case.units) };
+        assert_eq!((sends.bus, sends.p_mw, sends.q_mvar, sends.regulates), (BusId(1), -10.0, 3.0, false));
+        assert_eq!((receives.bus, receives.p_mw, receives.v_set_pu), (BusId(2), 9.5, 1.01));
+        assert!(receives.regulates && case.buses[1].kind == BusKind::Pv);
+        // Neither moves with the balance.
+        assert_eq!((receives.p_min_mw, receives.p_max_mw), (9.5, 9.5));
+    }
+
+    #[test]
+    fn a_line_that_is_off_is_none_and_one_at_a_bus_that_is_off_is_named() {
+        let ends = (terminal(1, -10.0, None), terminal(2, 9.5, None));
+        let off = with(CaseDcLine { from: ends.0.clone(), to: ends.1.clone(), in_service: false });
+        assert!(off.dc_units.is_empty() && off.diagnostics.0.is_empty());
+        let nowhere = with(CaseDcLine { from: ends.0, to: terminal(77, 9.5, None), in_service: true });
+        assert!(nowhere.dc_units.is_empty());
+        assert_eq!(nowhere.diagnostics.0[0].code, "case.dcline.not-connected");
     }
 }

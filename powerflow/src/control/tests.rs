@@ -99,6 +99,16 @@ fn a_tap_stops_at_the_end_of_its_range() {
 }
 
 #[test]
+fn a_larger_ratio_raises_the_side_of_the_tap() {
+    let mut case = transformer((1.035, 1.045));
+    (case.branches[0].from, case.branches[0].to) = (BusId(2), BusId(1));
+    case.controls.taps[0].from_side = true;
+    let (_, answer) = run(case, &ControlConfig::all());
+    assert!((1.035..=1.045).contains(&vm(&answer, 1)), "{}", vm(&answer, 1));
+    assert!(answer.state.tap_ratio[BranchIdx::from_row(0)] > 1.0);
+}
+
+#[test]
 fn two_transformers_that_hold_one_voltage_move_alike() {
     let mut case = transformer((1.035, 1.045));
     case.branches.push(case.branches[0].clone());
@@ -214,6 +224,18 @@ fn an_area_holds_its_exchange() {
     let into = -answer.flows.p_to_pu[BranchIdx::from_row(0)];
     assert!((into - 0.5).abs() < 1e-5, "{into}");
     assert!(answer.left.is_empty());
+}
+
+#[test]
+fn an_area_holds_its_exchange_while_all_units_share_the_balance() {
+    let network = Network::build(two_areas(-50.0)).expect("a sound case");
+    let mut solver = Solver::new(&network);
+    let state = network.initial_state();
+    let config = NewtonConfig { slack: Slack::Distributed, ..config() };
+    let answer = solve_controlled(&mut solver, &state, None, &config, &ControlConfig::all()).unwrap();
+    let into = -answer.flows.p_to_pu[BranchIdx::from_row(0)];
+    assert!((into - 0.5).abs() < 1e-5, "{into}");
+    assert!(answer.passes < 30, "{}", answer.passes);
 }
 
 #[test]
