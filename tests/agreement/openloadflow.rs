@@ -195,11 +195,11 @@ fn our_own_positions_keep_the_same_bands() {
             equal += usize::from(apart == 0.0);
             all += 1;
             eprintln!("{name}: {element:?} {apart} apart");
-            assert!(apart <= 3.0, "{name}: {element:?} {ours} {theirs}");
+            assert!(apart <= 1.0, "{name}: {element:?} {ours} {theirs}");
         }
     }
     eprintln!("{equal} of {all} positions are equal");
-    assert!(all >= 20 && 2 * equal >= all, "{equal} of {all}");
+    assert!(all >= 20 && 5 * equal >= 4 * all, "{equal} of {all}");
 }
 
 #[test]

@@ -66,6 +66,7 @@ impl fmt::Display for SolutionDocument {
                 let why = match left.why {
                     "end_of_range" => "is at the end of its range",
                     "no_position" => "has no position that keeps its band",
+                    "no_effect" => "was left: it hardly moves the voltage that it is to keep",
                     "no_solution" => "was left: with its next move there is no solution",
                     _ => "was left when the passes were used up",
                 };

@@ -104,7 +104,7 @@ pub struct LeftRow {
     pub row: usize,
     /// Its bus; of a branch, its from bus.
     pub bus: u64,
-    /// Why: `end_of_range`, `no_position`, `no_solution` or `pass_limit`.
+    /// Why: `end_of_range`, `no_position`, `no_effect`, `no_solution` or `pass_limit`.
     pub why: &'static str,
 }
 
@@ -314,6 +314,7 @@ fn switched(document: &mut SolutionDocument, network: &Network, answer: &Control
         let why = match left.reason {
             LeftReason::EndOfRange => "end_of_range",
             LeftReason::NoPosition => "no_position",
+            LeftReason::NoEffect => "no_effect",
             LeftReason::NoSolution => "no_solution",
             LeftReason::PassLimit => "pass_limit",
         };

@@ -40,7 +40,7 @@ pub struct ControlConfig {
     pub interchange: bool,
     /// Demand follows the voltage as the file says (constant current, constant impedance, an exponent).
     pub demand: bool,
-    /// Power flows at most.
+    /// Power flows at most; those that try one element alone, once each, come on top.
     pub passes_max: u32,
     /// Times that a tap or a shunt may turn back before it is left where it is.
     pub reversals_max: u8,
@@ -112,6 +112,8 @@ pub enum LeftReason {
     EndOfRange,
     /// No position keeps the voltage in its band: it is at the best one, or it turned back too often.
     NoPosition,
+    /// One position hardly moves the voltage that it is to hold: another device holds it.
+    NoEffect,
     /// With the move that it wanted there was no solution.
     NoSolution,
     /// The passes were used up.
@@ -140,7 +142,7 @@ pub struct Controlled {
     pub moved: Vec<Move>,
     /// What was left, by kind and row.
     pub left: Vec<Left>,
-    /// Power flows that it took.
+    /// Power flows that it took, without those that tried one element alone.
     pub passes: u32,
 }
 
@@ -191,10 +193,12 @@ pub fn solve_controlled_batch(
         if pending.is_empty() {
             break;
         }
-        let round: Vec<Job<'_>> = pending.iter().map(|run| runs[*run].job()).collect();
-        let answers = solver.solve_batch(&round, config);
-        for (run, answer) in pending.into_iter().zip(answers) {
-            runs[run].take(&network, answer);
+        let round: Vec<Job<'_>> = pending.iter().flat_map(|run| runs[*run].jobs()).collect();
+        let mut answers = solver.solve_batch(&round, config).into_iter();
+        for run in pending {
+            let own = runs[run].probes.len().max(1);
+            let answers: Vec<_> = answers.by_ref().take(own).collect();
+            runs[run].take(&network, answers);
         }
     }
     runs.into_iter().filter_map(|run| run.answer).collect()
@@ -210,6 +214,8 @@ struct Run<'a> {
     last: Option<(Solution, Flows)>,
     /// Discrete moves of the pass that is being solved, and the state before them.
     tried: Option<(State, Vec<Element>)>,
+    /// Elements that are being tried one by one, each with its state; empty while a pass is being solved.
+    probes: Vec<(Proposal, State)>,
     demand: demand::Demand,
     remote: remote_voltage::RemoteVoltage,
     areas: interchange::Interchange,
@@ -237,6 +243,7 @@ impl<'a> Run<'a> {
             state: job.state.clone(),
             last: None,
             tried: None,
+            probes: Vec::new(),
             demand: demand::Demand::new(network, job.state, control.demand),
             remote: remote_voltage::RemoteVoltage::new(network, job.state, control.remote_voltage),
             areas: interchange::Interchange::new(control.interchange),
@@ -249,13 +256,36 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn job(&self) -> Job<'_> {
-        Job { state: &self.state, previous: self.last.as_ref().map(|(s, _)| s).or(self.job.previous) }
+    /// What is to be solved next: the state, or the probes.
+    fn jobs(&self) -> Vec<Job<'_>> {
+        let previous = self.last.as_ref().map(|(s, _)| s).or(self.job.previous);
+        if self.probes.is_empty() {
+            return vec![Job { state: &self.state, previous }];
+        }
+        self.probes.iter().map(|(_, state)| Job { state, previous }).collect()
     }
 
-    /// Takes the answer of a pass: finished, or the state is moved for the next one.
-    fn take(&mut self, network: &Network, answer: Result<(Solution, Flows), Divergence>) {
-        self.passes += 1;
+    /// Takes the answers of its jobs: finished, or something is to be solved next.
+    fn take(&mut self, network: &Network, mut answers: Vec<Result<(Solution, Flows), Divergence>>) {
+        let probes = std::mem::take(&mut self.probes);
+        if let Some((before, _)) = self.last.as_ref().filter(|_| !probes.is_empty()) {
+            for ((probe, _), answer) in probes.into_iter().zip(answers) {
+                self.iterations += answer.as_ref().map_or_else(|d| d.iterations, |(s, _)| s.iterations);
+                let after = answer.as_ref().ok().map(|(solution, _)| solution);
+                self.taps.learn(network, &self.state, before, probe, after);
+                self.shunts.learn(network, &self.state, before, probe, after);
+            }
+        } else if let Some(answer) = answers.pop() {
+            self.passes += 1;
+            if !self.keep(network, answer) {
+                return;
+            }
+        }
+        self.advance(network);
+    }
+
+    /// Takes the answer of a pass, or takes its moves back; false where there is nothing left to do.
+    fn keep(&mut self, network: &Network, answer: Result<(Solution, Flows), Divergence>) -> bool {
         match (answer, self.tried.take()) {
             (Ok((solution, flows)), _) => {
                 self.iterations += solution.iterations;
@@ -278,9 +308,14 @@ impl<'a> Run<'a> {
             (Err(divergence), _) => {
                 let iterations = self.iterations + divergence.iterations;
                 self.answer = Some(Err(Divergence { iterations, ..divergence }));
-                return;
+                return false;
             }
         }
+        true
+    }
+
+    /// Asks every loop what it wants at the last solution.
+    fn advance(&mut self, network: &Network) {
         let Some((solution, flows)) = &self.last else { return };
 
         let continuous: Vec<Proposal> = self
@@ -293,9 +328,27 @@ impl<'a> Run<'a> {
         let mut discrete = Vec::new();
         // Far from where the demand will settle a voltage says little about a position.
         if gap_pu < COARSE_PU && !self.remote.is_far(solution) {
-            discrete = self.taps.propose(network, &self.state, solution);
-            if discrete.is_empty() {
-                discrete = self.shunts.propose(network, &self.state, solution);
+            let mut probes = self.taps.probes(network, &self.state, solution);
+            if probes.is_empty() {
+                discrete = self.taps.propose(network, &self.state, solution);
+                if discrete.is_empty() {
+                    probes = self.shunts.probes(network, &self.state, solution);
+                    if probes.is_empty() {
+                        discrete = self.shunts.propose(network, &self.state, solution);
+                    }
+                }
+            }
+            if !probes.is_empty() && self.passes < self.control.passes_max {
+                probes.truncate(PROBES_MAX);
+                self.probes = probes
+                    .into_iter()
+                    .map(|probe| {
+                        let mut state = self.state.clone();
+                        set(&mut state, probe);
+                        (probe, state)
+                    })
+                    .collect();
+                return;
             }
         }
         let content = continuous.is_empty() && discrete.is_empty() && gap_pu <= self.config.tolerance_pu;
@@ -369,6 +422,9 @@ pub(crate) fn follow_demand(network: &Network, state: &mut State, solution: &Sol
     let demand = demand::Demand::new(network, state, true);
     demand.follow(network, state, solution);
 }
+
+/// Probes that are solved together: each holds a state.
+const PROBES_MAX: usize = 64;
 
 /// Gap of a demand below which positions are looked at, pu.
 const COARSE_PU: f64 = 1e-3;

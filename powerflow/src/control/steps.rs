@@ -9,15 +9,16 @@ pub(super) fn outside(voltage_pu: f64, (low, high): (f64, f64)) -> Option<f64> {
     (voltage_pu < low - EDGE_PU || voltage_pu > high + EDGE_PU).then_some(0.5 * (low + high) - voltage_pu)
 }
 
+/// What one step must move its voltage by to have an effect, pu.
+const EFFECT_PU: f64 = 1e-5;
+
 /// What one discrete element has done so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
     /// Last direction: -1, 0 or 1.
     direction: i8,
     reversals: u8,
-    /// Value and voltage before its last move.
-    before: Option<(f64, f64)>,
-    /// Observed change of the voltage per change of the value.
+    /// Change of the voltage per change of the value, by a power flow with this element alone one step away.
     pub(super) gain: Option<f64>,
     /// Why it does not move any more.
     pub(super) blocked: Option<LeftReason>,
@@ -26,17 +27,13 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Learns from the last move what the voltage does, where that lies between two believable gains (other elements move
-    /// at the same time).
-    pub(super) fn learn(&mut self, value: f64, voltage_pu: f64, believable: (f64, f64)) {
-        let Some((value_before, voltage_before)) = self.before else { return };
-        if value == value_before {
-            return;
-        }
-        self.before = None;
-        let gain = (voltage_pu - voltage_before) / (value - value_before);
-        if gain > believable.0 && gain < believable.1 {
-            self.gain = Some(gain);
+    /// Takes what a probe of `change` did to the voltage; `guess` counts where the probe has no solution. An element without
+    /// effect moves no more.
+    pub(super) fn learn(&mut self, change: f64, voltage_change_pu: Option<f64>, guess: f64) {
+        let moved_pu = voltage_change_pu.unwrap_or(guess * change);
+        self.gain = Some(moved_pu / change);
+        if moved_pu.abs() < EFFECT_PU {
+            self.blocked = Some(LeftReason::NoEffect);
         }
     }
 
@@ -51,11 +48,6 @@ impl Memory {
         }
         self.direction = direction;
         true
-    }
-
-    /// Remembers where it is about to move from.
-    pub(super) fn leaves(&mut self, value: f64, voltage_pu: f64) {
-        self.before = Some((value, voltage_pu));
     }
 
     /// Why it is where it is, if its control is not content with that.
@@ -85,13 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn a_gain_of_the_wrong_sign_is_not_believed() {
+    fn an_element_without_effect_stops_and_one_without_a_solution_is_guessed() {
         let mut memory = Memory::default();
-        memory.leaves(1.0, 0.95);
-        memory.learn(0.99, 0.94, (-3.0, -0.02));
-        assert_eq!(memory.gain, None);
-        memory.leaves(0.99, 0.94);
-        memory.learn(0.98, 0.945, (-3.0, -0.02));
-        assert!((memory.gain.unwrap() + 0.5).abs() < 1e-9);
+        memory.learn(0.00625, Some(1e-7), -1.0);
+        assert_eq!(memory.blocked, Some(LeftReason::NoEffect));
+        let mut memory = Memory::default();
+        memory.learn(0.00625, Some(-0.005), -1.0);
+        assert!((memory.gain.unwrap() + 0.8).abs() < 1e-12 && memory.blocked.is_none());
+        memory.learn(0.00625, None, -1.0);
+        assert_eq!(memory.gain, Some(-1.0));
     }
 }

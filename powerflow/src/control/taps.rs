@@ -1,8 +1,8 @@
 //! Transformers that keep a voltage in its band by their tap: several positions a pass, towards the middle of the band, by
-//! the gain that the last move had.
+//! the gain that a power flow with the transformer alone one position away shows.
 //!
 //! Sources: PSS/E's discrete tap adjustment (a band, equal steps between two ratios); OpenLoadFlow's incremental
-//! transformer voltage control (towards the target, at most three positions a pass, bounded turning back).
+//! transformer voltage control (towards the target by exact sensitivities, at most three positions a pass, bounded turning back).
 
 use crate::control::steps::{Memory, outside};
 use crate::control::{ControlConfig, Element, Left, LeftReason, Proposal};
@@ -30,6 +30,43 @@ impl Taps {
         }
     }
 
+    /// Moves of one position that show what transformers outside their bands can do; none where that is known.
+    pub(super) fn probes(&self, network: &Network, state: &State, solution: &Solution) -> Vec<Proposal> {
+        let controls = self.memory.iter().zip(&network.controls.taps);
+        controls
+            .filter(|(memory, control)| memory.gain.is_none() && acts(memory, network, state, control))
+            .filter_map(|(_, control)| {
+                let voltage = solution.vm_pu(control.bus)?;
+                let wanted = outside(voltage, control.band_pu)?;
+                let ratio = state.tap_ratio[control.branch];
+                let forth = (wanted * guess(control, voltage, ratio)).signum();
+                let tried = [forth, -forth].map(|positions| moved(control, ratio, positions));
+                let to = tried.into_iter().find(|to| *to != ratio)?;
+                Some(Proposal { element: Element::Tap(control.branch), to })
+            })
+            .collect()
+    }
+
+    /// Takes what a probe did: the voltage that it led to, where it had a solution.
+    pub(super) fn learn(
+        &mut self,
+        network: &Network,
+        state: &State,
+        before: &Solution,
+        probe: Proposal,
+        after: Option<&Solution>,
+    ) {
+        for (memory, control) in self.memory.iter_mut().zip(&network.controls.taps) {
+            if probe.element != Element::Tap(control.branch) {
+                continue;
+            }
+            let Some(voltage) = before.vm_pu(control.bus) else { continue };
+            let ratio = state.tap_ratio[control.branch];
+            let change = after.and_then(|after| after.vm_pu(control.bus)).map(|v| v - voltage);
+            memory.learn(probe.to - ratio, change, guess(control, voltage, ratio));
+        }
+    }
+
     /// The moves that bring voltages towards their bands.
     pub(super) fn propose(&mut self, network: &Network, state: &State, solution: &Solution) -> Vec<Proposal> {
         let controls = &network.controls.taps;
@@ -45,10 +82,6 @@ impl Taps {
             memory.stuck = None;
             let Some(voltage) = solution.vm_pu(control.bus) else { continue };
             let ratio = state.tap_ratio[control.branch];
-            // Behind a stiff grid the voltage follows the ratio one to one; nowhere much more.
-            let guess = if control.raises { voltage / ratio } else { -voltage / ratio };
-            let (weak, strong) = (0.02 * guess, 3.0 * guess);
-            memory.learn(ratio, voltage, (weak.min(strong), weak.max(strong)));
             let Some(wanted) = outside(voltage, control.band_pu) else { continue };
             if !Problem::branch_live(network, state, control.branch) {
                 continue;
@@ -59,15 +92,11 @@ impl Taps {
             }
             let shared = wanted / f64::from(sharing[control.bus.row()].max(1));
             let step = step_of(control);
-            let positions = shared / (memory.gain.unwrap_or(guess) * step);
+            let positions = shared / (memory.gain.unwrap_or(guess(control, voltage, ratio)) * step);
             let most = f64::from(self.positions_max);
-            let mut positions = positions.round().clamp(-most, most);
+            let positions = positions.round().clamp(-most, most);
             if positions == 0.0 {
-                if memory.gain.is_some() {
-                    continue;
-                }
-                // Nothing is known of it yet: one position tells.
-                positions = (shared * guess).signum();
+                continue;
             }
             let to = moved(control, ratio, positions);
             if to == ratio {
@@ -75,7 +104,6 @@ impl Taps {
                 continue;
             }
             if memory.may_move(if to > ratio { 1 } else { -1 }, self.reversals_max) {
-                memory.leaves(ratio, voltage);
                 proposals.push(Proposal { element: Element::Tap(control.branch), to });
             }
         }
@@ -104,6 +132,11 @@ impl Taps {
 
 fn acts(memory: &Memory, network: &Network, state: &State, control: &TapControl) -> bool {
     memory.blocked.is_none() && Problem::branch_live(network, state, control.branch)
+}
+
+/// Change of the voltage per change of the ratio behind a stiff grid.
+fn guess(control: &TapControl, voltage: f64, ratio: f64) -> f64 {
+    if control.raises { voltage / ratio } else { -voltage / ratio }
 }
 
 /// Distance of two positions.
