@@ -1,1 +1,1 @@
-//! Benchmarks only: `cargo bench -p gridgate-bench`, and the scripts beside this folder that race the peers.
+//! Benchmarks only: `cargo bench -p gridgate-bench`, the program `cold`, and the scripts beside this folder that race the peers.

@@ -3,6 +3,7 @@
 use numpy::ndarray::Array2;
 use numpy::{Element, PyArray1, PyArray2, PyArrayMethods};
 use powerflow::{Diagnostic, Diagnostics};
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::Serialize;
@@ -52,11 +53,28 @@ pub(crate) fn table(py: Python<'_>, rows: usize, cols: usize, values: Vec<f64>) 
 pub(crate) fn masked(py: Python<'_>, values: impl Iterator<Item = Option<f64>>) -> PyResult<Py<PyAny>> {
     let (data, mask): (Vec<f64>, Vec<bool>) =
         values.map(|value| (value.unwrap_or(f64::NAN), value.is_none())).unzip();
+    masked_array(py, vector(py, data).bind(py), Some(PyArray1::from_vec(py, mask).as_any()))
+}
+
+/// An array of which a part does not exist; without a mask, numpy knows that all of it does.
+pub(crate) fn masked_array(
+    py: Python<'_>,
+    data: &Bound<'_, PyAny>,
+    mask: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Py<PyAny>> {
     let named = PyDict::new(py);
-    named.set_item("mask", PyArray1::from_vec(py, mask))?;
+    if let Some(mask) = mask {
+        named.set_item("mask", mask)?;
+    }
     named.set_item("fill_value", f64::NAN)?;
     let class = py.import("numpy.ma")?.getattr("MaskedArray")?;
-    Ok(class.call((vector(py, data),), Some(&named))?.unbind())
+    Ok(class.call((data,), Some(&named))?.unbind())
+}
+
+/// Numbers of buses. Signed, as numpy's own integers are: with unsigned ones it would compute in floating point.
+pub(crate) fn ids(py: Python<'_>, ids: impl Iterator<Item = u64>) -> PyResult<Py<PyAny>> {
+    let ids = ids.map(i64::try_from).collect::<Result<Vec<_>, _>>();
+    Ok(vector(py, ids.map_err(|_| PyOverflowError::new_err("a bus number is larger than 2^63 - 1"))?))
 }
 
 /// Texts as a vector.

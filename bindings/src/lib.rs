@@ -6,8 +6,10 @@ mod candidate;
 mod convert;
 mod documents;
 mod errors;
+mod network;
 mod run;
 mod solution;
+mod sweep;
 
 /// The native half of `gridgate`.
 #[pyo3::pymodule]
@@ -17,9 +19,13 @@ mod _native {
     #[pymodule_export]
     use crate::documents::{census, replay, verify};
     #[pymodule_export]
+    use crate::network::Network;
+    #[pymodule_export]
     use crate::run::{Progress, Run, run};
     #[pymodule_export]
     use crate::solution::{Solution, solve};
+    #[pymodule_export]
+    use crate::sweep::Solutions;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use harness::study::{self, SolutionDocument};
 use powerflow::{BusStatus, NewtonConfig, ReactiveLimits, Slack, Start};
-use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 
-use crate::convert::{from_json, json, masked, to_python, vector, words};
+use crate::convert::{from_json, ids, json, masked, to_python, vector, words};
 use crate::errors;
 
 /// The power flow of a case, in engineering units, rows in the order of the file.
@@ -140,7 +139,22 @@ pub(crate) fn solve(
     linear: bool,
     tolerance: f64,
 ) -> PyResult<Solution> {
-    let config = NewtonConfig {
+    let config = settings(py, start, reactive_limits, slack, tolerance)?;
+    let solved = py
+        .detach(|| study::solve(&path, &config, linear))
+        .map_err(|complaints| errors::input(py, &complaints))?;
+    convert(py, &solved.document)
+}
+
+/// What the words mean.
+pub(crate) fn settings(
+    py: Python<'_>,
+    start: &str,
+    reactive_limits: &str,
+    slack: &str,
+    tolerance_pu: f64,
+) -> PyResult<NewtonConfig> {
+    Ok(NewtonConfig {
         start: match start {
             "case" => Start::Case,
             "flat" => Start::Flat,
@@ -159,16 +173,13 @@ pub(crate) fn solve(
             "single" => Slack::Single,
             _ => return Err(errors::choice(py, "slack", slack, &["distributed", "single"])),
         },
-        tolerance_pu: tolerance,
+        tolerance_pu,
         ..NewtonConfig::default()
-    };
-    let solved = py
-        .detach(|| study::solve(&path, &config, linear))
-        .map_err(|complaints| errors::input(py, &complaints))?;
-    convert(py, &solved.document)
+    })
 }
 
-fn convert(py: Python<'_>, document: &SolutionDocument) -> PyResult<Solution> {
+/// The document as arrays; one without a solution is the exception.
+pub(crate) fn convert(py: Python<'_>, document: &SolutionDocument) -> PyResult<Solution> {
     let ("solved", Some(losses_mw), Some(unmet_mw)) =
         (document.status, document.losses_mw, document.unmet_mw)
     else {
@@ -215,10 +226,4 @@ fn convert(py: Python<'_>, document: &SolutionDocument) -> PyResult<Solution> {
         json: json(py, document)?,
         page: document.to_string(),
     })
-}
-
-/// Numbers of buses. Signed, as numpy's own integers are: with unsigned ones it would compute in floating point.
-fn ids(py: Python<'_>, ids: impl Iterator<Item = u64>) -> PyResult<Py<PyAny>> {
-    let ids = ids.map(i64::try_from).collect::<Result<Vec<_>, _>>();
-    Ok(vector(py, ids.map_err(|_| PyOverflowError::new_err("a bus number is larger than 2^63 - 1"))?))
 }

@@ -21,6 +21,19 @@ def public(names: object) -> set[str]:
     return {name for name in dir(names) if not name.startswith("_")}
 
 
+def signature(native: object, node: ast.FunctionDef) -> None:
+    """A function takes what its stub says."""
+    assert callable(native)
+    found = [parameter for parameter in inspect.signature(native).parameters.values() if parameter.name != "self"]
+    keywords = [parameter.name for parameter in found if parameter.kind is parameter.KEYWORD_ONLY]
+    others = [parameter.name for parameter in found if parameter.kind is not parameter.KEYWORD_ONLY]
+    assert [argument.arg for argument in node.args.args if argument.arg != "self"] == others, node.name
+    assert [argument.arg for argument in node.args.kwonlyargs] == keywords, node.name
+    defaults = [parameter.default for parameter in found if parameter.default is not parameter.empty]
+    written = [*node.args.defaults, *(default for default in node.args.kw_defaults if default)]
+    assert [ast.literal_eval(default) for default in written] == defaults, node.name
+
+
 def test_the_stubs_are_the_module() -> None:
     promised: set[str] = set()
     for node in stubs().body:
@@ -28,16 +41,13 @@ def test_the_stubs_are_the_module() -> None:
             promised.add(node.name)
         if isinstance(node, ast.ClassDef):
             members = {member.name for member in node.body if isinstance(member, ast.FunctionDef)}
-            assert members == public(getattr(_native, node.name)), node.name
+            native = getattr(_native, node.name)
+            assert {name for name in members if not name.startswith("_")} == public(native), node.name
+            for member in node.body:
+                if isinstance(member, ast.FunctionDef) and member.args.kwonlyargs:
+                    signature(getattr(native, member.name), member)
         if isinstance(node, ast.FunctionDef):
-            found = inspect.signature(getattr(_native, node.name)).parameters.values()
-            keywords = [parameter.name for parameter in found if parameter.kind is parameter.KEYWORD_ONLY]
-            others = [parameter.name for parameter in found if parameter.kind is not parameter.KEYWORD_ONLY]
-            assert [argument.arg for argument in node.args.args] == others, node.name
-            assert [argument.arg for argument in node.args.kwonlyargs] == keywords, node.name
-            defaults = [parameter.default for parameter in found if parameter.default is not parameter.empty]
-            written = [*node.args.defaults, *(default for default in node.args.kw_defaults if default)]
-            assert [ast.literal_eval(default) for default in written] == defaults, node.name
+            signature(getattr(_native, node.name), node)
     assert promised == public(_native)
 
 

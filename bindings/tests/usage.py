@@ -30,6 +30,15 @@ def told(progress: gridgate.Progress) -> None:
 def use(folder: Path) -> float:
     solution = gridgate.solve(folder / "case.m", start="flat", tolerance=1e-9)
     lowest: float = solution.vm_pu.min()
+    network = gridgate.Network(folder / "case.m")
+    outages = network.solve_outages("n-1", threads=2)
+    lost = outages.bus_id[outages.vm_pu[3] < 0.9]
+    rows = network.solve_injections(np.tile(network.p_mw, (9, 1)), slack="distributed")
+    solved = rows.status == gridgate.RowStatus.SOLVED
+    lowest = min(lowest, float(rows.vm_pu[solved].min()), float(lost.sum()))
+    network.solve_outages([0, 1])
+    network.solve_outages([[0, 1], [2]])
+    network.solve_outages(np.flatnonzero(network.branch_in_service))
     for candidate in (hold, Remembering(), Remembering, "do_nothing", folder / "candidate.toml", None):
         run = gridgate.run(folder / "suite.toml", candidate, out=folder / "run", threads=2, progress=told)
         if run.verdict == "pass" and run.passed:

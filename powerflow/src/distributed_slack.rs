@@ -5,8 +5,10 @@
 //! Newton's system; the border is eliminated by one more right-hand side of the same factorisation.
 
 use crate::config::Slack;
+use crate::desk::Frame;
 use crate::index::Index;
-use crate::kernel::{self, Arena};
+use crate::kernel::Arena;
+use crate::lane::Lane;
 use crate::plan::Plan;
 use crate::problem::{NONE, Problem, Share};
 use crate::solution::{Island, Solution};
@@ -14,28 +16,6 @@ use crate::state::State;
 
 /// A unit is beyond its range from here on, pu.
 const RANGE_TOLERANCE_PU: f64 = 1e-9;
-
-/// Completes a Newton step: how much more each island moves, and what that adds to the step. `balanced` lists islands
-/// and the row that holds each one's angle.
-#[inline(always)]
-pub(crate) fn border(problem: &mut Problem, arena: &mut Arena<f64>, plan: &Plan, balanced: &[(u32, u32)]) {
-    for (island, row) in balanced {
-        let row = *row as usize;
-        let (gap, along_step, along_response) = kernel::slack_equation(plan, arena, row, 0);
-        let more = (gap - along_step) / (along_response - arena.share[row]);
-        problem.islands[*island as usize].moved_pu += more;
-        for (node, position) in plan.position.iter() {
-            if problem.island[node.row()] != *island {
-                continue;
-            }
-            let at = *position as usize;
-            let response = arena.response[at];
-            arena.step[at][0] = response[0].mul_add(more, arena.step[at][0]);
-            arena.step[at][1] = response[1].mul_add(more, arena.step[at][1]);
-            arena.schedule[at][0] = arena.share[at].mul_add(more, arena.schedule[at][0]);
-        }
-    }
-}
 
 /// Clips units that left their range, and lets those share again that have room. `unmet_pu` is what the reference of each
 /// island provides beyond everybody's schedule. Returns whether anything changed.
@@ -128,37 +108,44 @@ fn share_out(problem: &mut Problem, plan: &Plan, state: &State, island: u32, unm
 }
 
 /// What the reference buses of each island inject beyond what is scheduled there, pu.
-pub(crate) fn unmet(problem: &Problem, plan: &Plan, arena: &Arena<f64>, injections: &[[f64; 2]]) -> Vec<f64> {
+pub(crate) fn unmet<L: Lane>(
+    problem: &Problem,
+    plan: &Plan,
+    arena: &Arena<L>,
+    injections: &[[L; 2]],
+    lane: usize,
+) -> Vec<f64> {
     let beyond = |island: &crate::problem::IslandProblem| {
         island.references.iter().fold(0.0, |sum, node| {
             let at = plan.position[*node] as usize;
-            sum + injections[at][0] - arena.schedule[at][0]
+            sum + injections[at][0].get(lane) - arena.schedule[at][0].get(lane)
         })
     };
     problem.islands.iter().map(beyond).collect()
 }
 
 /// Writes every unit's active power, and what is unmet, into a solution.
-pub(crate) fn dispatch(
+pub(crate) fn dispatch<L: Lane>(
     problem: &Problem,
-    plan: &Plan,
+    frame: &Frame<'_>,
     state: &State,
-    arena: &Arena<f64>,
-    injections: &[[f64; 2]],
-    slack: Slack,
+    arena: &Arena<L>,
+    injections: &[[L; 2]],
+    lane: usize,
     solution: &mut Solution,
 ) {
+    let plan = frame.plan;
     for (unit, node) in plan.nodes.unit.iter() {
         let island = problem.island[node.row()];
         if island != NONE {
             solution.unit_p_pu[unit] = problem.unit_p_pu(state, unit, island);
         }
     }
-    let unmet = unmet(problem, plan, arena, injections);
+    let unmet = unmet(problem, plan, arena, injections, lane);
     for (island, unmet_pu) in problem.islands.iter().zip(unmet) {
         let Some(reference) = island.references.first() else { continue };
         let bus = plan.nodes.bus[*reference];
-        if slack == Slack::Distributed {
+        if frame.config.slack == Slack::Distributed {
             // While somebody shares, what is left is the rounding of the last iteration.
             let unmet_pu = if island.weight > 0.0 { 0.0 } else { unmet_pu };
             solution.islands.push(Island { reference: bus, unmet_pu });
@@ -168,7 +155,7 @@ pub(crate) fn dispatch(
             let at = plan.position[*node] as usize;
             let first = plan.nodes.unit.iter().find(|(u, n)| *n == node && problem.running[u.row()]);
             if let Some((unit, _)) = first {
-                solution.unit_p_pu[unit] += injections[at][0] - arena.schedule[at][0];
+                solution.unit_p_pu[unit] += injections[at][0].get(lane) - arena.schedule[at][0].get(lane);
             }
         }
         solution.islands.push(Island { reference: bus, unmet_pu: 0.0 });

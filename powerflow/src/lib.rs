@@ -4,29 +4,37 @@ mod batch;
 pub mod case;
 mod config;
 pub mod control;
-mod dc;
+mod desk;
 pub mod diagnostic;
 mod distributed_slack;
 mod index;
 mod kernel;
 mod kirchhoff;
 mod lane;
+mod linear;
 pub mod network;
+mod newton;
 mod plan;
 mod problem;
 mod reactive_limits;
+mod schedule;
 mod solution;
 mod solver;
 mod state;
 mod stored;
+mod sweep;
 pub mod units;
 
 pub use batch::Job;
 pub use case::Case;
 pub use config::{NewtonConfig, ReactiveLimits, Slack, Start};
-pub use dc::{LinearFlow, solve_linear};
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use index::{BranchIdx, BusId, BusIdx, Column, Index, NodeIdx, ShuntIdx, UnitIdx};
+pub use lane::Width;
+pub use linear::{
+    Balance, Candidate, INDEX_EXPONENT, LinearFlow, LinearModel, Loading, OutageFlows, OutageStatus,
+    PairFlows, PairSummary, solve_linear,
+};
 pub use network::Network;
 pub use plan::{Nodes, Plan};
 pub use solution::{
@@ -35,3 +43,7 @@ pub use solution::{
 pub use solver::{Solver, solve};
 pub use state::{Busbar, State, Topology};
 pub use stored::stored_balance;
+pub use sweep::{
+    Answer, InjectionRow, InjectionTable, Method, RowStatus, Summary, Sweep, Sweeps, Table, Violation,
+    Voltages,
+};

@@ -6,11 +6,13 @@
 //! Source of the method: up-looking LU without pivoting on 2x2 bus blocks, rows in AMD order of the bus graph
 //! (Amestoy, Davis, Duff, "Algorithm 837: AMD", ACM TOMS 30(3), 2004).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use crate::case::BusKind;
 use crate::index::{BranchIdx, BusIdx, Column, Index, NodeIdx, ShuntIdx, UnitIdx};
 use crate::network::Network;
 use crate::network::admittance::TwoPort;
+use crate::schedule::Schedule;
 use crate::solution::Complex;
 use crate::state::{Busbar, Topology};
 
@@ -79,7 +81,7 @@ pub struct Plan {
     pub(crate) position: Column<NodeIdx, u32>,
     /// Node at each elimination position.
     pub(crate) node_at: Vec<NodeIdx>,
-    /// Off-diagonal admittances by row: slots `row_start[i]..row_start[i + 1]`, ascending columns.
+    /// Off-diagonal admittances by row: slots `row_start[i]..row_start[i + 1]`, columns with most unknowns first.
     pub(crate) row_start: Vec<u32>,
     pub(crate) column: Vec<u32>,
     pub(crate) off_diagonal: Vec<Complex>,
@@ -99,6 +101,11 @@ pub struct Plan {
     pub(crate) targets: Vec<u32>,
     /// Longest row, in blocks.
     pub(crate) scratch_len: usize,
+    /// Unknowns of each row in the network as its file has it: two, one where a unit holds the magnitude, none at a reference
+    /// and on a bus that is out of service.
+    pub(crate) unknowns: Vec<u8>,
+    uniform: OnceLock<Schedule>,
+    of_base: OnceLock<Schedule>,
 }
 
 impl Plan {
@@ -108,12 +115,13 @@ impl Plan {
         let n = nodes.bus.len();
         let neighbours = neighbours(&nodes, n);
         let (position, node_at) = order(&neighbours);
+        let unknowns = unknowns(network, &nodes, &node_at);
 
         let mut row_start = vec![0u32];
         let mut column = Vec::new();
         for node in &node_at {
             let mut row: Vec<u32> = neighbours[node.row()].iter().map(|m| position[*m as usize]).collect();
-            row.sort_unstable();
+            row.sort_unstable_by_key(|col| (std::cmp::Reverse(unknowns[*col as usize]), *col));
             column.extend_from_slice(&row);
             row_start.push(column.len() as u32);
         }
@@ -143,7 +151,7 @@ impl Plan {
 
         let slot = |row: u32, col: u32| {
             let (start, end) = (row_start[row as usize] as usize, row_start[row as usize + 1] as usize);
-            start + column[start..end].binary_search(&col).expect("every branch is in the pattern")
+            start + column[start..end].iter().position(|c| *c == col).expect("every branch is in the pattern")
         };
         let mut off_diagonal = vec![Complex::default(); column.len()];
         let mut diagonal = vec![Complex::default(); n];
@@ -192,7 +200,20 @@ impl Plan {
             upper,
             targets,
             scratch_len,
+            unknowns,
+            uniform: OnceLock::new(),
+            of_base: OnceLock::new(),
         }
+    }
+
+    /// The schedule for any state.
+    pub(crate) fn uniform(&self) -> &Schedule {
+        self.uniform.get_or_init(|| Schedule::uniform(self))
+    }
+
+    /// The schedule for states with the unknowns of the base.
+    pub(crate) fn of_base(&self) -> &Schedule {
+        self.of_base.get_or_init(|| Schedule::of_base(self))
     }
 
     /// Number of electrical nodes.
@@ -204,6 +225,21 @@ impl Plan {
     pub fn upper_blocks(&self) -> usize {
         self.upper.len()
     }
+}
+
+/// What is unknown in each row in the network as its file has it.
+fn unknowns(network: &Network, nodes: &Nodes, node_at: &[NodeIdx]) -> Vec<u8> {
+    let mut held = vec![false; node_at.len()];
+    for (unit, node) in nodes.unit.iter() {
+        held[node.row()] |= network.units.in_service[unit] && network.units.regulates[unit];
+    }
+    let of = |node: &NodeIdx| match network.buses.kind[nodes.bus[*node]] {
+        BusKind::Isolated => 0,
+        BusKind::Reference if held[node.row()] => 0,
+        BusKind::Pv if held[node.row()] => 1,
+        _ => 2,
+    };
+    node_at.iter().map(of).collect()
 }
 
 /// Admittance to ground of a shunt at a step, pu; step 0 is out and has no conductance either.

@@ -4,11 +4,11 @@
 
 use crate::index::{Index, NodeIdx, UnitIdx};
 use crate::kernel::Arena;
+use crate::lane::Lane;
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::problem::{NONE, Problem};
-use crate::solution::{BusStatus, Complex, LimitSide, Solution};
-use crate::solver::set_magnitude;
+use crate::solution::{BusStatus, LimitSide, Solution};
 
 /// Beyond a reactive limit from here on, pu: well above the solver's noise, well below anybody's meter.
 const Q_TOLERANCE_PU: f64 = 1e-7;
@@ -35,11 +35,12 @@ pub(crate) fn resume(problem: &mut Problem, plan: &Plan, previous: &Solution, ho
 /// Switches buses whose units are beyond a limit, or need not stay at one: at most `at_most` of them, those first that may
 /// hold their voltage again, then by how far they are beyond. `injections` are those of the present voltages; with
 /// `hold_references` the reference buses provide without limit. Returns how many were switched.
-pub(crate) fn switch(
+pub(crate) fn switch<L: Lane>(
     problem: &mut Problem,
-    arena: &mut Arena<f64>,
+    arena: &mut Arena<L>,
+    lane: usize,
     plan: &Plan,
-    injections: &[[f64; 2]],
+    injections: &[[L; 2]],
     hold_references: bool,
     at_most: usize,
 ) -> usize {
@@ -54,15 +55,14 @@ pub(crate) fn switch(
             continue;
         }
         let at = plan.position[node] as usize;
-        let q = injections[at][1] - problem.fixed_q_pu[row];
+        let q = injections[at][1].get(lane) - problem.fixed_q_pu[row];
         let (low, high) = (problem.q_min_pu[row], problem.q_max_pu[row]);
         match problem.at_limit[row] {
             None if q > high + Q_TOLERANCE_PU => wanted.push((q - high, node, Some(LimitSide::High))),
             None if q < low - Q_TOLERANCE_PU => wanted.push((low - q, node, Some(LimitSide::Low))),
             None => {}
             Some(side) => {
-                let [re, im] = arena.voltage[at];
-                let magnitude = Complex { re, im }.abs();
+                let magnitude = arena.voltage_of(at, lane).abs();
                 if problem.switches[row] < SWITCHES_MAX
                     && on_the_wrong_side(side, magnitude, problem.v_set_pu[row])
                 {
@@ -81,10 +81,10 @@ pub(crate) fn switch(
         problem.at_limit[row] = *next;
         problem.switches[row] = problem.switches[row].saturating_add(1);
         if next.is_none() {
-            set_magnitude(&mut arena.voltage[at], problem.v_set_pu[row]);
-            arena.free[at][1] = 0.0;
+            arena.set_magnitude(at, lane, problem.v_set_pu[row]);
+            arena.free[at][1].set(lane, 0.0);
         } else {
-            arena.free[at][1] = 1.0;
+            arena.free[at][1].set(lane, 1.0);
         }
     }
     wanted.len()
@@ -102,25 +102,29 @@ pub(crate) struct Before {
 
 impl Before {
     /// Remembers the present.
-    pub(crate) fn of(problem: &Problem, arena: &Arena<f64>) -> Self {
+    pub(crate) fn of<L: Lane>(problem: &Problem, arena: &Arena<L>, lane: usize) -> Self {
         Before {
             at_limit: problem.at_limit.clone(),
             switches: problem.switches.clone(),
             moved_pu: problem.islands.iter().map(|island| island.moved_pu).collect(),
-            voltage: arena.voltage.clone(),
-            free: arena.free.clone(),
+            voltage: arena.voltage.iter().map(|v| [v[0].get(lane), v[1].get(lane)]).collect(),
+            free: arena.free.iter().map(|f| [f[0].get(lane), f[1].get(lane)]).collect(),
         }
     }
 
     /// Goes back to it.
-    pub(crate) fn restore(self, problem: &mut Problem, arena: &mut Arena<f64>) {
+    pub(crate) fn restore<L: Lane>(self, problem: &mut Problem, arena: &mut Arena<L>, lane: usize) {
         problem.at_limit = self.at_limit;
         problem.switches = self.switches;
         for (island, moved_pu) in problem.islands.iter_mut().zip(self.moved_pu) {
             island.moved_pu = moved_pu;
         }
-        arena.voltage = self.voltage;
-        arena.free = self.free;
+        for at in 0..self.voltage.len() {
+            for k in 0..2 {
+                arena.voltage[at][k].set(lane, self.voltage[at][k]);
+                arena.free[at][k].set(lane, self.free[at][k]);
+            }
+        }
     }
 }
 
@@ -150,17 +154,20 @@ pub(crate) fn report(problem: &Problem, solution: &mut Solution) {
 /// (equally where all are empty). An infinite limit counts as one far enough to leave every finite one alone.
 ///
 /// Source: MATPOWER, `pfsoln`, which puts the same proxies in the place of infinite limits.
-pub(crate) fn dispatch(
+pub(crate) fn dispatch<L: Lane>(
     problem: &Problem,
     plan: &Plan,
     network: &Network,
-    injections: &[[f64; 2]],
+    injections: &[[L; 2]],
+    lane: usize,
     solution: &mut Solution,
 ) {
     let units = &network.units;
     let n = plan.node_count();
     let holding = |unit: UnitIdx| problem.running[unit.row()] && units.regulates[unit];
-    let total = |node: NodeIdx| injections[plan.position[node] as usize][1] - problem.fixed_q_pu[node.row()];
+    let total = |node: NodeIdx| {
+        injections[plan.position[node] as usize][1].get(lane) - problem.fixed_q_pu[node.row()]
+    };
     let mut count = vec![0.0f64; n];
     for (_, node) in plan.nodes.unit.iter().filter(|(unit, _)| holding(*unit)) {
         count[node.row()] += 1.0;

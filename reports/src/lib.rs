@@ -1,6 +1,7 @@
 //! Paper: what was found, in a form that a stranger can read and verify without owning the simulator.
 
 pub mod attest;
+pub mod contingencies;
 mod document;
 pub mod evidence;
 mod finite;
@@ -12,6 +13,7 @@ pub mod schemas;
 mod words;
 
 pub use attest::verify::{Verified, population_digest, seal, unlisted, verify};
+pub use contingencies::{CONTINGENCIES_SCHEMA, ContingencyStudy};
 pub use document::{Document, canonical_json, canonical_line, read};
 pub use evidence::*;
 pub use problem::Problem;

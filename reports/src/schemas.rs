@@ -3,6 +3,7 @@
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
+use crate::contingencies::ContingencyStudy;
 use crate::document::Document;
 use crate::evidence::{EpisodeRecord, Evidence, Manifest, NetworkRecord, RunRecord};
 
@@ -28,7 +29,14 @@ pub fn documents() -> Vec<Described> {
     fn of<T: Document + JsonSchema>() -> Described {
         describe::<T>(T::SCHEMA)
     }
-    vec![of::<Evidence>(), of::<RunRecord>(), of::<EpisodeRecord>(), of::<NetworkRecord>(), of::<Manifest>()]
+    vec![
+        of::<Evidence>(),
+        of::<RunRecord>(),
+        of::<EpisodeRecord>(),
+        of::<NetworkRecord>(),
+        of::<Manifest>(),
+        of::<ContingencyStudy>(),
+    ]
 }
 
 impl Described {

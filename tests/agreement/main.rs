@@ -1,9 +1,12 @@
 //! Our answers against published ones.
 
+mod contingencies;
 mod damage;
 mod dc_lines;
 mod formats;
 mod openloadflow;
 mod power_flow;
 mod psse;
+mod sensitivity;
+mod silent_failures;
 mod tables;

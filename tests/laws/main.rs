@@ -1,10 +1,12 @@
 //! Properties that hold for every grid.
 
+mod contingencies;
 mod grid;
 mod jumpers;
 mod kirchhoff;
 mod limits;
 mod linear;
+mod linear_model;
 mod refusal;
 mod switching;
 mod symmetry;

@@ -20,6 +20,13 @@ Solve a power flow, let a candidate live on a simulated grid in closed loop, and
 >>> print(solution.bus_id[solution.vm_pu < 1.01], f"{solution.losses_mw:.2f} MW")
 [2] 0.26 MW
 
+A network is read once and solved many times; here with the demand of its second bus at three levels:
+
+>>> network = gridgate.Network(case)
+>>> rows = network.solve_injections([[0, 40], [0, 50], [0, 60]])
+>>> print(rows.vm_pu[:, 1].round(4), rows.status == gridgate.RowStatus.SOLVED)
+[1.0064 1.0049 1.0034] [ True  True  True]
+
 A candidate is a path, or a function of what it sees. This one holds every voltage set-point at 1.03 pu:
 
 >>> def hold(seen):
@@ -56,7 +63,20 @@ ask, and `Error` for what can go wrong.
 
 from gridgate._controller import Answer, Controller, Seen
 from gridgate._errors import Error, InfrastructureError, InputError, IntegrityError, NoSolution
-from gridgate._native import Progress, Run, Solution, __version__, census, replay, run, solve, verify
+from gridgate._native import (
+    Network,
+    Progress,
+    Run,
+    Solution,
+    Solutions,
+    __version__,
+    census,
+    replay,
+    run,
+    solve,
+    verify,
+)
+from gridgate._rows import Method, RowStatus
 
 __all__ = [
     "Answer",
@@ -65,11 +85,15 @@ __all__ = [
     "InfrastructureError",
     "InputError",
     "IntegrityError",
+    "Method",
+    "Network",
     "NoSolution",
     "Progress",
+    "RowStatus",
     "Run",
     "Seen",
     "Solution",
+    "Solutions",
     "__version__",
     "census",
     "replay",

@@ -1,7 +1,10 @@
 //! The command line: one file per verb.
 
+mod bar;
 mod census;
 mod check;
+mod contingencies;
+mod physics;
 mod replay;
 mod report;
 mod run;
@@ -11,7 +14,7 @@ mod verify;
 use clap::{Parser, Subcommand, ValueEnum};
 
 const EXIT_CODES: &str =
-    "Exit codes: 0 pass or solved, 1 a required gate failed or no solution, 2 wrong usage or input,
+    "Exit codes: 0 pass, solved or study completed, 1 a required gate failed or no solution, 2 wrong usage or input,
 3 undecided, 4 infrastructure, 5 a digest does not match.";
 
 /// The gate between a trained model and the power grid.
@@ -28,6 +31,8 @@ enum Verb {
     Census(census::Census),
     /// Solve the power flow of a case file.
     Solve(solve::Solve),
+    /// Study what becomes of a grid when its branches fail.
+    Contingencies(contingencies::Contingencies),
     /// Check suites and candidate manifests without running anything.
     Check(check::Check),
     /// Judge a candidate by a suite.
@@ -79,6 +84,7 @@ pub fn main() -> u8 {
     match cli.verb {
         Verb::Census(verb) => verb.run(),
         Verb::Solve(verb) => verb.run(),
+        Verb::Contingencies(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
         Verb::Run(verb) => verb.run(),
         Verb::Replay(verb) => verb.run(),

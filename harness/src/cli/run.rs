@@ -1,14 +1,13 @@
 //! `gridgate run SUITE`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::bar::Bar;
 use super::{complain, exit, print, refuse};
 use crate::gate::{self, Undecided};
-use crate::run::{self, Contender, Progress, Watch};
+use crate::run::{self, Contender};
 
 /// Judge a candidate by a suite.
 #[derive(Debug, Args)]
@@ -56,16 +55,16 @@ impl Run {
             Ok(options) => options,
             Err(complaints) => return refuse(&complaints),
         };
-        let bar = Bar::new(self.quiet);
+        let bar = Bar::new("episodes", self.quiet);
         let completed = match run::run(&prepared, &options, &bar) {
             Ok(completed) => completed,
             Err(complaints) => {
-                bar.0.abandon();
+                bar.abandon();
                 complain(&complaints.to_string());
                 return exit::INFRASTRUCTURE;
             }
         };
-        bar.0.finish_and_clear();
+        bar.finish();
         if completed.resumed_blocks > 0 {
             complain(&format!(
                 "went on from an interrupted run: {} blocks were done already",
@@ -114,31 +113,5 @@ fn append_step_summary(report: &reports::Report) {
     let append = std::fs::OpenOptions::new().append(true).create(true).open(&path);
     if let Err(error) = append.and_then(|mut file| std::io::Write::write_all(&mut file, summary.as_bytes())) {
         complain(&format!("warning[run.step-summary]: the job summary cannot be written: {error}"));
-    }
-}
-
-/// A bar on standard error; nothing where that is no terminal.
-struct Bar(ProgressBar);
-
-impl Bar {
-    fn new(quiet: bool) -> Self {
-        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        let bar = ProgressBar::with_draw_target(None, target);
-        if let Ok(style) =
-            ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} episodes, {eta} left, {msg}")
-        {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        bar.enable_steady_tick(Duration::from_millis(200));
-        Bar(bar)
-    }
-}
-
-impl Watch for Bar {
-    fn progress(&self, progress: &Progress) {
-        self.0.set_prefix(progress.population.clone());
-        self.0.set_length(progress.size_max);
-        self.0.set_position(progress.done);
-        self.0.set_message(progress.standing.clone());
     }
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use powerflow::control::ControlConfig;
-use powerflow::{NewtonConfig, ReactiveLimits, Slack, Start};
 
+use super::physics::{Physics, StudyFormat};
 use super::{complain, exit, print, refuse};
 use crate::study::{self, DcLines, Question, SolutionDocument};
 
@@ -15,15 +15,8 @@ use crate::study::{self, DcLines, Question, SolutionDocument};
 pub(super) struct Solve {
     /// The case file (MATPOWER, PSS/E RAW, pandapower JSON, ...).
     case: PathBuf,
-    /// Where Newton starts.
-    #[arg(long, value_enum, default_value_t = StartArg::Case)]
-    start: StartArg,
-    /// Whether units' reactive ranges are respected.
-    #[arg(long, value_enum, default_value_t = LimitsArg::Enforce)]
-    reactive_limits: LimitsArg,
-    /// Who provides what is missing: all units with headroom, or the reference bus alone.
-    #[arg(long, value_enum, default_value_t = SlackArg::Distributed)]
-    slack: SlackArg,
+    #[command(flatten)]
+    physics: Physics,
     /// What the grid's own devices may move until they are content: taps, shunts, remote voltages, interchange of areas.
     #[arg(long, value_enum, value_delimiter = ',')]
     control: Vec<ControlArg>,
@@ -36,31 +29,9 @@ pub(super) struct Solve {
     /// Solve the linear (DC) power flow instead.
     #[arg(long)]
     linear: bool,
-    /// Largest mismatch of a bus, pu.
-    #[arg(long, default_value_t = 1e-8)]
-    tolerance: f64,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
-    format: SolutionFormat,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum StartArg {
-    Case,
-    Flat,
-    Dc,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LimitsArg {
-    Enforce,
-    Ignore,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum SlackArg {
-    Distributed,
-    Single,
+    format: StudyFormat,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -85,33 +56,9 @@ enum DcLinesArg {
     Off,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum SolutionFormat {
-    #[default]
-    Text,
-    Json,
-    Csv,
-}
-
 impl Solve {
     pub(super) fn run(self) -> u8 {
-        let config = NewtonConfig {
-            start: match self.start {
-                StartArg::Case => Start::Case,
-                StartArg::Flat => Start::Flat,
-                StartArg::Dc => Start::Dc,
-            },
-            reactive_limits: match self.reactive_limits {
-                LimitsArg::Enforce => ReactiveLimits::Enforce,
-                LimitsArg::Ignore => ReactiveLimits::Ignore,
-            },
-            slack: match self.slack {
-                SlackArg::Distributed => Slack::Distributed,
-                SlackArg::Single => Slack::Single,
-            },
-            tolerance_pu: self.tolerance,
-            ..NewtonConfig::default()
-        };
+        let config = self.physics.config();
         let asked = |what| self.control.contains(&what) || self.control.contains(&ControlArg::All);
         let question = Question {
             dc_lines: match self.dc_lines {
@@ -134,15 +81,15 @@ impl Solve {
         };
         let document = &solved.document;
         match self.format {
-            SolutionFormat::Json => match serde_json::to_string(document) {
+            StudyFormat::Json => match serde_json::to_string(document) {
                 Ok(json) => print(&json),
                 Err(error) => {
                     complain(&format!("error[solve.json]: {error}"));
                     return exit::INFRASTRUCTURE;
                 }
             },
-            SolutionFormat::Csv => print(&buses_csv(document)),
-            SolutionFormat::Text => print(&document.to_string()),
+            StudyFormat::Csv => print(&buses_csv(document)),
+            StudyFormat::Text => print(&document.to_string()),
         }
         if document.status == "solved" { exit::PASS } else { exit::FAIL }
     }

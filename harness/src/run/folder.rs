@@ -231,14 +231,14 @@ pub fn problems(found: Vec<Problem>) -> Diagnostics {
 }
 
 /// Files on their way into a folder, with their digests.
-struct Staged {
-    root: PathBuf,
-    files: BTreeMap<String, Digest>,
+pub(crate) struct Staged {
+    pub(crate) root: PathBuf,
+    pub(crate) files: BTreeMap<String, Digest>,
 }
 
 impl Staged {
     /// Writes to a temporary name, then renames: a name in the folder is always a whole file.
-    fn put(&mut self, name: &str, bytes: &[u8]) -> Result<(), Diagnostics> {
+    pub(crate) fn put(&mut self, name: &str, bytes: &[u8]) -> Result<(), Diagnostics> {
         let path = self.root.join(name);
         let put = || -> std::io::Result<()> {
             let folder = path.parent().unwrap_or(&self.root);
@@ -258,7 +258,7 @@ impl Staged {
     }
 }
 
-fn remove(folder: &Path) -> Result<(), Diagnostics> {
+pub(crate) fn remove(folder: &Path) -> Result<(), Diagnostics> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(cannot_write(folder, &error)),
         _ => Ok(()),
@@ -266,7 +266,7 @@ fn remove(folder: &Path) -> Result<(), Diagnostics> {
 }
 
 /// Puts the new folder in the place of the old one. Between the two renames a reader finds no folder, never half a one.
-fn publish(staging: &Path, out: &Path, replaced: &Path) -> Result<(), Diagnostics> {
+pub(crate) fn publish(staging: &Path, out: &Path, replaced: &Path) -> Result<(), Diagnostics> {
     remove(replaced)?;
     if out.exists() {
         fs::rename(out, replaced).map_err(|error| cannot_write(out, &error))?;
@@ -282,7 +282,7 @@ fn copy_name(stem: &str, original: &Path) -> String {
     }
 }
 
-fn json<T: serde::Serialize>(document: &T) -> Result<Vec<u8>, Diagnostics> {
+pub(crate) fn json<T: serde::Serialize>(document: &T) -> Result<Vec<u8>, Diagnostics> {
     reports::canonical_json(document).map_err(|problem| problems(vec![problem]))
 }
 
@@ -555,7 +555,7 @@ fn started(elapsed_s: f64) -> String {
 }
 
 /// The network as pictures need it.
-fn network_record(network: &Network) -> NetworkRecord {
+pub(crate) fn network_record(network: &Network) -> NetworkRecord {
     let buses = &network.buses;
     let branches = &network.branches;
     let mut unit_buses: Vec<u32> = network.units.bus.iter().map(|(_, bus)| bus.row() as u32).collect();

@@ -67,10 +67,10 @@ struct Header {
 const PARTIAL_SCHEMA: &str = "gridgate/partial/2";
 
 /// Name of the record in the folder of an unfinished run.
-pub(super) const BLOCKS: &str = "blocks.jsonl";
+pub(crate) const BLOCKS: &str = "blocks.jsonl";
 
 /// The folder that an unfinished run keeps beside its own.
-pub(super) fn partial_folder(out: &Path) -> PathBuf {
+pub(crate) fn partial_folder(out: &Path) -> PathBuf {
     let mut name = out.file_name().unwrap_or_default().to_os_string();
     name.push(".partial");
     out.with_file_name(name)
@@ -384,13 +384,13 @@ impl Partial {
 
 /// The content of a line of the record, where it is whole and as it was written: not the line that was being written
 /// when the run was killed, nor one that a disk has changed since.
-fn sound(line: &[u8]) -> Option<&[u8]> {
+pub(crate) fn sound(line: &[u8]) -> Option<&[u8]> {
     let (digest, content) = line.split_at_checked(64)?;
     let content = content.strip_prefix(b" ").filter(|content| content.ends_with(b"\n"))?;
     (reports::Digest::of(content).sha256.as_bytes() == digest).then_some(content)
 }
 
-pub(super) fn cannot_write(path: &Path, error: &std::io::Error) -> Diagnostics {
+pub(crate) fn cannot_write(path: &Path, error: &std::io::Error) -> Diagnostics {
     Diagnostic::error("run.write", format!("cannot write: {error}"))
         .at(path.display().to_string(), None)
         .hint("choose another folder with --out, or make room")

@@ -2,7 +2,7 @@
 
 pub mod folder;
 mod judge;
-mod local;
+pub(crate) mod local;
 mod progress;
 mod recorded;
 pub mod replay;
@@ -242,25 +242,7 @@ impl Prepared {
     /// # Errors
     /// `usage.threads` where there are none, `run.out` where the folder may not be written.
     pub fn options(&self, out: Option<PathBuf>, threads: Option<usize>) -> Result<RunOptions, Diagnostics> {
-        let threads = match threads {
-            Some(0) => {
-                return Err(Diagnostic::error("usage.threads", "0 threads can do nothing")
-                    .hint("leave the number out to use every core")
-                    .into());
-            }
-            Some(threads) if threads > THREADS_MAX => {
-                return Err(Diagnostic::error(
-                    "usage.threads",
-                    format!(
-                        "{threads} threads are more than any machine has cores; {THREADS_MAX} are the most"
-                    ),
-                )
-                .hint("leave the number out to use every core")
-                .into());
-            }
-            Some(threads) => threads,
-            None => std::thread::available_parallelism().map_or(1, usize::from),
-        };
+        let threads = worker_threads(threads)?;
         let out = out.unwrap_or_else(|| {
             let name = format!("{}-{}", self.suite.name, self.candidate.record().name);
             PathBuf::from("runs").join(file_name(&name))
@@ -298,6 +280,24 @@ pub fn run(prepared: &Prepared, options: &RunOptions, watch: &dyn Watch) -> Resu
         return Err(interrupted());
     }
     folder::write(prepared, options, &simulated, kept)
+}
+
+/// So many threads, or one for each core.
+///
+/// # Errors
+/// `usage.threads` where the number is none that a machine could have.
+pub(crate) fn worker_threads(threads: Option<usize>) -> Result<usize, Diagnostics> {
+    let refuse = |message: String| {
+        Err(Diagnostic::error("usage.threads", message).hint("leave the number out to use every core").into())
+    };
+    match threads {
+        Some(0) => refuse("0 threads can do nothing".into()),
+        Some(threads) if threads > THREADS_MAX => refuse(format!(
+            "{threads} threads are more than any machine has cores; {THREADS_MAX} are the most"
+        )),
+        Some(threads) => Ok(threads),
+        None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
+    }
 }
 
 fn interrupted() -> Diagnostics {

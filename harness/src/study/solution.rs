@@ -210,25 +210,62 @@ pub fn solve_question(
     linear: bool,
     question: &Question,
 ) -> Result<Solved, Diagnostics> {
+    check(config)?;
+    let network = read_network(path, question.dc_lines)?;
+    let document = answer(&network, config, linear, &question.control)?;
+    Ok(Solved { network, document })
+}
+
+/// Reads a case as every study does: its DC lines run where they are to run.
+///
+/// # Errors
+/// Everything that is wrong with the file.
+pub fn read_network(path: &Path, dc_lines: DcLines) -> Result<Arc<Network>, Diagnostics> {
+    let case = powerflow::case::read(path)?;
+    let run = match dc_lines {
+        DcLines::File => case.dc_lines_run,
+        DcLines::On => true,
+        DcLines::Off => false,
+    };
+    Network::build(if run { case.with_dc_lines() } else { case })
+}
+
+/// Solves the operating point in the file of a network, with the controls of the default [`Question`]; of a network from
+/// [`read_network`] with the default of [`DcLines`] the document is that of [`solve`].
+///
+/// # Errors
+/// `usage.tolerance`, and what a linear flow cannot answer; a power flow without a solution is no error but a document that says so.
+pub fn solve_network(
+    network: &Arc<Network>,
+    config: &NewtonConfig,
+    linear: bool,
+) -> Result<SolutionDocument, Diagnostics> {
+    check(config)?;
+    answer(network, config, linear, &Question::default().control)
+}
+
+/// What a caller may have got wrong in the settings.
+///
+/// # Errors
+/// `usage.tolerance`.
+pub fn check(config: &NewtonConfig) -> Result<(), Diagnostics> {
     if !(config.tolerance_pu > 0.0 && config.tolerance_pu < 1.0) {
         let message = format!("the tolerance {} is not between 0 and 1", config.tolerance_pu);
         return Err(Diagnostic::error("usage.tolerance", message)
             .hint("it is the largest mismatch of a bus in per unit; 1e-8 is usual")
             .into());
     }
-    let case = powerflow::case::read(path)?;
-    let case = match question.dc_lines {
-        DcLines::Off => case,
-        DcLines::File if !case.dc_lines_run => case,
-        DcLines::File | DcLines::On => case.with_dc_lines(),
-    };
-    let network = Network::build(case)?;
-    let document = if linear {
-        linear_document(&network, config)?
-    } else {
-        document(&network, config, &question.control)
-    };
-    Ok(Solved { network, document })
+    Ok(())
+}
+
+/// The one way to a document.
+fn answer(
+    network: &Arc<Network>,
+    config: &NewtonConfig,
+    linear: bool,
+    control: &ControlConfig,
+) -> Result<SolutionDocument, Diagnostics> {
+    if linear { linear_document(network, config) } else { Ok(document(network, config, control)) }
 }
 
 fn empty(network: &Network) -> SolutionDocument {
@@ -455,7 +492,8 @@ fn solved(
     document
 }
 
-fn diverged(network: &Network, divergence: &Divergence) -> SolutionDocument {
+/// The document of a power flow that has no solution.
+pub fn diverged(network: &Network, divergence: &Divergence) -> SolutionDocument {
     let mut document = empty(network);
     document.status = "no_solution";
     document.iterations = divergence.iterations;
@@ -515,7 +553,7 @@ fn linear_document(network: &Arc<Network>, config: &NewtonConfig) -> Result<Solu
     Ok(document)
 }
 
-fn rung_id(rung: Rung) -> String {
+pub(super) fn rung_id(rung: Rung) -> String {
     match rung {
         Rung::Newton => "newton",
         Rung::FlatStart => "flat_start",

@@ -1,11 +1,20 @@
-//! The numbers a kernel works on: one `f64`, or several side by side.
+//! The numbers a kernel works on: one `f64`, or four or eight side by side.
 //!
 //! A kernel is written once, generic over [`Lane`], every helper `#[inline(always)]`, and is entered through
-//! [`dispatch`], which compiles it again with the instructions this machine has. Every product-and-sum is an explicit
-//! fused multiply-add, so the bytes of a result do not depend on which of those copies ran.
+//! [`dispatch`], which compiles it with the instructions that its lane needs. Every product-and-sum is an explicit fused
+//! multiply-add and nothing is ever summed across lanes, so the bytes of a lane depend neither on the width nor on its
+//! neighbours: f64x8 = f64x4 = f64, bit for bit.
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::{F64x4, F64x8};
 
 /// One or several independent `f64`, elementwise.
-pub(crate) trait Lane: Copy {
+pub(crate) trait Lane: Copy + std::fmt::Debug + Send + Sync + 'static {
+    /// How many.
+    const WIDTH: usize;
     /// The same value everywhere.
     fn splat(value: f64) -> Self;
     /// One value.
@@ -26,9 +35,17 @@ pub(crate) trait Lane: Copy {
     fn neg_mul_add(self, a: Self, b: Self) -> Self;
     /// The larger of both magnitudes; NaN where either is NaN.
     fn max_abs(self, other: Self) -> Self;
+    /// `yes` where `self` is above zero, else `no`.
+    fn choose(self, yes: Self, no: Self) -> Self;
+    /// Runs the work with the instructions that this lane needs.
+    ///
+    /// # Panics
+    /// Where this machine lacks them: [`Width::best`] never chooses such a lane.
+    fn dispatch<W: Work>(work: W) -> W::Answer;
 }
 
 impl Lane for f64 {
+    const WIDTH: usize = 1;
     #[inline(always)]
     fn splat(value: f64) -> Self {
         value
@@ -71,6 +88,18 @@ impl Lane for f64 {
         // `f64::max` drops a NaN; a mismatch that is no number must not look like a small one.
         if a >= b || a.is_nan() { a } else { b }
     }
+    #[inline(always)]
+    fn choose(self, yes: Self, no: Self) -> Self {
+        if self > 0.0 { yes } else { no }
+    }
+    #[inline(always)]
+    fn dispatch<W: Work>(work: W) -> W::Answer {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(has) = x86::Avx2::detect() {
+            return has.run(work);
+        }
+        work.run()
+    }
 }
 
 /// Something to run with the instructions of this machine.
@@ -81,19 +110,71 @@ pub(crate) trait Work {
     fn run(self) -> Self::Answer;
 }
 
-/// Runs the work, compiled for the best instruction set that this machine has.
-pub(crate) fn dispatch<W: Work>(work: W) -> W::Answer {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2,fma")]
-        fn with_fma<W: Work>(work: W) -> W::Answer {
-            work.run()
+/// How many states are solved side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Width {
+    /// One: every machine.
+    One,
+    /// Four: x86-64 with AVX2 and FMA.
+    Four,
+    /// Eight: x86-64 with AVX-512.
+    Eight,
+}
+
+impl Width {
+    /// The widest that this machine has.
+    pub fn best() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if x86::Avx512::detect().is_some() {
+                return Width::Eight;
+            }
+            if x86::Avx2::detect().is_some() {
+                return Width::Four;
+            }
         }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            // SAFETY: the line above has just seen that this processor executes AVX2 and FMA instructions.
-            #[allow(unsafe_code)]
-            return unsafe { with_fma(work) };
+        Width::One
+    }
+
+    /// All that this machine has, narrowest first.
+    pub fn available() -> Vec<Self> {
+        let best = Self::best();
+        [Width::One, Width::Four, Width::Eight].into_iter().filter(|w| w.lanes() <= best.lanes()).collect()
+    }
+
+    /// How many lanes.
+    pub fn lanes(self) -> usize {
+        match self {
+            Width::One => 1,
+            Width::Four => 4,
+            Width::Eight => 8,
         }
     }
-    work.run()
 }
+
+/// Something that is written for every width, and run at one.
+pub(crate) trait WideWork {
+    /// What it answers.
+    type Answer;
+    /// At a width.
+    fn run<L: Lane>(self) -> Self::Answer;
+}
+
+/// Runs at a width; at one that this machine lacks, at the widest that it has: the bytes are the same.
+pub(crate) fn at_width<W: WideWork>(width: Width, work: W) -> W::Answer {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let lanes = width.lanes().min(Width::best().lanes());
+        if lanes == 8 {
+            return work.run::<F64x8>();
+        }
+        if lanes == 4 {
+            return work.run::<F64x4>();
+        }
+    }
+    let _ = width;
+    work.run::<f64>()
+}
+
+#[cfg(test)]
+mod tests;

@@ -13,22 +13,13 @@ use crate::report::{Gate, Report, Scenario};
 use crate::words;
 
 const PAGE: &str = include_str!("../../pages/report.html");
-const STYLE: &str = include_str!("../../pages/report.css");
+pub(super) const STYLE: &str = include_str!("../../pages/report.css");
 
 /// The page.
 ///
 /// # Errors
 /// `render.html` where the template refuses; a page is never half written.
 pub fn render(report: &Report) -> Result<String, Problem> {
-    let refused = |error: minijinja::Error| Problem::new("render.html", format!("{error:#}"));
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment
-        .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(refused)?);
-    environment.add_template("report.html", PAGE).map_err(refused)?;
-    let template = environment.get_template("report.html").map_err(refused)?;
-
     let places = report.network.as_ref().map(network_picture::layout).unwrap_or_default();
     let scenarios: Vec<ScenarioView> = report
         .scenarios
@@ -78,7 +69,23 @@ pub fn render(report: &Report) -> Result<String, Problem> {
         run: &report.run,
         evidence_sha256: report.evidence_digest.as_ref().map(|digest| digest.sha256.as_str()),
     };
-    template.render(Serde(&page)).map_err(refused)
+    fill("report.html", PAGE, Serde(&page))
+}
+
+/// A template filled in. What it does not know is an error, and all text is escaped.
+pub(super) fn fill(
+    name: &'static str,
+    template: &'static str,
+    page: impl Into<Value>,
+) -> Result<String, Problem> {
+    let refused = |error: minijinja::Error| Problem::new("render.html", format!("{error:#}"));
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment
+        .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(refused)?);
+    environment.add_template(name, template).map_err(refused)?;
+    environment.get_template(name).and_then(|template| template.render(page)).map_err(refused)
 }
 
 /// Everything that the template reads.

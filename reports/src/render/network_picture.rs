@@ -24,14 +24,27 @@ const FONT: f64 = 13.0;
 /// The picture as one `<svg>` element, coloured by the page's style sheet; `id` is unique on the page, `places` comes
 /// from [`layout`]. Columns that do not fit the network are drawn as far as they go.
 pub fn render(network: &NetworkRecord, places: &[Point], step: &StepRecord, id: &str) -> String {
-    let picture = Picture { network, places, step, scale: symbol_scale(places.len()) };
     let title = format!("{} at {}", network.name, crate::words::time(step.time_s));
-    let mut out = open(id, "network", (WIDTH, HEIGHT + LEGEND), &title, &picture.description());
+    render_titled(network, places, step, id, &title, &[])
+}
+
+/// The same under another title, with these branches numbered from 1.
+pub(crate) fn render_titled(
+    network: &NetworkRecord,
+    places: &[Point],
+    step: &StepRecord,
+    id: &str,
+    title: &str,
+    numbered: &[Vec<u32>],
+) -> String {
+    let picture = Picture { network, places, step, scale: symbol_scale(places.len()) };
+    let mut out = open(id, "network", (WIDTH, HEIGHT + LEGEND), title, &picture.description());
     let (out_of_service, loaded) = picture.branches();
     out.push_str(&out_of_service);
     out.push_str(&loaded);
     out.push_str(&picture.buses());
     out.push_str(&picture.labels());
+    out.push_str(&picture.numbers(numbered));
     out.push_str(&picture.legend());
     out.push_str("</svg>");
     out
@@ -245,6 +258,31 @@ impl Picture<'_> {
             }
         }
         board.leaders + &board.boxes
+    }
+
+    /// Numbers on branches. One that stands for several branches is on each of them; several that stand for one, or for
+    /// parallel ones, are beside each other.
+    fn numbers(&self, numbered: &[Vec<u32>]) -> String {
+        let mut at: Vec<(Point, Vec<String>)> = Vec::new();
+        for (number, branches) in numbered.iter().enumerate() {
+            for branch in branches {
+                let Some((from, to)) = self.ends(*branch as usize) else { continue };
+                let middle = ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0);
+                let number = (number + 1).to_string();
+                match at.iter_mut().find(|(place, _)| *place == middle) {
+                    Some((_, numbers)) => numbers.push(number),
+                    None => at.push((middle, vec![number])),
+                }
+            }
+        }
+        let mut out = String::new();
+        for ((x, y), numbers) in at {
+            let words = numbers.join(",");
+            let width = (text_width(&words, 11.0) + 7.0).max(16.0);
+            out.push_str(&rectangle("number-box", (x - width / 2.0, y - 8.0), (width, 16.0)));
+            out.push_str(&text("number", x, y + 4.0, &words));
+        }
+        out
     }
 
     fn description(&self) -> String {

@@ -2,23 +2,61 @@
 //!
 //! Source: MATPOWER User's Manual, section 3.7, DC modelling: `b = 1 / (x tap)`, phase shifts as injections.
 
+use super::factor::{Factor, Work};
 use crate::config::Slack;
-use crate::index::{BranchIdx, Index};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::index::{Index, NodeIdx};
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::problem::{IslandProblem, NONE, Problem, Share};
 use crate::state::State;
 
-/// Susceptance of a branch, pu.
-fn susceptance(network: &Network, state: &State, branch: BranchIdx) -> f64 {
-    1.0 / (network.branches.reactance_pu[branch] * state.tap_ratio[branch])
+/// Susceptance of each branch, pu, by row; zero where it carries nothing.
+pub(super) fn susceptances(network: &Network, plan: &Plan, state: &State, problem: &Problem) -> Vec<f64> {
+    plan.nodes
+        .branch_from
+        .iter()
+        .map(|(branch, from)| {
+            let live = Problem::branch_live(network, state, branch) && problem.island[from.row()] != NONE;
+            if live { 1.0 / (network.branches.reactance_pu[branch] * state.tap_ratio[branch]) } else { 0.0 }
+        })
+        .collect()
+}
+
+/// The angle of each node that is known beforehand, rad, by elimination position: that stored for a reference, and zero
+/// where there is no voltage, which nobody reads.
+pub(super) fn known_angles(network: &Network, plan: &Plan, problem: &Problem) -> Vec<Option<f64>> {
+    let known = |node: &NodeIdx| {
+        let island = problem.island[node.row()];
+        if island == NONE {
+            return Some(0.0);
+        }
+        let held = problem.islands[island as usize].references.contains(node);
+        held.then(|| network.buses.stored_va_rad[plan.nodes.bus[*node]])
+    };
+    plan.node_at.iter().map(known).collect()
 }
 
 /// Angle of each node, rad, relative to the stored angles of the references; zero on nodes without voltage.
 pub(crate) fn angles(network: &Network, plan: &Plan, state: &State, problem: &Problem) -> Vec<f64> {
+    let susceptance_pu = susceptances(network, plan, state, problem);
+    let known = known_angles(network, plan, problem);
+    let grounded: Vec<bool> = known.iter().map(Option::is_some).collect();
+    let factor = Factor::new(plan, &susceptance_pu, &grounded);
+    solved(network, plan, state, problem, &susceptance_pu, &known, &factor)
+}
+
+/// The same with a factor at hand.
+fn solved(
+    network: &Network,
+    plan: &Plan,
+    state: &State,
+    problem: &Problem,
+    susceptance_pu: &[f64],
+    known: &[Option<f64>],
+    factor: &Factor,
+) -> Vec<f64> {
     let n = plan.node_count();
-    let mut diagonal = vec![0.0; n];
-    let mut off_diagonal = vec![0.0; plan.column.len()];
     let mut rhs = vec![0.0; n];
     for node in plan.nodes.bus.indices() {
         rhs[plan.position[node] as usize] = problem.fixed_p_pu[node.row()];
@@ -34,89 +72,55 @@ pub(crate) fn angles(network: &Network, plan: &Plan, state: &State, problem: &Pr
         rhs[plan.position[*node] as usize] -= y.re;
     }
     for (branch, slots) in plan.branch_slots.iter() {
-        if !Problem::branch_live(network, state, branch) {
-            continue;
-        }
-        let b = susceptance(network, state, branch);
+        let b = susceptance_pu[branch.row()];
         let shifted = b * network.branches.shift_rad[branch];
         let (from, to) = (slots.from as usize, slots.to as usize);
-        diagonal[from] += b;
-        diagonal[to] += b;
-        off_diagonal[slots.from_to as usize] -= b;
-        off_diagonal[slots.to_from as usize] -= b;
-        rhs[from] += shifted;
-        rhs[to] -= shifted;
+        // What a known angle contributes to its neighbours is on their right-hand side.
+        rhs[from] += b.mul_add(known[to].unwrap_or(0.0), shifted);
+        rhs[to] += b.mul_add(known[from].unwrap_or(0.0), -shifted);
     }
-    // Rows that are known become identity rows, and what they contribute elsewhere moves to the right-hand side.
-    let mut known = vec![None; n];
-    for node in plan.nodes.bus.indices() {
-        let at = plan.position[node] as usize;
-        let island = problem.island[node.row()];
-        if island == NONE {
-            known[at] = Some(0.0);
-        } else if problem.islands[island as usize].references.contains(&node) {
-            known[at] = Some(network.buses.stored_va_rad[plan.nodes.bus[node]]);
-        }
+    let mut work = Work::<f64>::new(n);
+    for (at, (rhs, known)) in rhs.iter().zip(known).enumerate() {
+        work.inject(at, 0, known.unwrap_or(*rhs));
     }
-    for i in 0..n {
-        for slot in plan.row_start[i] as usize..plan.row_start[i + 1] as usize {
-            if let Some(angle) = known[plan.column[slot] as usize] {
-                rhs[i] -= off_diagonal[slot] * angle;
-                off_diagonal[slot] = 0.0;
-            }
-            if known[i].is_some() {
-                off_diagonal[slot] = 0.0;
-            }
-        }
-        if let Some(angle) = known[i] {
-            (diagonal[i], rhs[i]) = (1.0, angle);
-        }
-    }
-    solve(plan, &diagonal, &off_diagonal, rhs).into_iter().zip(plan.node_at.iter()).fold(
-        vec![0.0; n],
-        |mut by_node, (angle, node)| {
-            by_node[node.row()] = angle;
-            by_node
-        },
-    )
+    factor.solve(&mut work);
+    plan.position.as_slice().iter().map(|at| work.x[*at as usize]).collect()
 }
 
-/// Solves a system with the pattern of the plan, one number per slot. By elimination position.
-fn solve(plan: &Plan, diagonal: &[f64], off_diagonal: &[f64], mut x: Vec<f64>) -> Vec<f64> {
-    let n = plan.node_count();
-    let mut upper = vec![0.0; plan.upper.len()];
-    let mut pivot = vec![0.0; n];
-    let mut scratch = vec![0.0; plan.scratch_len];
-    let mut next_target = 0;
-    for i in 0..n {
-        let lower = &plan.lower[plan.lower_start[i] as usize..plan.lower_start[i + 1] as usize];
-        let upper_row = plan.upper_start[i] as usize..plan.upper_start[i + 1] as usize;
-        let row = &mut scratch[..lower.len() + 1 + upper_row.len()];
-        row.fill(0.0);
-        row[lower.len()] = diagonal[i];
-        for slot in plan.row_start[i] as usize..plan.row_start[i + 1] as usize {
-            row[plan.slot_scratch[slot] as usize] = off_diagonal[slot];
+/// A complaint for each branch in service whose flow a linear model cannot tell.
+pub(super) fn without_reactance(network: &Network, state: &State) -> Diagnostics {
+    let mut complaints = Diagnostics::default();
+    for (branch, x) in network.branches.reactance_pu.iter() {
+        if *x == 0.0 && Problem::branch_live(network, state, branch) {
+            complaints.push(
+                Diagnostic::error(
+                    "linear.no-reactance",
+                    format!(
+                        "{} has no reactance, so the linear power flow cannot see it",
+                        network.branch_name(branch)
+                    ),
+                )
+                .hint("solve without --linear, or give the branch a small reactance"),
+            );
         }
-        for (at, j) in lower.iter().enumerate() {
-            let j = *j as usize;
-            let l = row[at] / pivot[j];
-            let range = plan.upper_start[j] as usize..plan.upper_start[j + 1] as usize;
-            for u in &upper[range] {
-                row[plan.targets[next_target] as usize] -= l * u;
-                next_target += 1;
-            }
-            x[i] -= l * x[j];
-        }
-        pivot[i] = row[lower.len()];
-        upper[upper_row].copy_from_slice(&row[lower.len() + 1..]);
     }
-    for i in (0..n).rev() {
-        for k in plan.upper_start[i] as usize..plan.upper_start[i + 1] as usize {
-            x[i] -= upper[k] * x[plan.upper[k] as usize];
-        }
-        x[i] /= pivot[i];
+    complaints
+}
+
+/// A complaint where a factor lacks a pivot: the reactances around a node cancel.
+pub(super) fn undetermined(network: &Network, plan: &Plan, factor: &Factor) -> Diagnostics {
+    let mut complaints = Diagnostics::default();
+    if let Some(at) = factor.singular {
+        let bus = network.buses.id[plan.nodes.bus[plan.node_at[at]]];
+        complaints.push(
+            Diagnostic::error(
+                "linear.singular",
+                format!("the linear power flow does not determine the angle of bus {bus}"),
+            )
+            .hint("reactances of both signs cancel around it; solve without --linear"),
+        );
     }
-    x
+    complaints
 }
 
 /// What the linear power flow answers, in file order.
@@ -142,26 +146,16 @@ pub fn solve_linear(
     network: &Network,
     state: &State,
     config: &crate::NewtonConfig,
-) -> Result<LinearFlow, crate::Diagnostics> {
+) -> Result<LinearFlow, Diagnostics> {
     let plan = Plan::new(network, &state.topology);
     let mut problem = Problem::default();
     problem.set(network, &plan, state, config.slack);
-    let mut complaints = crate::Diagnostics::default();
-    for (branch, x) in network.branches.reactance_pu.iter() {
-        if *x == 0.0 && Problem::branch_live(network, state, branch) {
-            complaints.push(
-                crate::Diagnostic::error(
-                    "linear.no-reactance",
-                    format!(
-                        "{} has no reactance, so the linear power flow cannot see it",
-                        network.branch_name(branch)
-                    ),
-                )
-                .hint("solve without --linear, or give the branch a small reactance"),
-            );
-        }
-    }
-    complaints.into_result(())?;
+    without_reactance(network, state).into_result(())?;
+    let susceptance_pu = susceptances(network, &plan, state, &problem);
+    let known = known_angles(network, &plan, &problem);
+    let grounded: Vec<bool> = known.iter().map(Option::is_some).collect();
+    let factor = Factor::new(&plan, &susceptance_pu, &grounded);
+    undetermined(network, &plan, &factor).into_result(())?;
 
     // Lossless: what is missing is known before anything is solved.
     let mut missing = vec![0.0; problem.islands.len()];
@@ -189,7 +183,7 @@ pub fn solve_linear(
     }
     let nothing = vec![0.0; problem.islands.len()];
     while crate::distributed_slack::clip(&mut problem, &plan, state, &nothing) {}
-    let angle = angles(network, &plan, state, &problem);
+    let angle = solved(network, &plan, state, &problem, &susceptance_pu, &known, &factor);
 
     let mut flow = LinearFlow {
         angle_rad: Vec::new(),
@@ -204,9 +198,8 @@ pub fn solve_linear(
     }
     for (branch, from) in plan.nodes.branch_from.iter() {
         let (from, to) = (from.row(), plan.nodes.branch_to[branch].row());
-        let live = Problem::branch_live(network, state, branch) && problem.island[from] != NONE;
         let across = angle[from] - angle[to] - network.branches.shift_rad[branch];
-        flow.branch_p_pu.push(if live { susceptance(network, state, branch) * across } else { 0.0 });
+        flow.branch_p_pu.push(susceptance_pu[branch.row()] * across);
     }
     for (unit, node) in plan.nodes.unit.iter() {
         let island = problem.island[node.row()];
@@ -248,7 +241,7 @@ pub fn solve_linear(
 
 /// What the clipped units of an island have moved, pu.
 fn clipped(problem: &Problem, plan: &Plan, state: &State, island: &IslandProblem) -> f64 {
-    let in_island = |node: &crate::NodeIdx| {
+    let in_island = |node: &NodeIdx| {
         let at = problem.island[node.row()];
         at != NONE && std::ptr::eq(&problem.islands[at as usize], island)
     };

@@ -1,0 +1,472 @@
+//! Where states are worked on, side by side: one lane a state, each with its problem and the passes over limits and slack.
+//!
+//! A lane goes seat -> Newton -> settle -> (again, with other limits) -> finish. What happens in a lane depends on its own
+//! state alone.
+
+use crate::config::{NewtonConfig, ReactiveLimits, Slack, Start};
+use crate::index::{BusIdx, Column, Index, NodeIdx};
+use crate::kernel::{self, Arena, Patch};
+use crate::kirchhoff::Kirchhoff;
+use crate::lane::Lane;
+use crate::network::Network;
+use crate::newton::{Balanced, Newton, Progress, Run};
+use crate::plan::Plan;
+use crate::problem::{self, NONE, Problem, Share};
+use crate::reactive_limits::Before;
+use crate::solution::{BusStatus, Complex, Divergence, DivergenceReason, LimitSide, Rung, Solution};
+use crate::state::State;
+use crate::{distributed_slack, linear, reactive_limits};
+
+/// Mismatch at which limits and clipping are looked at before the final iterations, pu.
+const LOOSE_PU: f64 = 1e-4;
+
+/// A live voltage below this is another root of the equations, not an operating point, pu. Motors have stalled and
+/// undervoltage protection has acted far above it.
+pub(crate) const COLLAPSED_PU: f64 = 0.2;
+
+/// Magnitudes outside this range are rarely where a grid ends: too many buses gave up their voltage at once, pu.
+const PLAUSIBLE_PU: (f64, f64) = (0.5, 1.5);
+
+/// What all lanes share.
+#[derive(Clone, Copy)]
+pub(crate) struct Frame<'a> {
+    pub(crate) network: &'a Network,
+    pub(crate) plan: &'a Plan,
+    pub(crate) kirchhoff: &'a Kirchhoff,
+    pub(crate) config: &'a NewtonConfig,
+}
+
+/// How a lane is to begin.
+#[derive(Clone, Copy)]
+pub(crate) struct Beginning<'a> {
+    pub(crate) state: &'a State,
+    /// Voltages to start from, where there are some.
+    pub(crate) previous: Option<&'a Solution>,
+    /// Where to start otherwise.
+    pub(crate) start: Start,
+    /// Islands that are left without voltage.
+    pub(crate) killed: &'a [u32],
+    /// Whether to remember the mismatch of each iteration.
+    pub(crate) trend: bool,
+}
+
+/// The working memory of one width.
+#[derive(Debug)]
+pub(crate) struct Desk<L> {
+    pub(crate) arena: Arena<L>,
+    pub(crate) lanes: Vec<Progress>,
+    seats: Vec<Seat>,
+    injections: Vec<[L; 2]>,
+    patches: Vec<Patch>,
+}
+
+/// One lane's state of affairs beyond Newton.
+#[derive(Debug, Default)]
+struct Seat {
+    problem: Problem,
+    tight: bool,
+    /// Buses that may turn in one pass, and where the solve stood before the last of them did. All that are beyond a
+    /// limit turn at once; where that leaves too few to hold the voltage, fewer.
+    at_most: usize,
+    before: Option<(Before, usize)>,
+    passes: u32,
+    iterations: u32,
+}
+
+impl<L: Lane> Default for Desk<L> {
+    fn default() -> Self {
+        Desk {
+            arena: Arena::default(),
+            lanes: vec![Progress::idle(); L::WIDTH],
+            seats: (0..L::WIDTH).map(|_| Seat::default()).collect(),
+            injections: Vec::new(),
+            patches: Vec::new(),
+        }
+    }
+}
+
+impl<L: Lane> Desk<L> {
+    /// Makes room for a plan, every lane idle.
+    pub(crate) fn open(&mut self, plan: &Plan) {
+        self.arena.fit(plan, plan.uniform());
+        self.lanes.iter_mut().for_each(|lane| *lane = Progress::idle());
+    }
+
+    /// The problem in a lane.
+    pub(crate) fn problem(&self, lane: usize) -> &Problem {
+        &self.seats[lane].problem
+    }
+
+    /// Iterations of a lane, over all passes.
+    pub(crate) fn iterations(&self, lane: usize) -> u32 {
+        self.seats[lane].iterations
+    }
+
+    /// Puts a state into a lane.
+    ///
+    /// # Errors
+    /// Where no bus has a source.
+    pub(crate) fn seat(
+        &mut self,
+        lane: usize,
+        frame: &Frame<'_>,
+        begin: &Beginning<'_>,
+    ) -> Result<(), Divergence> {
+        let Frame { network, plan, config, .. } = *frame;
+        let Beginning { state, previous, .. } = *begin;
+        let seat = &mut self.seats[lane];
+        seat.problem.set(network, plan, state, config.slack);
+        for island in begin.killed {
+            seat.problem.kill(plan, *island);
+        }
+        if seat.problem.islands.is_empty() {
+            return Err(divergence(frame, DivergenceReason::NoSource, NodeIdx::from_row(0), [0.0; 2]));
+        }
+        let hold_references = config.slack == Slack::Single;
+        if let (ReactiveLimits::Enforce, Some(previous)) = (config.reactive_limits, previous) {
+            reactive_limits::resume(&mut seat.problem, plan, previous, hold_references);
+        }
+        seat.tight = config.reactive_limits == ReactiveLimits::Ignore && config.slack == Slack::Single;
+        seat.at_most = usize::MAX;
+        seat.before = None;
+        seat.passes = 0;
+        seat.iterations = 0;
+        self.patches.clear();
+        problem::patches(network, plan, state, lane as u32, &mut self.patches);
+        self.arena.set_patches(lane as u32, &self.patches);
+        self.place(lane, frame, begin);
+        self.lanes[lane].trend_pu = begin.trend.then(Vec::new);
+        self.begin(lane, frame, state);
+        Ok(())
+    }
+
+    /// Newton in all lanes until at most `leave` are still active.
+    pub(crate) fn newton(&mut self, plan: &Plan, leave: usize, damped: bool) {
+        let work = Newton {
+            schedule: plan.uniform(),
+            masked: true,
+            arena: &mut self.arena,
+            lanes: &mut self.lanes,
+            leave,
+            damped,
+        };
+        L::dispatch(work);
+        kernel::injections(plan.uniform(), &self.arena, &mut self.injections);
+    }
+
+    /// Looks at limits and slack where Newton has ended. `None` means that the lane iterates on.
+    pub(crate) fn settle(
+        &mut self,
+        lane: usize,
+        frame: &Frame<'_>,
+        state: &State,
+    ) -> Option<Result<(), DivergenceReason>> {
+        let Frame { plan, config, .. } = *frame;
+        let reason = match self.lanes[lane].run {
+            Run::Idle | Run::Active => return None,
+            Run::Converged(_) => None,
+            Run::Failed(reason) => Some(reason),
+        };
+        let (lowest, highest) = self.extremes(lane, plan);
+        let Desk { arena, lanes, seats, injections, .. } = self;
+        let (seat, progress) = (&mut seats[lane], &mut lanes[lane]);
+        progress.run = Run::Idle;
+        seat.iterations += progress.iterations;
+        seat.passes += 1;
+        for balanced in &progress.balanced {
+            seat.problem.islands[balanced.island as usize].moved_pu = balanced.moved_pu;
+        }
+        let reason = reason.or_else(|| (lowest.0 < COLLAPSED_PU).then_some(DivergenceReason::LowVoltage));
+        let implausible = !(lowest.0 > PLAUSIBLE_PU.0 && highest < PLAUSIBLE_PU.1);
+        let mut moved = false;
+        let mut went_back = false;
+        match (reason, seat.before.take()) {
+            (reason, Some((before, switched))) if switched > 1 && (reason.is_some() || implausible) => {
+                before.restore(&mut seat.problem, arena, lane);
+                seat.at_most = switched / 2;
+                went_back = true;
+            }
+            (Some(reason), _) => return Some(Err(reason)),
+            (None, _) => {}
+        }
+        if went_back {
+            kernel::injections(plan.uniform(), arena, injections);
+        } else if config.slack == Slack::Distributed {
+            let unmet = distributed_slack::unmet(&seat.problem, plan, arena, injections, lane);
+            moved |= distributed_slack::clip(&mut seat.problem, plan, state, &unmet);
+        }
+        if config.reactive_limits == ReactiveLimits::Enforce {
+            let present = Before::of(&seat.problem, arena, lane);
+            let switched = reactive_limits::switch(
+                &mut seat.problem,
+                arena,
+                lane,
+                plan,
+                injections,
+                config.slack == Slack::Single,
+                seat.at_most,
+            );
+            if switched > 0 {
+                moved = true;
+                seat.before = Some((present, switched));
+            }
+        }
+        if !moved && seat.tight {
+            return Some(Ok(()));
+        }
+        if seat.passes == config.passes_max {
+            return Some(Err(DivergenceReason::IterationLimit));
+        }
+        seat.tight = !moved;
+        self.begin(lane, frame, state);
+        None
+    }
+
+    /// Starts Newton in a lane, with the limits and the slack of now.
+    fn begin(&mut self, lane: usize, frame: &Frame<'_>, state: &State) {
+        let Frame { plan, config, .. } = *frame;
+        self.schedule(lane, plan, state);
+        let (seat, progress) = (&self.seats[lane], &mut self.lanes[lane]);
+        progress.balanced.clear();
+        for (number, island) in seat.problem.islands.iter().enumerate() {
+            if let (true, Some(reference)) = (island.weight > 0.0, island.references.first()) {
+                let row = plan.position[*reference];
+                progress.balanced.push(Balanced::new(number as u32, row, island.moved_pu));
+            }
+        }
+        progress.island_at.clear();
+        if progress.balanced.len() > 1 {
+            let island_at = plan.node_at.iter().map(|node| seat.problem.island[node.row()]);
+            progress.island_at.extend(island_at);
+        }
+        for at in 0..self.arena.balance.len() {
+            self.arena.balance[at].set(lane, 0.0);
+        }
+        for balanced in &progress.balanced {
+            self.arena.balance[balanced.row as usize].set(lane, 1.0);
+        }
+        let tolerance_pu = if seat.tight { config.tolerance_pu } else { config.tolerance_pu.max(LOOSE_PU) };
+        progress.start(tolerance_pu, config.iterations_max);
+    }
+
+    /// Starting voltages and row kinds.
+    fn place(&mut self, lane: usize, frame: &Frame<'_>, begin: &Beginning<'_>) {
+        let Frame { network, plan, .. } = *frame;
+        let Beginning { state, previous, start, .. } = *begin;
+        let buses = &network.buses;
+        let Desk { arena, seats, .. } = self;
+        let problem = &seats[lane].problem;
+        let dc_angles =
+            (start == Start::Dc && previous.is_none()).then(|| linear::angles(network, plan, state, problem));
+        // The angle of a reference is the file's, whatever it was before: a state has one answer, however it was reached.
+        let turns: Vec<Option<Complex>> = problem
+            .islands
+            .iter()
+            .map(|island| {
+                let first = *island.references.first()?;
+                let bus = plan.nodes.bus[first];
+                let v = warm_voltage(previous, first, bus)?;
+                let angle = buses.stored_va_rad[bus];
+                let (cos, sin) = (libm::cos(angle), libm::sin(angle));
+                let size = v.abs();
+                Some(Complex { re: (cos * v.re + sin * v.im) / size, im: (sin * v.re - cos * v.im) / size })
+            })
+            .collect();
+        for (node, bus) in plan.nodes.bus.iter() {
+            let row = node.row();
+            let at = plan.position[node] as usize;
+            let island = problem.island[row];
+            if island == NONE {
+                arena.set_voltage(at, lane, [1.0, 0.0]);
+                arena.free[at][0].set(lane, 0.0);
+                arena.free[at][1].set(lane, 0.0);
+                continue;
+            }
+            let is_reference = problem.islands[island as usize].references.contains(&node);
+            let stored = (buses.stored_vm_pu[*bus], buses.stored_va_rad[*bus]);
+            let first = problem.islands[island as usize].references[0];
+            let warm = match turns[island as usize] {
+                Some(turn) if !is_reference || node == first => warm_voltage(previous, node, *bus)
+                    .map(|v| [v.re * turn.re - v.im * turn.im, v.re * turn.im + v.im * turn.re]),
+                _ => None,
+            };
+            let (magnitude, angle) = match (start, &dc_angles) {
+                (Start::Case, _) => stored,
+                (_, Some(angles)) if !is_reference => (1.0, angles[row]),
+                _ if is_reference => (1.0, stored.1),
+                _ => (1.0, buses.stored_va_rad[plan.nodes.bus[first]]),
+            };
+            let magnitude = if magnitude > 0.0 { magnitude } else { 1.0 };
+            let v = warm.unwrap_or_else(|| [magnitude * libm::cos(angle), magnitude * libm::sin(angle)]);
+            arena.set_voltage(at, lane, v);
+            let held = problem.holds[row] && problem.at_limit[row].is_none();
+            if held {
+                arena.set_magnitude(at, lane, problem.v_set_pu[row]);
+            }
+            arena.free[at][0].set(lane, if is_reference { 0.0 } else { 1.0 });
+            arena.free[at][1].set(lane, if held { 0.0 } else { 1.0 });
+        }
+    }
+
+    /// Writes a lane's schedule into the arena.
+    fn schedule(&mut self, lane: usize, plan: &Plan, state: &State) {
+        let Desk { arena, seats, .. } = self;
+        let problem = &seats[lane].problem;
+        for node in plan.nodes.bus.indices() {
+            let row = node.row();
+            let q = match problem.at_limit[row] {
+                Some(LimitSide::Low) => problem.q_min_pu[row],
+                Some(LimitSide::High) => problem.q_max_pu[row],
+                None => 0.0,
+            };
+            let at = plan.position[node] as usize;
+            arena.schedule[at][0].set(lane, problem.fixed_p_pu[row]);
+            arena.schedule[at][1].set(lane, problem.fixed_q_pu[row] + q);
+            arena.share[at].set(lane, 0.0);
+        }
+        for (unit, node) in plan.nodes.unit.iter() {
+            let island = problem.island[node.row()];
+            if island == NONE || !problem.running[unit.row()] {
+                continue;
+            }
+            let at = plan.position[*node] as usize;
+            let scheduled = arena.schedule[at][0].get(lane);
+            match problem.shares[unit.row()] {
+                Share::No => {}
+                Share::Clipped { at_pu, .. } => arena.schedule[at][0].set(lane, scheduled + at_pu),
+                Share::Weight(weight) => {
+                    let p = problem.unit_p_pu(state, unit, island);
+                    arena.schedule[at][0].set(lane, scheduled + p);
+                    let share = arena.share[at].get(lane);
+                    arena.share[at].set(lane, share + weight / problem.islands[island as usize].weight);
+                }
+            }
+        }
+    }
+
+    /// From a lane's voltages to a solution, with the audit.
+    ///
+    /// # Errors
+    /// Where Kirchhoff's law, recomputed from the case, does not hold at them.
+    pub(crate) fn finish(
+        &self,
+        lane: usize,
+        frame: &Frame<'_>,
+        state: &State,
+        rung: Rung,
+        killed: bool,
+    ) -> Result<Solution, Divergence> {
+        let Frame { network, plan, kirchhoff, config } = *frame;
+        let problem = &self.seats[lane].problem;
+        let mut voltage = Column::filled(Complex::default(), plan.node_count());
+        for node in plan.nodes.bus.indices() {
+            if problem.island[node.row()] != NONE {
+                voltage[node] = self.arena.voltage_of(plan.position[node] as usize, lane);
+            }
+        }
+        let status: Column<BusIdx, BusStatus> =
+            network.buses.id.indices().map(|bus| problem.status[bus.row()]).collect();
+        let mut solution = Solution {
+            voltage,
+            status,
+            unit_p_pu: Column::filled(0.0, network.units.bus.len()),
+            unit_q_pu: Column::filled(0.0, network.units.bus.len()),
+            islands: Vec::with_capacity(problem.islands.len()),
+            at_limit: Vec::new(),
+            unsettled: Vec::new(),
+            unsolved: Vec::new(),
+            iterations: self.seats[lane].iterations,
+            mismatch_pu: 0.0,
+            rung,
+        };
+        if killed {
+            let buses = solution.status.indices();
+            solution.unsolved = buses.filter(|bus| problem.killed[bus.row()]).collect();
+        }
+        reactive_limits::report(problem, &mut solution);
+        distributed_slack::dispatch(
+            problem,
+            frame,
+            state,
+            &self.arena,
+            &self.injections,
+            lane,
+            &mut solution,
+        );
+        reactive_limits::dispatch(problem, plan, network, &self.injections, lane, &mut solution);
+        let allowed_pu = config.tolerance_pu * 10.0;
+        let audit = kirchhoff.audit(network, plan, state, &solution, allowed_pu);
+        solution.mismatch_pu = audit.mismatch_pu;
+        match audit.failed {
+            None => Ok(solution),
+            Some((node, gap)) => {
+                Err(divergence(frame, DivergenceReason::FailedAudit, node, [gap.re, gap.im]))
+            }
+        }
+    }
+
+    /// A failure in a lane, at its worst bus: the lowest where the voltages have collapsed, else the one with the largest
+    /// mismatch.
+    pub(crate) fn failure(&self, lane: usize, frame: &Frame<'_>, reason: DivergenceReason) -> Divergence {
+        let plan = frame.plan;
+        // Voltages that balance, but at which no grid operates.
+        if reason == DivergenceReason::LowVoltage {
+            return divergence(frame, reason, self.extremes(lane, plan).0.1, [0.0; 2]);
+        }
+        let mut worst: (f64, NodeIdx, [f64; 2]) = (-1.0, NodeIdx::from_row(0), [0.0; 2]);
+        for node in plan.nodes.bus.indices() {
+            let at = plan.position[node] as usize;
+            let (free, schedule) = (self.arena.free[at], self.arena.schedule[at]);
+            let gap: [f64; 2] = std::array::from_fn(|k| {
+                (schedule[k].get(lane) - self.injections[at][k].get(lane)) * free[k].get(lane)
+            });
+            let size = finite(gap[0]).abs().max(finite(gap[1]).abs());
+            if self.seats[lane].problem.island[node.row()] != NONE && size > worst.0 {
+                worst = (size, node, gap);
+            }
+        }
+        divergence(frame, reason, worst.1, worst.2)
+    }
+
+    /// The lowest live magnitude of a lane, pu, with its node, and the highest.
+    fn extremes(&self, lane: usize, plan: &Plan) -> ((f64, NodeIdx), f64) {
+        let (mut lowest, mut highest) = ((f64::INFINITY, NodeIdx::from_row(0)), 0.0f64);
+        for node in plan.nodes.bus.indices() {
+            let magnitude = self.arena.voltage_of(plan.position[node] as usize, lane).abs();
+            if self.seats[lane].problem.island[node.row()] != NONE {
+                highest = highest.max(magnitude);
+                if magnitude < lowest.0 {
+                    lowest = (magnitude, node);
+                }
+            }
+        }
+        (lowest, highest)
+    }
+}
+
+/// A failure at a node, with its mismatch.
+fn divergence(frame: &Frame<'_>, reason: DivergenceReason, node: NodeIdx, gap_pu: [f64; 2]) -> Divergence {
+    let base = frame.network.base;
+    let [mismatch_mw, mismatch_mvar] = gap_pu.map(|gap| finite(base.from_pu(gap)));
+    Divergence {
+        reason,
+        worst_bus: frame.network.buses.id[frame.plan.nodes.bus[node]],
+        mismatch_mw,
+        mismatch_mvar,
+        iterations: 0,
+        trend_pu: Vec::new(),
+        tried: Vec::new(),
+    }
+}
+
+/// A gap that is no number is infinitely wrong, and is shown as more than any grid could be out of balance.
+fn finite(gap: f64) -> f64 {
+    const ENDLESS_PU: f64 = 1e9;
+    if gap.is_finite() { gap.clamp(-ENDLESS_PU, ENDLESS_PU) } else { ENDLESS_PU }
+}
+
+/// The voltage that a node had, where it had one.
+fn warm_voltage(previous: Option<&Solution>, node: NodeIdx, bus: BusIdx) -> Option<Complex> {
+    let previous = previous.filter(|p| p.status.get(bus) == Some(&BusStatus::Live))?;
+    previous.voltage.get(node).copied().filter(|v| v.abs() > 0.0)
+}
