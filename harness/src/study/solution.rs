@@ -562,3 +562,24 @@ pub(super) fn rung_id(rung: Rung) -> String {
     }
     .into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_read_once_answers_as_the_file_does() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/openloadflow/case14-zip.raw");
+        let config = NewtonConfig::default();
+        let text = |document: &SolutionDocument| serde_json::to_string(document).expect("a document");
+        let network = read_network(&path, DcLines::File).expect("a network");
+        let constant = Question { control: ControlConfig::default(), ..Question::default() };
+        for linear in [false, true] {
+            let of_file = solve(&path, &config, linear).expect("an answer").document;
+            let of_network = solve_network(&network, &config, linear).expect("an answer");
+            assert_eq!(text(&of_network), text(&of_file));
+            let other = solve_question(&path, &config, linear, &constant).expect("an answer").document;
+            assert_eq!(text(&other) == text(&of_file), linear, "only the AC flow knows demand in parts");
+        }
+    }
+}
