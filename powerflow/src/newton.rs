@@ -5,7 +5,7 @@
 //! were, where it sat, or how wide the lane is.
 
 use crate::kernel::shared::Factor;
-use crate::kernel::{self, Arena};
+use crate::kernel::{self, Arena, FromBase};
 use crate::lane::{Lane, Work};
 use crate::schedule::Schedule;
 use crate::solution::DivergenceReason;
@@ -99,6 +99,8 @@ pub(crate) struct Newton<'a, L> {
     pub(crate) leave: usize,
     /// Whether steps are shortened until the mismatch falls. One lane wide only.
     pub(crate) damped: bool,
+    /// Where all lanes stand at one base: their first iteration takes from there what did not change.
+    pub(crate) from_base: Option<FromBase<'a>>,
 }
 
 impl<L: Lane> Work for Newton<'_, L> {
@@ -106,7 +108,7 @@ impl<L: Lane> Work for Newton<'_, L> {
 
     #[inline(always)]
     fn run(self) {
-        let Newton { schedule, masked, arena, lanes, leave, damped } = self;
+        let Newton { schedule, masked, arena, lanes, leave, damped, mut from_base } = self;
         let slack = lanes.iter().any(|lane| !lane.balanced.is_empty());
         loop {
             if lanes.iter().any(|lane| lane.run == Run::Active && lane.check) {
@@ -120,7 +122,9 @@ impl<L: Lane> Work for Newton<'_, L> {
             if lanes.iter().filter(|lane| lane.run == Run::Active).count() <= leave {
                 return;
             }
+            let base = from_base.take();
             let before = match (masked, slack) {
+                _ if let Some(base) = base => kernel::forward_from_base(schedule, arena, base),
                 (true, false) => kernel::forward::<L, true, false>(schedule, arena),
                 (true, true) => kernel::forward::<L, true, true>(schedule, arena),
                 (false, false) => kernel::forward::<L, false, false>(schedule, arena),
@@ -144,6 +148,7 @@ impl<L: Lane> Work for Newton<'_, L> {
                 }
             }
             let largest = match (slack || damped, masked) {
+                _ if let Some(base) = base => kernel::backward_from_base(schedule, arena, moving, base),
                 (false, true) => kernel::backward_and_advance::<L, true>(schedule, arena, moving),
                 (false, false) => kernel::backward_and_advance::<L, false>(schedule, arena, moving),
                 (true, _) => {

@@ -206,6 +206,12 @@ impl Plan {
         }
     }
 
+    /// The first row that elimination of a row changes, where there is one: its parent in the elimination tree.
+    pub(crate) fn parent(&self, row: usize) -> Option<usize> {
+        let (start, end) = (self.upper_start[row], self.upper_start[row + 1]);
+        (start < end).then(|| self.upper[start as usize] as usize)
+    }
+
     /// The schedule for any state.
     pub(crate) fn uniform(&self) -> &Schedule {
         self.uniform.get_or_init(|| Schedule::uniform(self))

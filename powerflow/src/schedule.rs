@@ -52,6 +52,8 @@ pub(crate) struct Row {
     pub(crate) len: u32,
     /// Columns left of the diagonal with unknowns, ascending.
     pub(crate) lower: Part,
+    /// Targets of all its lower blocks.
+    pub(crate) targets: Part,
     /// Columns right of the diagonal with two unknowns, and with one.
     pub(crate) upper_two: Part,
     pub(crate) upper_one: Part,
@@ -172,7 +174,7 @@ impl Schedule {
                 }
             }
 
-            let lower_from = schedule.lower.len();
+            let (lower_from, targets_from) = (schedule.lower.len(), schedule.targets.len());
             for j in left.iter().filter(|j| own > 0 && size(**j) > 0) {
                 let row = &schedule.rows[*j as usize];
                 let (two, one) = (row.upper_two, row.upper_one);
@@ -196,6 +198,7 @@ impl Schedule {
                 diagonal_at: diagonal_at as u32,
                 len: at as u32,
                 lower: Part::new(lower_from..schedule.lower.len()),
+                targets: Part::new(targets_from..schedule.targets.len()),
                 upper_two: Part::new(upper_from..upper_one),
                 upper_one: Part::new(upper_one..schedule.upper.len()),
                 values: Part::new(values..values + (at - values_from)),

@@ -134,6 +134,29 @@ impl<L: Lane> Arena<L> {
     }
 }
 
+/// A number of a factor: one for each lane, or the same for all.
+trait Broadcast<L>: Copy {
+    fn lanes(self) -> L;
+}
+
+impl<L: Lane> Broadcast<L> for L {
+    #[inline(always)]
+    fn lanes(self) -> L {
+        self
+    }
+}
+
+/// The same number in every lane.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Same(f64);
+
+impl<L: Lane> Broadcast<L> for Same {
+    #[inline(always)]
+    fn lanes(self) -> L {
+        L::splat(self.0)
+    }
+}
+
 /// The arena as slices that the compiler can keep in registers while it writes through them.
 struct Board<'a, L> {
     voltage: &'a mut [[L; 2]],
@@ -210,7 +233,7 @@ fn add_in_lane<L: Lane>(sum: &mut L, lane: usize, term: f64) {
     sum.set(lane, sum.get(lane) + term);
 }
 
-/// Complex power leaving row `i` into the network.
+/// Complex power leaving row `i` into the network: its voltage times the conjugate of its current.
 #[inline(always)]
 fn row_power<L: Lane>(
     schedule: &Schedule,
@@ -221,12 +244,18 @@ fn row_power<L: Lane>(
     next_patch: &mut usize,
 ) -> [L; 2] {
     let vi = voltage[i];
-    let y = row.diagonal;
-    let mut sum = power(vi, L::splat(y.re), L::splat(y.im), vi);
+    let (g, b) = (L::splat(row.diagonal.re), L::splat(row.diagonal.im));
+    let mut re = b.neg_mul_add(vi[1], g.mul(vi[0]));
+    let mut im = b.mul_add(vi[0], g.mul(vi[1]));
     for slot in &schedule.slots[row.slots_two.range().start..row.slots_none.range().end] {
-        let s = power(vi, L::splat(slot.y.re), L::splat(slot.y.im), voltage[slot.column as usize]);
-        sum = [sum[0].add(s[0]), sum[1].add(s[1])];
+        let (g, b) = (L::splat(slot.y.re), L::splat(slot.y.im));
+        let v = voltage[slot.column as usize];
+        re = b.neg_mul_add(v[1], g.mul_add(v[0], re));
+        im = b.mul_add(v[0], g.mul_add(v[1], im));
     }
+    let p = vi[1].mul_add(im, vi[0].mul(re));
+    let q = vi[0].neg_mul_add(im, vi[1].mul(re));
+    let mut sum = [p, q];
     while let Some(patch) = patch_of_row(patches, next_patch, i) {
         let s = patch_power(schedule, voltage, patch, i);
         add_in_lane(&mut sum[0], patch.lane as usize, s[0]);
@@ -404,28 +433,129 @@ struct Pass<'a, L> {
     targets: &'a [u16],
     /// The lower part of the factor, where it is kept.
     kept: Vec<L>,
+    /// Where the rows that are left out are found.
+    base: Option<FromBase<'a>>,
+}
+
+/// The first iteration of lanes that all stand at one base and differ from it in few rows: the others are the base's.
+#[derive(Clone, Copy)]
+pub(crate) struct FromBase<'a> {
+    pub(crate) factor: &'a shared::Factor,
+    /// Rows with patches, and those that their elimination changes.
+    pub(crate) changed: &'a [bool],
 }
 
 impl<'a, L: Lane> Pass<'a, L> {
     #[inline(always)]
     fn new(schedule: &'a Schedule) -> Self {
-        Pass { worst: L::splat(0.0), next_patch: 0, targets: &schedule.targets, kept: Vec::new() }
+        Pass { worst: L::splat(0.0), next_patch: 0, targets: &schedule.targets, kept: Vec::new(), base: None }
     }
 }
 
-/// [`forward`] at a single state, keeping the lower part of the factor: two numbers for each row of a block.
+/// [`forward`] of lanes that stand at a base: its rows are taken from there, except those that changed.
 #[inline(always)]
-fn forward_keeping(schedule: &Schedule, arena: &mut Arena<f64>) -> Vec<f64> {
+pub(crate) fn forward_from_base<L: Lane>(schedule: &Schedule, arena: &mut Arena<L>, base: FromBase<'_>) -> L {
+    let mut pass = Pass { base: Some(base), ..Pass::new(schedule) };
+    let mut board = arena.board();
+    let mut worst = 0.0f64;
+    for (i, row) in schedule.rows.iter().enumerate() {
+        if !base.changed[i] {
+            worst = worst.max_abs(base.factor.mismatch[i]);
+            continue;
+        }
+        pass.targets = &schedule.targets[row.targets.range()];
+        match row.unknowns {
+            2 => eliminate_row::<L, 2, false, false, false>(schedule, row, &mut board, i, &mut pass),
+            1 => eliminate_row::<L, 1, false, false, false>(schedule, row, &mut board, i, &mut pass),
+            _ => {}
+        }
+    }
+    pass.worst.max_abs(L::splat(worst))
+}
+
+/// [`backward_and_advance`] after [`forward_from_base`].
+#[inline(always)]
+pub(crate) fn backward_from_base<L: Lane>(
+    schedule: &Schedule,
+    arena: &mut Arena<L>,
+    moving: L,
+    base: FromBase<'_>,
+) -> L {
+    let zero = L::splat(0.0);
+    let mut largest = zero;
+    let Board { pivot, upper, voltage, .. } = arena.board();
+    for (i, row) in schedule.rows.iter().enumerate().rev() {
+        if row.unknowns == 0 {
+            pivot[i].step = [zero; 2];
+            continue;
+        }
+        let range = row.values.range();
+        let step = if base.changed[i] {
+            let Pivot { inverse, step } = pivot[i];
+            substituted(schedule, row, &upper[range], inverse, step, pivot)
+        } else {
+            let values = &base.factor.upper[range];
+            let (d, rhs) = (base.factor.inverse[i].map(L::splat), base.factor.forward[i].map(L::splat));
+            substituted(schedule, row, values, d, rhs, pivot)
+        };
+        pivot[i].step = step;
+        largest = move_voltage(&mut voltage[i], step, moving, largest);
+    }
+    largest
+}
+
+/// The step of one row, from its right-hand side and the steps of the columns right of it.
+#[inline(always)]
+fn substituted<L: Lane, U: Broadcast<L>>(
+    schedule: &Schedule,
+    row: &Row,
+    values: &[U],
+    d: Block<L>,
+    mut rhs: [L; 2],
+    pivot: &[Pivot<L>],
+) -> [L; 2] {
+    let (two, one) = (&schedule.upper[row.upper_two.range()], &schedule.upper[row.upper_one.range()]);
+    if row.unknowns == 2 {
+        let (blocks_two, blocks_one) = values.split_at(4 * two.len());
+        for (u, k) in blocks_two.chunks_exact(4).zip(two) {
+            let block = [u[0].lanes(), u[1].lanes(), u[2].lanes(), u[3].lanes()];
+            rhs = minus_product(block, pivot[*k as usize].step, rhs);
+        }
+        for (u, k) in blocks_one.chunks_exact(2).zip(one) {
+            let x = pivot[*k as usize].step[0];
+            rhs = [u[0].lanes().neg_mul_add(x, rhs[0]), u[1].lanes().neg_mul_add(x, rhs[1])];
+        }
+        times(d, rhs)
+    } else {
+        let (blocks_two, blocks_one) = values.split_at(2 * two.len());
+        for (u, k) in blocks_two.chunks_exact(2).zip(two) {
+            let x = pivot[*k as usize].step;
+            rhs[0] = u[1].lanes().neg_mul_add(x[1], u[0].lanes().neg_mul_add(x[0], rhs[0]));
+        }
+        for (u, k) in blocks_one.iter().zip(one) {
+            rhs[0] = u.lanes().neg_mul_add(pivot[*k as usize].step[0], rhs[0]);
+        }
+        [d[0].mul(rhs[0]), L::splat(0.0)]
+    }
+}
+
+/// [`forward`] at a single state, keeping the lower part of the factor, two numbers for each row of a block; and the
+/// largest mismatch of each row, pu.
+#[inline(always)]
+fn forward_keeping(schedule: &Schedule, arena: &mut Arena<f64>) -> (Vec<f64>, Vec<f64>) {
     let mut pass = Pass::new(schedule);
     let mut board = arena.board();
+    let mut mismatch = Vec::with_capacity(schedule.rows.len());
     for (i, row) in schedule.rows.iter().enumerate() {
+        pass.worst = 0.0;
         match row.unknowns {
             2 => eliminate_row::<f64, 2, false, false, true>(schedule, row, &mut board, i, &mut pass),
             1 => eliminate_row::<f64, 1, false, false, true>(schedule, row, &mut board, i, &mut pass),
             _ => board.pivot[i].step = [0.0; 2],
         }
+        mismatch.push(pass.worst);
     }
-    pass.kept
+    (pass.kept, mismatch)
 }
 
 /// The next `len` targets.
@@ -531,41 +661,49 @@ fn eliminate_row<L: Lane, const OWN: usize, const MASKED: bool, const SLACK: boo
 
     let mut at = 0;
     for lower in &schedule.lower[row.lower.range()] {
-        let Pivot { inverse: d, step } = &pivot[lower.row as usize];
+        let j = lower.row as usize;
         let targets =
             (take(&mut pass.targets, lower.two as usize), take(&mut pass.targets, lower.one as usize));
-        let values = &upper[lower.values.range()];
-        let mut l = [zero; 4];
-        if MASKED || lower.unknowns == 2 {
-            for a in 0..OWN {
-                let (x, y) = (scratch[at % SCRATCH + 2 * a], scratch[at % SCRATCH + 2 * a + 1]);
-                l[2 * a] = y.mul_add(d[2], x.mul(d[0]));
-                l[2 * a + 1] = y.mul_add(d[3], x.mul(d[1]));
-            }
-            at += 2 * OWN;
-            eliminate::<L, OWN, 2>(scratch, &l, values, targets);
-            for a in 0..OWN {
-                rhs[a] = l[2 * a + 1].neg_mul_add(step[1], l[2 * a].neg_mul_add(step[0], rhs[a]));
-            }
-            if SLACK {
-                let z = response[lower.row as usize];
-                for a in 0..OWN {
-                    unit[a] = l[2 * a + 1].neg_mul_add(z[1], l[2 * a].neg_mul_add(z[0], unit[a]));
+        let two = MASKED || lower.unknowns == 2;
+        let block = &scratch[at % SCRATCH..at % SCRATCH + 4];
+        let block = [block[0], block[1], block[2], block[3]];
+        at += if two { 2 * OWN } else { OWN };
+        let range = lower.values.range();
+        let (l, step);
+        match &pass.base {
+            Some(base) if !base.changed[j] => {
+                let values = &base.factor.upper[range];
+                l = multiplier::<L, OWN>(block, base.factor.inverse[j].map(L::splat), two);
+                step = base.factor.forward[j].map(L::splat);
+                if two {
+                    eliminate::<L, Same, OWN, 2>(scratch, &l, values, targets);
+                } else {
+                    eliminate::<L, Same, OWN, 1>(scratch, &l, values, targets);
                 }
             }
-        } else {
-            for a in 0..OWN {
-                l[2 * a] = scratch[at % SCRATCH + a].mul(d[0]);
+            _ => {
+                let values = &upper[range];
+                l = multiplier::<L, OWN>(block, pivot[j].inverse, two);
+                step = pivot[j].step;
+                if two {
+                    eliminate::<L, L, OWN, 2>(scratch, &l, values, targets);
+                } else {
+                    eliminate::<L, L, OWN, 1>(scratch, &l, values, targets);
+                }
             }
-            at += OWN;
-            eliminate::<L, OWN, 1>(scratch, &l, values, targets);
-            for a in 0..OWN {
-                rhs[a] = l[2 * a].neg_mul_add(step[0], rhs[a]);
+        }
+        for a in 0..OWN {
+            rhs[a] = l[2 * a].neg_mul_add(step[0], rhs[a]);
+            if two {
+                rhs[a] = l[2 * a + 1].neg_mul_add(step[1], rhs[a]);
             }
-            if SLACK {
-                let z = response[lower.row as usize];
-                for a in 0..OWN {
-                    unit[a] = l[2 * a].neg_mul_add(z[0], unit[a]);
+        }
+        if SLACK {
+            let z = response[j];
+            for a in 0..OWN {
+                unit[a] = l[2 * a].neg_mul_add(z[0], unit[a]);
+                if two {
+                    unit[a] = l[2 * a + 1].neg_mul_add(z[1], unit[a]);
                 }
             }
         }
@@ -592,13 +730,29 @@ fn eliminate_row<L: Lane, const OWN: usize, const MASKED: bool, const SLACK: boo
     }
 }
 
+/// A block left of the diagonal times the inverse of the diagonal block that eliminates it.
+#[inline(always)]
+fn multiplier<L: Lane, const OWN: usize>(block: [L; 4], d: Block<L>, two: bool) -> [L; 4] {
+    let mut l = [L::splat(0.0); 4];
+    for a in 0..OWN {
+        if two {
+            let (x, y) = (block[2 * a], block[2 * a + 1]);
+            l[2 * a] = y.mul_add(d[2], x.mul(d[0]));
+            l[2 * a + 1] = y.mul_add(d[3], x.mul(d[1]));
+        } else {
+            l[2 * a] = block[a].mul(d[0]);
+        }
+    }
+    l
+}
+
 /// Takes `l` times a row of U, which has `OTHER` unknowns, from a row with `OWN`: first its columns with two unknowns, then
 /// those with one.
 #[inline(always)]
-fn eliminate<L: Lane, const OWN: usize, const OTHER: usize>(
+fn eliminate<L: Lane, U: Broadcast<L>, const OWN: usize, const OTHER: usize>(
     scratch: &mut [L; SCRATCH + 4],
     l: &[L; 4],
-    values: &[L],
+    values: &[U],
     targets: (&[u16], &[u16]),
 ) {
     let (blocks_two, blocks_one) = values.split_at(2 * OTHER * targets.0.len());
@@ -607,9 +761,9 @@ fn eliminate<L: Lane, const OWN: usize, const OTHER: usize>(
         for a in 0..OWN {
             for c in 0..2 {
                 let t = &mut scratch[at + 2 * a + c];
-                *t = l[2 * a].neg_mul_add(u[c], *t);
+                *t = l[2 * a].neg_mul_add(u[c].lanes(), *t);
                 if OTHER == 2 {
-                    *t = l[2 * a + 1].neg_mul_add(u[2 + c], *t);
+                    *t = l[2 * a + 1].neg_mul_add(u[2 + c].lanes(), *t);
                 }
             }
         }
@@ -618,9 +772,9 @@ fn eliminate<L: Lane, const OWN: usize, const OTHER: usize>(
         let at = *target as usize % SCRATCH;
         for a in 0..OWN {
             let t = &mut scratch[at + a];
-            *t = l[2 * a].neg_mul_add(u[0], *t);
+            *t = l[2 * a].neg_mul_add(u[0].lanes(), *t);
             if OTHER == 2 {
-                *t = l[2 * a + 1].neg_mul_add(u[1], *t);
+                *t = l[2 * a + 1].neg_mul_add(u[1].lanes(), *t);
             }
         }
     }
@@ -698,13 +852,28 @@ pub(crate) fn advance<L: Lane>(arena: &mut Arena<L>, scale: L) -> L {
     largest
 }
 
+/// Half an angle up to which `1 / (1 + h^2)` is a short series: what it leaves out is `h^12`, below rounding.
+const SMALL_HALF_ANGLE: f64 = 1.0 / 32.0;
+
+/// One voltage of [`advance`].
 #[inline(always)]
 fn move_voltage<L: Lane>(v: &mut [L; 2], step: [L; 2], scale: L, largest: L) -> L {
     let one = L::splat(1.0);
     let (angle, magnitude) = (step[0].mul(scale), step[1].mul(scale));
     let h = angle.mul(L::splat(0.5));
     let square = h.mul(h);
-    let factor = one.add(magnitude).div(one.add(square));
+    // A division costs as much as the rest of a row, and most steps are small. Which of the two a lane takes depends on
+    // its own angle alone.
+    let series = one.sub(square);
+    let series = square.neg_mul_add(series, one);
+    let series = square.neg_mul_add(series, one);
+    let series = square.neg_mul_add(series, one);
+    let mut inverse = square.neg_mul_add(series, one);
+    let beyond = square.sub(L::splat(SMALL_HALF_ANGLE * SMALL_HALF_ANGLE));
+    if beyond.any_above_zero() {
+        inverse = beyond.choose(one.div(one.add(square)), inverse);
+    }
+    let factor = one.add(magnitude).mul(inverse);
     let cos = one.sub(square).mul(factor);
     let sin = h.add(h).mul(factor);
     let re = v[1].neg_mul_add(sin, v[0].mul(cos));

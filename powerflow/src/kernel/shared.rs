@@ -4,7 +4,7 @@
 //! a state is to the base. Source: B. Stott, "Review of load-flow calculation methods", Proc. IEEE 62(7), 1974, section on
 //! the constant-Jacobian (dishonest) Newton method.
 
-use crate::kernel::{Arena, Board, forward_keeping, move_voltage, row_power};
+use crate::kernel::{Arena, Board, Same, forward_keeping, move_voltage, row_power, substituted};
 use crate::lane::{Lane, Work};
 use crate::schedule::Schedule;
 
@@ -12,9 +12,13 @@ use crate::schedule::Schedule;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Factor {
     /// Blocks of L in the order of the schedule's lower entries, two numbers for each row of a block.
-    lower: Vec<f64>,
-    upper: Vec<f64>,
-    inverse: Vec<[f64; 4]>,
+    pub(super) lower: Vec<f64>,
+    pub(super) upper: Vec<Same>,
+    pub(super) inverse: Vec<[f64; 4]>,
+    /// The mismatch at that point, substituted forward.
+    pub(super) forward: Vec<[f64; 2]>,
+    /// The largest mismatch of each row, pu.
+    pub(super) mismatch: Vec<f64>,
 }
 
 impl Factor {
@@ -26,9 +30,14 @@ impl Factor {
             #[inline(always)]
             fn run(self) -> Factor {
                 let Keep(schedule, arena) = self;
-                let lower = forward_keeping(schedule, arena);
-                let upper = arena.upper.clone();
-                Factor { lower, upper, inverse: arena.pivot.iter().map(|p| p.inverse).collect() }
+                let (lower, mismatch) = forward_keeping(schedule, arena);
+                Factor {
+                    lower,
+                    upper: arena.upper.iter().map(|u| Same(*u)).collect(),
+                    inverse: arena.pivot.iter().map(|p| p.inverse).collect(),
+                    forward: arena.pivot.iter().map(|p| p.step).collect(),
+                    mismatch,
+                }
             }
         }
         f64::dispatch(Keep(schedule, arena))
@@ -92,41 +101,15 @@ pub(crate) fn backward_and_advance<L: Lane>(
     arena: &mut Arena<L>,
     moving: L,
 ) -> L {
-    let zero = L::splat(0.0);
-    let mut largest = zero;
+    let mut largest = L::splat(0.0);
     let Board { pivot, voltage, .. } = arena.board();
     for (i, row) in schedule.rows.iter().enumerate().rev() {
-        let (two, one) = (&schedule.upper[row.upper_two.range()], &schedule.upper[row.upper_one.range()]);
-        let values = &factor.upper[row.values.range()];
-        let d = factor.inverse[i].map(L::splat);
-        let mut rhs = pivot[i].step;
-        match row.unknowns {
-            2 => {
-                let (blocks_two, blocks_one) = values.split_at(4 * two.len());
-                for (u, k) in blocks_two.chunks_exact(4).zip(two) {
-                    rhs = substituted_two([u[0], u[1], u[2], u[3]], pivot[*k as usize].step, rhs);
-                }
-                for (u, k) in blocks_one.chunks_exact(2).zip(one) {
-                    let x = pivot[*k as usize].step[0];
-                    rhs = [L::splat(u[0]).neg_mul_add(x, rhs[0]), L::splat(u[1]).neg_mul_add(x, rhs[1])];
-                }
-                rhs = [d[1].mul_add(rhs[1], d[0].mul(rhs[0])), d[3].mul_add(rhs[1], d[2].mul(rhs[0]))];
-            }
-            1 => {
-                let (blocks_two, blocks_one) = values.split_at(2 * two.len());
-                for (u, k) in blocks_two.chunks_exact(2).zip(two) {
-                    let x = pivot[*k as usize].step;
-                    rhs[0] = L::splat(u[1]).neg_mul_add(x[1], L::splat(u[0]).neg_mul_add(x[0], rhs[0]));
-                }
-                for (u, k) in blocks_one.iter().zip(one) {
-                    rhs[0] = L::splat(*u).neg_mul_add(pivot[*k as usize].step[0], rhs[0]);
-                }
-                rhs = [d[0].mul(rhs[0]), zero];
-            }
-            _ => continue,
+        if row.unknowns > 0 {
+            let (values, d) = (&factor.upper[row.values.range()], factor.inverse[i].map(L::splat));
+            let step = substituted(schedule, row, values, d, pivot[i].step, pivot);
+            pivot[i].step = step;
+            largest = move_voltage(&mut voltage[i], step, moving, largest);
         }
-        pivot[i].step = rhs;
-        largest = move_voltage(&mut voltage[i], rhs, moving, largest);
     }
     largest
 }

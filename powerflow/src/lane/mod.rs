@@ -37,6 +37,8 @@ pub(crate) trait Lane: Copy + std::fmt::Debug + Send + Sync + 'static {
     fn max_abs(self, other: Self) -> Self;
     /// `yes` where `self` is above zero, else `no`.
     fn choose(self, yes: Self, no: Self) -> Self;
+    /// Whether any of them is above zero.
+    fn any_above_zero(self) -> bool;
     /// Runs the work with the instructions that this lane needs.
     ///
     /// # Panics
@@ -91,6 +93,10 @@ impl Lane for f64 {
     #[inline(always)]
     fn choose(self, yes: Self, no: Self) -> Self {
         if self > 0.0 { yes } else { no }
+    }
+    #[inline(always)]
+    fn any_above_zero(self) -> bool {
+        self > 0.0
     }
     #[inline(always)]
     fn dispatch<W: Work>(work: W) -> W::Answer {

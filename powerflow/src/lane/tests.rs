@@ -55,6 +55,8 @@ impl<L: Lane> Work for Compare<L> {
                 }
             }
             let answers = all(wide[0], wide[1], wide[2]);
+            let above = (0..L::WIDTH).any(|lane| at(lane)[0] > 0.0);
+            assert_eq!(wide[0].any_above_zero(), above);
             for lane in 0..L::WIDTH {
                 let [a, b, c] = at(lane);
                 for (number, (ours, alone)) in answers.iter().zip(all::<f64>(a, b, c)).enumerate() {

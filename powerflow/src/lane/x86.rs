@@ -136,6 +136,10 @@ impl Lane for F64x8 {
         }))
     }
     #[inline(always)]
+    fn any_above_zero(self) -> bool {
+        intrinsic!(Avx512, _mm512_cmp_pd_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_pd())) != 0
+    }
+    #[inline(always)]
     fn dispatch<W: Work>(work: W) -> W::Answer {
         Avx512::detect().expect("eight lanes are chosen only where the processor has AVX-512").run(work)
     }
@@ -199,6 +203,11 @@ impl Lane for F64x4 {
             let above = _mm256_cmp_pd::<_CMP_GT_OQ>(self.0, _mm256_setzero_pd());
             _mm256_blendv_pd(no.0, yes.0, above)
         }))
+    }
+    #[inline(always)]
+    fn any_above_zero(self) -> bool {
+        let above = intrinsic!(Avx2, _mm256_cmp_pd::<_CMP_GT_OQ>(self.0, _mm256_setzero_pd()));
+        intrinsic!(Avx2, _mm256_movemask_pd(above)) != 0
     }
     #[inline(always)]
     fn dispatch<W: Work>(work: W) -> W::Answer {

@@ -3,7 +3,7 @@
 
 use crate::index::BranchIdx;
 use crate::kernel::shared::Factor;
-use crate::kernel::{Arena, Patch};
+use crate::kernel::{Arena, FromBase, Patch};
 use crate::lane::{Lane, Work};
 use crate::network::admittance::TwoPort;
 use crate::newton::{Newton, Progress, Run, Shared};
@@ -61,6 +61,10 @@ pub(super) struct Lanes<L> {
     own_schedules: bool,
     /// Whether rows are corrected by the shared factor.
     shared: bool,
+    /// Whether every row stands at the base.
+    fresh: bool,
+    /// Rows that the outages of this batch change, directly or by elimination.
+    changed: Vec<bool>,
 }
 
 impl<L: Lane> Default for Lanes<L> {
@@ -73,6 +77,8 @@ impl<L: Lane> Default for Lanes<L> {
             voltage: vec![Vec::new(); L::WIDTH],
             own_schedules: false,
             shared: false,
+            fresh: false,
+            changed: Vec::new(),
         }
     }
 }
@@ -103,6 +109,7 @@ impl<L: Lane> Lanes<L> {
             self.arena.patches.extend((0..L::WIDTH as u32).map(|lane| Patch { lane, ..*patch }));
         }
         self.row_of.fill(None);
+        self.fresh = true;
         self.progress.iter_mut().for_each(|lane| lane.run = Run::Idle);
     }
 
@@ -169,18 +176,35 @@ impl<L: Lane> Lanes<L> {
         self.arena.patches.sort_by_key(|p| (p.row, p.slot, p.lane));
         let schedule = if template.as_planned { plan.of_base() } else { plan.uniform() };
         let leave = if to_the_end { 0 } else { L::WIDTH / 4 };
-        let Lanes { arena, progress, .. } = self;
+        let fresh = std::mem::take(&mut self.fresh);
+        if fresh {
+            self.changed.clear();
+            self.changed.resize(plan.node_count(), false);
+            for patch in &self.arena.patches {
+                let mut next = Some(patch.row as usize);
+                while let Some(row) = next.filter(|row| !self.changed[*row]) {
+                    self.changed[row] = true;
+                    next = plan.parent(row);
+                }
+            }
+        }
+        let Lanes { arena, progress, changed, own_schedules, .. } = self;
+        let own_schedules = *own_schedules;
         match &template.factor {
             Some(factor) if self.shared => {
                 L::dispatch(Shared { schedule, factor, arena, lanes: progress, leave });
             }
-            _ => L::dispatch(Newton {
+            factor => L::dispatch(Newton {
                 schedule,
                 masked: !template.as_planned,
                 arena,
                 lanes: progress,
                 leave,
                 damped: false,
+                from_base: factor
+                    .as_ref()
+                    .filter(|_| fresh && !own_schedules)
+                    .map(|factor| FromBase { factor, changed }),
             }),
         }
         L::dispatch(Unload { plan, from: &self.arena.voltage, to: &mut self.voltage });
@@ -220,6 +244,7 @@ impl<L: Lane> Lanes<L> {
             return false;
         }
         self.begin(template);
+        self.fresh = false;
         self.arena.patches.clear();
         let from = self.parked.len().saturating_sub(L::WIDTH);
         for (lane, parked) in self.parked.drain(from..).enumerate() {
