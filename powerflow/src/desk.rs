@@ -387,12 +387,11 @@ impl<L: Lane> Desk<L> {
         reactive_limits::report(problem, &mut solution);
         distributed_slack::dispatch(
             problem,
-            plan,
+            frame,
             state,
             &self.arena,
             &self.injections,
             lane,
-            config.slack,
             &mut solution,
         );
         reactive_limits::dispatch(problem, plan, network, &self.injections, lane, &mut solution);

@@ -3,6 +3,7 @@
 mod batch;
 pub mod case;
 mod config;
+pub mod control;
 mod desk;
 pub mod diagnostic;
 mod distributed_slack;
@@ -20,6 +21,7 @@ mod schedule;
 mod solution;
 mod solver;
 mod state;
+mod stored;
 mod sweep;
 pub mod units;
 
@@ -40,6 +42,7 @@ pub use solution::{
 };
 pub use solver::{Solver, solve};
 pub use state::{Busbar, State, Topology};
+pub use stored::stored_balance;
 pub use sweep::{
     Answer, InjectionRow, InjectionTable, Method, RowStatus, Summary, Sweep, Sweeps, Table, Violation,
     Voltages,

@@ -245,12 +245,12 @@ fn judge<L: Lane>(lanes: &mut [Progress], mismatch: L) {
 fn border<L: Lane>(schedule: &Schedule, arena: &mut Arena<L>, lanes: &mut [Progress]) {
     let mut more = L::splat(0.0);
     let mut solved: Option<(u32, L)> = None;
-    for i in 0..lanes.len() {
-        for k in 0..lanes[i].balanced.len() {
-            let row = lanes[i].balanced[k].row;
+    for (i, lane) in lanes.iter_mut().enumerate() {
+        for of in &mut lane.balanced {
+            let row = of.row;
             // Most lanes hold the angle of the same row: one evaluation serves them all.
             let amount = match solved {
-                Some((of, amount)) if of == row => amount,
+                Some((same, amount)) if same == row => amount,
                 _ => {
                     let (gap, along_step, along_response) =
                         kernel::slack_equation(schedule, arena, row as usize);
@@ -259,10 +259,10 @@ fn border<L: Lane>(schedule: &Schedule, arena: &mut Arena<L>, lanes: &mut [Progr
                     amount
                 }
             };
-            lanes[i].balanced[k].more_pu = amount.get(i);
+            of.more_pu = amount.get(i);
         }
         // One island: its rows alone respond, so its amount may be applied to all.
-        if let [only] = lanes[i].balanced[..] {
+        if let [only] = lane.balanced[..] {
             more.set(i, only.more_pu);
         }
     }

@@ -2,8 +2,11 @@
 
 mod contingencies;
 mod damage;
+mod dc_lines;
 mod formats;
+mod openloadflow;
 mod power_flow;
+mod psse;
 mod sensitivity;
 mod silent_failures;
 mod tables;

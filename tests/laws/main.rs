@@ -2,6 +2,7 @@
 
 mod contingencies;
 mod grid;
+mod jumpers;
 mod kirchhoff;
 mod limits;
 mod linear;

@@ -8,6 +8,6 @@ pub use contingencies::{
     ContingencySettings, Outages, PreparedStudy, Studied, contingencies, prepare_contingencies,
 };
 pub use solution::{
-    BranchRow, BusRow, GeneratorRow, SOLUTION_SCHEMA, SolutionDocument, Solved, check, diverged, solve,
-    solve_network,
+    BranchRow, BusRow, DcLines, GeneratorRow, LeftRow, MovedRow, Question, SOLUTION_SCHEMA, SolutionDocument,
+    Solved, check, diverged, read_network, solve, solve_network, solve_question,
 };

@@ -43,6 +43,38 @@ impl fmt::Display for SolutionDocument {
                     if more > 0 { format!(" and {more} more") } else { String::new() }
                 )?;
             }
+            for (what, label) in [
+                ("tap", "taps moved"),
+                ("shunt", "shunts switched"),
+                ("set_point", "set-points moved"),
+                ("schedule", "schedules moved"),
+            ] {
+                let rows: Vec<_> = self.moved.iter().filter(|m| m.what == what).collect();
+                if rows.is_empty() {
+                    continue;
+                }
+                let name = |m: &&super::MovedRow| match m.to_bus {
+                    Some(to_bus) => format!("{}-{to_bus} {:.4} to {:.4}", m.bus, m.from, m.to),
+                    None => format!("bus {} {:.4} to {:.4}", m.bus, m.from, m.to),
+                };
+                let shown: Vec<String> = rows.iter().take(LISTED).map(name).collect();
+                let more = rows.len().saturating_sub(LISTED);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                writeln!(f, "{label}: {} ({}{more})", rows.len(), shown.join(", "))?;
+            }
+            for left in self.left.iter().take(LISTED) {
+                let why = match left.why {
+                    "end_of_range" => "is at the end of its range",
+                    "no_position" => "has no position that keeps its band",
+                    "no_effect" => "was left: it hardly moves the voltage that it is to keep",
+                    "no_solution" => "was left: with its next move there is no solution",
+                    _ => "was left when the passes were used up",
+                };
+                writeln!(f, "not content: {} {} at bus {} {why}", left.what, left.row, left.bus)?;
+            }
+            if self.left.len() > LISTED {
+                writeln!(f, "not content: and {} more", self.left.len() - LISTED)?;
+            }
         } else {
             writeln!(f, "{}: no solution", self.case)?;
         }

@@ -116,7 +116,7 @@ pub fn prepare_contingencies(
 ) -> Result<PreparedStudy, Diagnostics> {
     super::solution::check(&settings.newton)?;
     let threads = run::worker_threads(settings.threads)?;
-    let network = Network::build(powerflow::case::read(case)?)?;
+    let network = super::read_network(case, super::DcLines::File)?;
     let list = OutageList::of(&network, &settings.outages)?;
     if settings.screen.is_some_and(|threshold| !(threshold > 0.0 && threshold.is_finite())) {
         return Err(Diagnostic::error("usage.screen", "the loading to screen at is no positive number")
