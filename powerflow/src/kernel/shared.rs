@@ -93,23 +93,31 @@ fn substituted_two<L: Lane>(block: [f64; 4], x: [L; 2], rhs: [L; 2]) -> [L; 2] {
     ]
 }
 
-/// Substitutes backward, moving every voltage by its step where `moving` is one. Returns the largest step, per lane.
+/// Substitutes backward, moving every voltage by its step where `moving` is one.
 #[inline(always)]
 pub(crate) fn backward_and_advance<L: Lane>(
     schedule: &Schedule,
     factor: &Factor,
     arena: &mut Arena<L>,
     moving: L,
-) -> L {
-    let mut largest = L::splat(0.0);
+) {
+    let zero = L::splat(0.0);
     let Board { steps, voltage, .. } = arena.board();
     for (i, row) in schedule.rows.iter().enumerate().rev() {
         if row.unknowns > 0 {
             let (values, d) = (&factor.upper[row.values.range()], factor.inverse[i].map(L::splat));
             let step = substituted(schedule, row, values, d, steps[i], steps);
             steps[i] = step;
-            largest = move_voltage(&mut voltage[i], step, moving, largest);
+            if row.unknowns == 2 {
+                // Nobody holds this magnitude: what the tangent adds to it is corrected like everything else.
+                let v = voltage[i];
+                let (angle, magnitude) = (step[0].mul(moving), step[1].mul(moving));
+                let re = angle.neg_mul_add(v[1], magnitude.mul_add(v[0], v[0]));
+                let im = angle.mul_add(v[0], magnitude.mul_add(v[1], v[1]));
+                voltage[i] = [re, im];
+            } else {
+                move_voltage(&mut voltage[i], step, moving, zero);
+            }
         }
     }
-    largest
 }
