@@ -5,6 +5,7 @@ use crate::case::{BusKind, Case};
 use crate::config::Slack;
 use crate::index::{BranchIdx, BusId, Index};
 use crate::network::Network;
+use crate::plan::Plan;
 use crate::problem::{Problem, patches};
 
 /// Six buses, two loops, a transformer with a shift; voltages that solve nothing.
