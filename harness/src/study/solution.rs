@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use powerflow::{
-    BusStatus, Diagnostic, Diagnostics, Divergence, Index, Network, NewtonConfig, Rung, Slack, Solution,
-    Solver,
+    BusStatus, Diagnostic, Diagnostics, Divergence, Evidence, Index, Network, NewtonConfig, Rung, Slack,
+    Solution, Solver,
 };
 use serde::Serialize;
 
@@ -104,6 +104,14 @@ pub struct SolutionDocument {
     pub unmet_mw: Option<f64>,
     /// Buses that do not hold their voltage because their units are at a reactive limit.
     pub at_reactive_limit: Vec<u64>,
+    /// Where there is no solution: the largest share of demand and schedules, scaled alike, that has one; absent where that
+    /// was not tried or found none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub largest_solvable_share: Option<f64>,
+    /// Where there is no solution: what speaks for which explanation, strongest kind first. Only a message that says so
+    /// proves its kind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
     /// What is worth knowing about the case and the answer.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -170,6 +178,8 @@ fn empty(network: &Network) -> SolutionDocument {
         losses_mw: None,
         unmet_mw: None,
         at_reactive_limit: Vec::new(),
+        largest_solvable_share: None,
+        evidence: Vec::new(),
         diagnostics: network.diagnostics.0.clone(),
     }
 }
@@ -237,6 +247,19 @@ fn solved(
             "solve.rescued",
             format!("Newton from the start that was asked for failed; {} answered", rung_id(solution.rung)),
         ));
+    }
+    if solution.stagnated {
+        diagnostics.push(
+            Diagnostic::warning(
+                "solve.round-off",
+                format!(
+                    "rounding leaves {:.1e} pu out of balance, more than the tolerance of {:.1e} pu: no smaller mismatch \
+                     exists in double precision in this network",
+                    solution.mismatch_pu, config.tolerance_pu
+                ),
+            )
+            .hint("ask for a larger tolerance, or merge buses that an impedance near zero joins"),
+        );
     }
     for island in &solution.islands {
         let unmet_mw = base.from_pu(island.unmet_pu);
@@ -328,6 +351,8 @@ pub fn diverged(network: &Network, divergence: &Divergence) -> SolutionDocument 
         divergence.worst_bus
     ));
     document.diagnostics.push(complaint);
+    document.largest_solvable_share = divergence.largest_solvable_share;
+    document.evidence.clone_from(&divergence.evidence);
     document
 }
 
@@ -379,6 +404,9 @@ pub(super) fn rung_id(rung: Rung) -> String {
         Rung::FlatStart => "flat_start",
         Rung::DcStart => "dc_start",
         Rung::Damped => "damped",
+        Rung::LimitsRelaxed => "limits_relaxed",
+        Rung::Pivoted => "pivoted",
+        Rung::Continuation => "continuation",
     }
     .into()
 }
