@@ -132,7 +132,7 @@ impl Solver {
     }
 
     /// A ladder at the ground.
-    fn ladder<'a>(
+    pub(crate) fn ladder<'a>(
         &'a mut self,
         plan: &'a Plan,
         state: &'a State,
