@@ -439,7 +439,12 @@ impl<L: Lane> Desk<L> {
         let allowed_pu = config.tolerance_pu * 10.0;
         let audit = kirchhoff.audit(network, plan, state, &solution, allowed_pu);
         solution.mismatch_pu = audit.mismatch_pu;
+        // What the audit lets pass beyond the tolerance is rounding, by its own account: said, or where it is much refused.
+        solution.stagnated |= audit.mismatch_pu > allowed_pu;
         match audit.failed {
+            None if audit.mismatch_pu > allowed_pu.max(ROUND_OFF_MAX_PU) => {
+                Err(self.failure(lane, frame, DivergenceReason::RoundOff))
+            }
             None => Ok(solution),
             Some((node, gap)) => {
                 Err(divergence(frame, DivergenceReason::FailedAudit, node, [gap.re, gap.im]))

@@ -8,7 +8,7 @@ use crate::index::{BranchIdx, BusId, BusIdx, Index, NodeIdx};
 use crate::network::admittance::TwoPort;
 use crate::plan::{add, shunt_admittance};
 use crate::problem::{NONE, Problem};
-use crate::solution::{Complex, Divergence, DivergenceReason, Evidence, EvidenceKind, Rung};
+use crate::solution::{Complex, Divergence, DivergenceReason, Evidence, EvidenceKind, Rung, Solution};
 use crate::state::State;
 
 /// Findings of one sort that are listed; the others are as many more lines that say the same.
@@ -29,11 +29,50 @@ const RATIO: (f64, f64) = (0.5, 2.0);
 /// Below this distance from the whole load, continuation cannot tell which side of the edge a state is on.
 const EDGE: f64 = 2e-3;
 
+/// A mismatch that falls below this when the iterations end was on its way to a solution, pu.
+const STILL_FALLING_PU: f64 = 1e-2;
+
+/// Which buses lack reactive power where only their limits stand between a state and its solution `free` without limits.
+pub(crate) fn lacking(frame: &Frame<'_>, state: &State, free: &Solution) -> Option<String> {
+    let Frame { network, .. } = *frame;
+    let units = &network.units;
+    let mut beyond = vec![(0.0, 0.0); network.buses.id.len()];
+    for (unit, bus) in units.bus.iter() {
+        if state.unit_on[unit] && units.regulates[unit] && free.voltage(*bus).is_some() {
+            let (q, of) = (free.unit_q_pu[unit], &mut beyond[bus.row()]);
+            of.0 += q - units.q_max_pu[unit];
+            of.1 += units.q_min_pu[unit] - q;
+        }
+    }
+    let mut worst: Vec<(f64, &str, BusIdx)> = network
+        .buses
+        .id
+        .indices()
+        .map(|bus| {
+            let (above, below) = beyond[bus.row()];
+            if above >= below { (above, "beyond", bus) } else { (below, "below", bus) }
+        })
+        .filter(|(size, ..)| *size > 0.0)
+        .collect();
+    // Stable: the first in the file where they tie.
+    worst.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let named: Vec<String> = worst
+        .iter()
+        .take(LISTED)
+        .map(|(size, side, bus)| {
+            format!("bus {} {:.3} Mvar {side} its limit", network.buses.id[*bus], network.base.from_pu(*size))
+        })
+        .collect();
+    let held = named.join(", ");
+    (!named.is_empty()).then(|| format!("there is a solution without reactive limits, with {held}"))
+}
+
 /// All that is found, strongest kind first.
 pub(crate) fn gather(
     frame: &Frame<'_>,
     state: &State,
     problem: &Problem,
+    lacking: Option<String>,
     divergence: &Divergence,
 ) -> Vec<Evidence> {
     let case = Scene { frame, state, problem };
@@ -41,6 +80,9 @@ pub(crate) fn gather(
     let mut say = |kind, message| found.push(Evidence { kind, message });
     case.capability(&mut |message| say(EvidenceKind::NoSolution, message));
     case.last_branches(&mut |message| say(EvidenceKind::NoSolution, message));
+    if let Some(message) = lacking {
+        say(EvidenceKind::NoSolution, message);
+    }
     case.attempts(divergence, &mut say);
     case.oddities(divergence.worst_bus, &mut |message| say(EvidenceKind::OddData, message));
     if divergence.reason == DivergenceReason::RoundOff {
@@ -204,7 +246,7 @@ impl Scene<'_> {
             ),
             None if tried(Rung::Continuation) => say(
                 EvidenceKind::GaveUp,
-                "no solution was found without any demand either, where grids have one".into(),
+                "no solution was found without any demand and schedules either, where grids have one".into(),
             ),
             None => {}
         }
@@ -216,7 +258,7 @@ impl Scene<'_> {
         }
         if let (DivergenceReason::IterationLimit, [.., before, last]) =
             (divergence.reason, &divergence.trend_pu[..])
-            && *last < 0.5 * before
+            && *last < STILL_FALLING_PU.min(0.5 * before)
         {
             say(
                 EvidenceKind::GaveUp,

@@ -24,6 +24,8 @@ pub(crate) struct Ladder<'a> {
     /// Islands that are left without voltage.
     pub(crate) killed: &'a [u32],
     best: Option<Divergence>,
+    /// What is lacking where there is a solution without reactive limits.
+    lacking: Option<String>,
     iterations: u32,
 }
 
@@ -35,7 +37,7 @@ impl<'a> Ladder<'a> {
         previous: Option<&'a Solution>,
         killed: &'a [u32],
     ) -> Self {
-        Ladder { desk, frame, state, previous, killed, best: None, iterations: 0 }
+        Ladder { desk, frame, state, previous, killed, best: None, lacking: None, iterations: 0 }
     }
 
     /// The rungs that cost little: other starts, then shortened steps.
@@ -82,11 +84,11 @@ impl<'a> Ladder<'a> {
 
     /// What is known where no rung answered. With `why`, also what speaks for which explanation.
     pub(crate) fn divergence(self, why: bool) -> Divergence {
-        let Ladder { desk, frame, state, best, iterations, .. } = self;
+        let Ladder { desk, frame, state, best, lacking, iterations, .. } = self;
         let best = best.unwrap_or_else(|| desk.failure(0, &frame, DivergenceReason::IterationLimit));
         let mut divergence = Divergence { iterations, ..best };
         if why && divergence.reason != DivergenceReason::NoSource {
-            divergence.evidence = evidence::gather(&frame, state, desk.problem(0), &divergence);
+            divergence.evidence = evidence::gather(&frame, state, desk.problem(0), lacking, &divergence);
         }
         divergence
     }
@@ -177,7 +179,11 @@ impl<'a> Ladder<'a> {
             .into_iter()
             .find_map(|(rung, start)| self.attempt(&without_limits, rung, state, None, start, false).ok());
         self.note(Rung::LimitsRelaxed);
-        let answer = self.attempt(&frame, Rung::LimitsRelaxed, state, Some(&free?), Start::Flat, true);
+        let free = free?;
+        let answer = self.attempt(&frame, Rung::LimitsRelaxed, state, Some(&free), Start::Flat, true);
+        if answer.is_err() {
+            self.lacking = evidence::lacking(&frame, state, &free);
+        }
         self.judge(Rung::LimitsRelaxed, answer)
     }
 

@@ -102,8 +102,8 @@ pub struct Solution {
     pub mismatch_pu: f64,
     /// Who answered.
     pub rung: Rung,
-    /// Whether the tolerance is below what double precision can reach in this network, and the mismatch stopped falling
-    /// there: it is what rounding explains, and above the tolerance.
+    /// Whether the tolerance is below what double precision can reach in this network: rounding alone explains
+    /// `mismatch_pu`, and it is above the tolerance.
     pub stagnated: bool,
 }
 
@@ -281,7 +281,7 @@ impl std::fmt::Display for Divergence {
             self.worst_bus, self.mismatch_mw, self.mismatch_mvar, self.iterations
         )?;
         match self.largest_solvable_share {
-            Some(share) => write!(f, "; {:.1} % of the load can be served", 100.0 * share),
+            Some(share) => write!(f, "; {:.1} % of demand and schedules have a solution", 100.0 * share),
             None => Ok(()),
         }
     }
