@@ -7,9 +7,11 @@ pub mod control;
 mod desk;
 pub mod diagnostic;
 mod distributed_slack;
+mod evidence;
 mod index;
 mod kernel;
 mod kirchhoff;
+mod ladder;
 mod lane;
 mod linear;
 pub mod network;
@@ -17,6 +19,7 @@ mod newton;
 mod plan;
 mod problem;
 mod reactive_limits;
+mod referee;
 mod schedule;
 mod solution;
 mod solver;
@@ -27,7 +30,7 @@ pub mod units;
 
 pub use batch::Job;
 pub use case::Case;
-pub use config::{NewtonConfig, ReactiveLimits, Slack, Start};
+pub use config::{NewtonConfig, ReactiveLimits, Rescue, Slack, Start};
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use index::{BranchIdx, BusId, BusIdx, Column, Index, NodeIdx, ShuntIdx, UnitIdx};
 pub use lane::Width;
@@ -38,7 +41,8 @@ pub use linear::{
 pub use network::Network;
 pub use plan::{Nodes, Plan};
 pub use solution::{
-    BusStatus, Complex, Divergence, DivergenceReason, Flows, Island, LimitSide, Rung, Solution,
+    BusStatus, Complex, Divergence, DivergenceReason, Evidence, EvidenceKind, Flows, Island, LimitSide, Rung,
+    Solution,
 };
 pub use solver::{Solver, solve};
 pub use state::{Busbar, State, Topology};

@@ -36,7 +36,7 @@ pub(crate) struct Balanced {
     /// Power moved so far, pu.
     pub(crate) moved_pu: f64,
     /// What the present step adds, pu.
-    more_pu: f64,
+    pub(crate) more_pu: f64,
 }
 
 impl Balanced {
@@ -285,7 +285,7 @@ fn border<L: Lane>(schedule: &Schedule, arena: &mut Arena<L>, lanes: &mut [Progr
 
 /// Moves `scale` times what the step adds to the units that share.
 #[inline(always)]
-fn move_slack<L: Lane>(arena: &mut Arena<L>, lanes: &mut [Progress], scale: f64) {
+pub(crate) fn move_slack<L: Lane>(arena: &mut Arena<L>, lanes: &mut [Progress], scale: f64) {
     let mut more = L::splat(0.0);
     for (i, lane) in lanes.iter_mut().enumerate().filter(|(_, lane)| lane.run == Run::Active) {
         for of in &mut lane.balanced {

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use crate::batch::SideBySide;
-use crate::config::{NewtonConfig, Start};
+use crate::config::{NewtonConfig, Rescue};
 use crate::desk::{Beginning, Desk, Frame};
 use crate::kernel::shared::Factor;
 use crate::kirchhoff::Kirchhoff;
+use crate::ladder::Ladder;
 use crate::lane::Width;
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::problem::Problem;
-use crate::solution::{Divergence, DivergenceReason, Flows, Rung, Solution};
+use crate::solution::{Divergence, Flows, Solution};
 use crate::state::{State, Topology};
 use crate::sweep::Template;
 
@@ -84,14 +85,20 @@ impl Solver {
         config: &NewtonConfig,
     ) -> Result<Solution, Divergence> {
         let plan = self.plan(&state.topology);
-        let found = match self.climb(&plan, state, previous, config, &[]) {
-            Ok(solution) => return Ok(solution),
-            Err(found) => found,
-        };
-        let islands = self.alone.problem(0).islands.len() as u32;
-        if !config.unsolved_islands_die || islands < 2 {
-            return Err(found);
+        let mut ladder = self.ladder(&plan, state, previous, config, &[]);
+        if let Some(solution) = ladder.quick(config.rescue) {
+            return Ok(solution);
         }
+        let islands = ladder.desk.problem(0).islands.len() as u32;
+        if !config.unsolved_islands_die || islands < 2 {
+            if config.rescue == Rescue::Full
+                && let Some(solution) = ladder.full()
+            {
+                return Ok(solution);
+            }
+            return Err(ladder.divergence(true));
+        }
+        let found = ladder.divergence(true);
         // Who is to blame shows only when each island is alone: one that runs away stops the iterations of the others.
         let unsolved: Vec<u32> = (0..islands)
             .filter(|alone| {
@@ -99,7 +106,9 @@ impl Solver {
                 self.climb(&plan, state, previous, config, &others).is_err()
             })
             .collect();
-        if unsolved.is_empty() || unsolved.len() == islands as usize {
+        // Where none is to blame, the rungs that cost much may still find all of them together.
+        let is_tried = unsolved.is_empty() && config.rescue < Rescue::Full;
+        if is_tried || unsolved.len() == islands as usize {
             return Err(found);
         }
         let mut solution = self.climb(&plan, state, previous, config, &unsolved)?;
@@ -107,7 +116,7 @@ impl Solver {
         Ok(solution)
     }
 
-    /// Tries one rung of the ladder after the other, with some islands left without voltage.
+    /// Climbs the whole ladder that the settings allow, with some islands left without voltage.
     fn climb(
         &mut self,
         plan: &Plan,
@@ -116,60 +125,23 @@ impl Solver {
         config: &NewtonConfig,
         killed: &[u32],
     ) -> Result<Solution, Divergence> {
-        let mut ladder = vec![(Rung::Newton, config.start)];
-        if config.rescue {
-            ladder.extend([
-                (Rung::FlatStart, Start::Flat),
-                (Rung::DcStart, Start::Dc),
-                (Rung::Damped, Start::Flat),
-            ]);
-        }
+        let mut ladder = self.ladder(plan, state, previous, config, killed);
+        let found = ladder.quick(config.rescue);
+        let found = if found.is_none() && config.rescue == Rescue::Full { ladder.full() } else { found };
+        found.ok_or_else(|| ladder.divergence(killed.is_empty()))
+    }
+
+    /// A ladder at the ground.
+    pub(crate) fn ladder<'a>(
+        &'a mut self,
+        plan: &'a Plan,
+        state: &'a State,
+        previous: Option<&'a Solution>,
+        config: &'a NewtonConfig,
+        killed: &'a [u32],
+    ) -> Ladder<'a> {
         let frame = Frame { network: &self.network, plan, kirchhoff: &self.kirchhoff, config };
-        let mut best: Option<Divergence> = None;
-        let mut iterations = 0;
-        for (rung, start) in ladder {
-            let begin = Beginning {
-                state,
-                previous: previous.filter(|_| rung == Rung::Newton),
-                start,
-                killed,
-                trend: best.is_none(),
-            };
-            self.alone.open(plan);
-            self.alone.seat(0, &frame, &begin)?;
-            let ended = loop {
-                self.alone.newton(plan, 0, rung == Rung::Damped);
-                if let Some(ended) = self.alone.settle(0, &frame, state) {
-                    break ended;
-                }
-            };
-            iterations += self.alone.iterations(0);
-            let failure = match ended {
-                Err(reason) => self.alone.failure(0, &frame, reason),
-                Ok(()) => match self.alone.finish(0, &frame, state, rung, !killed.is_empty()) {
-                    Ok(solution) => return Ok(Solution { iterations, ..solution }),
-                    Err(failure) => failure,
-                },
-            };
-            match &mut best {
-                None => {
-                    let trend_pu = self.alone.lanes[0].trend_pu.take().unwrap_or_default();
-                    best = Some(Divergence { trend_pu, tried: vec![rung], ..failure });
-                }
-                Some(best) => {
-                    best.tried.push(rung);
-                    let size = |d: &Divergence| d.mismatch_mw.abs().max(d.mismatch_mvar.abs());
-                    if size(&failure) < size(best) {
-                        best.reason = failure.reason;
-                        best.worst_bus = failure.worst_bus;
-                        best.mismatch_mw = failure.mismatch_mw;
-                        best.mismatch_mvar = failure.mismatch_mvar;
-                    }
-                }
-            }
-        }
-        let best = best.unwrap_or_else(|| self.alone.failure(0, &frame, DivergenceReason::IterationLimit));
-        Err(Divergence { iterations, ..best })
+        Ladder::new(&mut self.alone, frame, state, previous, killed)
     }
 
     /// The base of a sweep by elimination position, and its problem.

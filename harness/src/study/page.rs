@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use powerflow::EvidenceKind;
+
 use super::SolutionDocument;
 
 /// Buses at a reactive limit that the page lists.
@@ -77,10 +79,31 @@ impl fmt::Display for SolutionDocument {
             }
         } else {
             writeln!(f, "{}: no solution", self.case)?;
+            if let Some(share) = self.largest_solvable_share {
+                writeln!(f, "largest share of demand and schedules with a solution: {:.1} %", 100.0 * share)?;
+            }
+            for kind in [EvidenceKind::NoSolution, EvidenceKind::GaveUp, EvidenceKind::OddData] {
+                let mut of_kind = self.evidence.iter().filter(|evidence| evidence.kind == kind).peekable();
+                if of_kind.peek().is_some() {
+                    writeln!(f, "\n{}", speaks_for(kind))?;
+                }
+                for evidence in of_kind {
+                    writeln!(f, "  - {}", evidence.message)?;
+                }
+            }
         }
         for diagnostic in &self.diagnostics {
             writeln!(f, "\n{diagnostic}")?;
         }
         Ok(())
+    }
+}
+
+/// The heading of the evidence of a kind.
+fn speaks_for(kind: EvidenceKind) -> &'static str {
+    match kind {
+        EvidenceKind::NoSolution => "speaks for: there is no solution",
+        EvidenceKind::GaveUp => "speaks for: the solver gave up, and there may be one",
+        EvidenceKind::OddData => "speaks for: the data is odd, look there first",
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use powerflow::control::{ControlConfig, Controlled, Element, LeftReason, solve_controlled};
 use powerflow::{
-    BusStatus, Diagnostic, Diagnostics, Divergence, Index, Network, NewtonConfig, Rung, Slack, Solution,
-    Solver,
+    BusStatus, Diagnostic, Diagnostics, Divergence, Evidence, Index, Network, NewtonConfig, Rung, Slack,
+    Solution, Solver,
 };
 use serde::Serialize;
 
@@ -149,6 +149,14 @@ pub struct SolutionDocument {
     /// What controls left although they are not content; absent where there is none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<LeftRow>,
+    /// Where there is no solution: the largest share of demand and schedules, scaled alike, that has one; absent where that
+    /// was not tried or found none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub largest_solvable_share: Option<f64>,
+    /// Where there is no solution: what speaks for which explanation, strongest kind first. Only a message that says so
+    /// proves its kind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
     /// What is worth knowing about the case and the answer.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -285,6 +293,8 @@ fn empty(network: &Network) -> SolutionDocument {
         at_reactive_limit: Vec::new(),
         moved: Vec::new(),
         left: Vec::new(),
+        largest_solvable_share: None,
+        evidence: Vec::new(),
         diagnostics: network.diagnostics.0.clone(),
     }
 }
@@ -417,6 +427,19 @@ fn solved(
             format!("Newton from the start that was asked for failed; {} answered", rung_id(solution.rung)),
         ));
     }
+    if solution.stagnated {
+        diagnostics.push(
+            Diagnostic::warning(
+                "solve.round-off",
+                format!(
+                    "rounding leaves {:.1e} pu out of balance, more than the tolerance of {:.1e} pu: no smaller mismatch \
+                     exists in double precision in this network",
+                    solution.mismatch_pu, config.tolerance_pu
+                ),
+            )
+            .hint("ask for a larger tolerance, or merge buses that an impedance near zero joins"),
+        );
+    }
     for island in &solution.islands {
         let unmet_mw = base.from_pu(island.unmet_pu);
         if unmet_mw.abs() > 1e-6 {
@@ -507,6 +530,8 @@ pub fn diverged(network: &Network, divergence: &Divergence) -> SolutionDocument 
         divergence.worst_bus
     ));
     document.diagnostics.push(complaint);
+    document.largest_solvable_share = divergence.largest_solvable_share;
+    document.evidence.clone_from(&divergence.evidence);
     document
 }
 
@@ -559,6 +584,9 @@ pub(super) fn rung_id(rung: Rung) -> String {
         Rung::FlatStart => "flat_start",
         Rung::DcStart => "dc_start",
         Rung::Damped => "damped",
+        Rung::LimitsRelaxed => "limits_relaxed",
+        Rung::Pivoted => "pivoted",
+        Rung::Continuation => "continuation",
     }
     .into()
 }
