@@ -3,6 +3,7 @@
 mod batch;
 pub mod case;
 mod config;
+mod continuation;
 mod desk;
 pub mod diagnostic;
 mod distributed_slack;
@@ -41,5 +42,6 @@ pub use solution::{
 pub use solver::{Solver, solve};
 pub use state::{Busbar, State, Topology};
 pub use sweep::{
-    Answer, InjectionRow, InjectionTable, Method, RowStatus, Summary, Sweep, Sweeps, Table, Violation, Voltages,
+    Answer, InjectionRow, InjectionTable, Method, RowStatus, Summary, Sweep, Sweeps, Table, Violation,
+    Voltages,
 };

@@ -1,0 +1,3 @@
+//! How far a grid can be loaded.
+
+mod share;
