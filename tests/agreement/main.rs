@@ -3,6 +3,7 @@
 mod contingencies;
 mod damage;
 mod formats;
+mod nose;
 mod power_flow;
 mod sensitivity;
 mod silent_failures;

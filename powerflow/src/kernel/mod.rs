@@ -708,6 +708,7 @@ fn move_voltage<L: Lane>(v: &mut [L; 2], step: [L; 2], scale: L, largest: L) -> 
     largest.max_abs(angle).max_abs(magnitude)
 }
 
+pub(crate) mod adjoint;
 pub(crate) mod shared;
 #[cfg(test)]
 mod tests;

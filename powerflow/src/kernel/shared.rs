@@ -12,9 +12,9 @@ use crate::schedule::Schedule;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Factor {
     /// Blocks of L in the order of the schedule's lower entries, two numbers for each row of a block.
-    lower: Vec<f64>,
-    upper: Vec<f64>,
-    inverse: Vec<[f64; 4]>,
+    pub(super) lower: Vec<f64>,
+    pub(super) upper: Vec<f64>,
+    pub(super) inverse: Vec<[f64; 4]>,
 }
 
 impl Factor {
