@@ -18,6 +18,7 @@ mod plan;
 mod problem;
 mod reactive_limits;
 mod schedule;
+mod sensitivity;
 mod solution;
 mod solver;
 mod state;
@@ -39,6 +40,7 @@ pub use linear::{
 };
 pub use network::Network;
 pub use plan::{Nodes, Plan};
+pub use sensitivity::{Gradient, Injection, Quantity, Response, Sensitivities};
 pub use solution::{
     BusStatus, Complex, Divergence, DivergenceReason, Flows, Island, LimitSide, Rung, Solution,
 };

@@ -41,9 +41,19 @@ fn noses_of_the_reference_cases() {
             let expected = json(&folder.join(format!("cpf/{case}_{suffix}.json")));
             let nose = nose(&network, limits);
             let theirs = expected["max_lambda"].as_f64().expect("a number");
-            eprintln!("{case} {suffix}: {} {theirs} {:?} {} points", nose.lambda, nose.cause, nose.curve.len());
+            eprintln!(
+                "{case} {suffix}: {} {theirs} {:?} {} points",
+                nose.lambda,
+                nose.cause,
+                nose.curve.len()
+            );
             for e in &nose.events {
-                let name = match e.limit { powerflow::Limit::Reactive(bus, side) => format!("bus {} {side:?}", network.buses.id[bus]), powerflow::Limit::Active(u, side) => format!("{u:?} {side:?}")};
+                let name = match e.limit {
+                    powerflow::Limit::Reactive(bus, side) => {
+                        format!("bus {} {side:?}", network.buses.id[bus])
+                    }
+                    powerflow::Limit::Active(u, side) => format!("{u:?} {side:?}"),
+                };
                 eprintln!("   {:.5} {name} {}", e.lambda, e.reached);
             }
         }

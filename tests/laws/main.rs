@@ -7,5 +7,6 @@ mod limits;
 mod linear;
 mod linear_model;
 mod refusal;
+mod sensitivity;
 mod switching;
 mod symmetry;

@@ -46,8 +46,9 @@ pub struct NoseConfig {
     /// the exact point where they reach a limit; with [`crate::Slack::Distributed`] units share what is missing, each up to
     /// its largest power.
     pub newton: NewtonConfig,
-    /// Whether a unit takes up its voltage again where it could, as [`crate::Solver::solve`] does. Without it a limit is
-    /// never left, as in MATPOWER's continuation power flow.
+    /// Whether a unit takes up its voltage again where it could, as [`crate::Solver::solve`] does, so that at an upper limit
+    /// a voltage is never above its set-point. Without it a reactive limit is never left, whatever the voltage does, as in
+    /// MATPOWER's continuation power flow.
     pub releases: bool,
     /// Largest change of an angle (rad) or of a magnitude (relative) in one step.
     pub step_max: f64,

@@ -280,7 +280,8 @@ impl Trace<'_> {
             }
             _ => Rules::leads_inside(&self.curve, event, &tangent),
         };
-        if !inside.unwrap_or_else(|| tangent.cosine(before) > 0.0) {
+        // Without releases nobody asks on which side of its set-point a voltage is.
+        if !inside.filter(|_| self.config.releases).unwrap_or_else(|| tangent.cosine(before) > 0.0) {
             tangent.scale(-1.0);
         }
         Some(tangent)

@@ -8,11 +8,9 @@ use crate::kernel::{Arena, Pass, Patch, eliminate_row, patch_of_row, patch_power
 use crate::lane::Work;
 use crate::schedule::Schedule;
 
-/// One row of the Jacobian as if both of its equations held: `(column, [P/theta, P/V, Q/theta, Q/V])`, `V` relative, and
-/// the power that leaves the row, pu.
+/// One row of the Jacobian as if both of its equations held: `(column, [P/theta, P/V, Q/theta, Q/V])`, `V` relative.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct JacobianRow {
-    pub(crate) power: [f64; 2],
     pub(crate) blocks: Vec<(u32, [f64; 4])>,
 }
 
@@ -41,7 +39,7 @@ impl JacobianRow {
             }
         }
         blocks.push((i as u32, [own[1] - sum[1], own[0] + sum[0], sum[0] - own[0], sum[1] + own[1]]));
-        JacobianRow { power: sum, blocks }
+        JacobianRow { blocks }
     }
 
     /// How active (`k` = 0) or reactive power (1) of the row changes along a step.
