@@ -66,6 +66,17 @@ impl Change {
         self.lambda *= by;
     }
 
+    /// The same change seen from other references, whose angles do not move.
+    pub(super) fn seen_from(&self, references: &[(usize, Vec<usize>)]) -> Self {
+        let mut seen = self.clone();
+        for (reference, rows) in references {
+            for row in rows {
+                seen.step[*row][0] -= self.step[*reference][0];
+            }
+        }
+        seen
+    }
+
     /// Cosine of the angle between two changes of the voltages.
     pub(super) fn cosine(&self, other: &Self) -> f64 {
         let dot = |a: &Self, b: &Self| {
@@ -217,6 +228,18 @@ impl<'a> Curve<'a> {
         let of = |(number, island): (usize, &crate::problem::IslandProblem)| {
             let reference = island.references.first().filter(|_| island.weight > 0.0)?;
             Some((self.plan.position[*reference] as usize, number as u32))
+        };
+        problem.islands.iter().enumerate().filter_map(of).collect()
+    }
+
+    /// The row that holds the angle of each island, and the island's rows.
+    pub(super) fn references(&self) -> Vec<(usize, Vec<usize>)> {
+        let problem = self.desk.problem(0);
+        let of = |(number, island): (usize, &crate::problem::IslandProblem)| {
+            let reference = self.plan.position[*island.references.first()?] as usize;
+            let rows = self.plan.node_at.iter().enumerate();
+            let mine = rows.filter(|(_, node)| problem.island[node.row()] == number as u32);
+            Some((reference, mine.map(|(at, _)| at).collect()))
         };
         problem.islands.iter().enumerate().filter_map(of).collect()
     }

@@ -51,6 +51,11 @@ impl Rules {
         }
     }
 
+    /// Whether a reference that reaches a limit hands its part on.
+    pub(super) fn passes_on(&self) -> bool {
+        self.single
+    }
+
     /// Every limit that may be reached or left, with how far it is beyond that, pu.
     pub(super) fn distances(&self, curve: &Curve<'_>) -> Vec<(Event, f64)> {
         let mut distances = Vec::new();
@@ -211,8 +216,8 @@ impl Rules {
 }
 
 /// The reference of an island with single slack is at a limit: the first bus in file order that still holds its voltage is
-/// the reference from here on, and the unit that was keeps the power that it provides. Source: MATPOWER,
-/// `cpf_qlim_event_cb`.
+/// the reference from here on. The unit that was keeps the power that it provides; where that is in the base, it follows
+/// the direction from there. Source: MATPOWER, `cpf_qlim_event_cb` and `runcpf`.
 fn pass_on(curve: &mut Curve<'_>, node: NodeIdx, island: usize) -> Effect {
     let plan = curve.plan;
     let at = plan.position[node] as usize;
@@ -239,10 +244,12 @@ fn pass_on(curve: &mut Curve<'_>, node: NodeIdx, island: usize) -> Effect {
         .collect();
     for (number, unit) in here.into_iter().enumerate() {
         let problem = curve.desk.problem_mut(0);
-        // What it adds along the direction is frozen; what the bus provided beyond its schedule is the first unit's.
+        // What the bus provided beyond its schedule is the first unit's.
         let more = if number == 0 { provided } else { 0.0 };
         let now = curve.direction.unit_p_pu[unit].mul_add(curve.lambda, more);
-        curve.direction.unit_p_pu[unit] = 0.0;
+        if curve.lambda > 0.0 {
+            curve.direction.unit_p_pu[unit] = 0.0;
+        }
         curve.state.unit_p_pu[unit] += now;
         curve.fixed_pu[node.row()][0] += now;
         problem.fixed_p_pu[node.row()] += now;

@@ -116,11 +116,16 @@ impl Trace<'_> {
             let end = if turned { self.locate_nose(&from, &tangent, &landing)? } else { landing };
             if let Some((at, event)) = self.locate_event(&from, &tangent, &end)? {
                 self.record();
-                if let Some(cause) = self.happen(event, &at.tangent)? {
-                    return Ok((cause.0, cause.1.unwrap_or(at.tangent)));
+                if let Some(cause) = self.happen(event) {
+                    return Ok((cause, at.tangent));
                 }
                 from = self.curve.point();
                 tangent = self.tangent_after(event, &at.tangent).ok_or(NoseFailure::Lost(from.lambda))?;
+                if tangent.lambda <= 0.0
+                    && let Some(other) = self.hold_again(event, &at.tangent)
+                {
+                    tangent = other;
+                }
                 if tangent.lambda <= 0.0 {
                     let limit = self.events.last().map(|event| event.limit);
                     let limit = limit.ok_or(NoseFailure::Lost(from.lambda))?;
@@ -250,18 +255,14 @@ impl Trace<'_> {
     }
 
     /// Lets an event happen. Returns the cause where the curve ends with it.
-    fn happen(
-        &mut self,
-        event: Event,
-        before: &Change,
-    ) -> Result<Option<(NoseCause, Option<Change>)>, NoseFailure> {
+    fn happen(&mut self, event: Event) -> Option<NoseCause> {
         let told = Rules::limit_of(&self.curve, event);
         self.events.push(told);
-        Ok(match self.rules.apply(&mut self.curve, event) {
+        match self.rules.apply(&mut self.curve, event) {
             Effect::Goes => None,
-            Effect::NoVoltageHeld => Some((NoseCause::NoVoltageHeld(told.limit), Some(before.clone()))),
-            Effect::NoActivePower => Some((NoseCause::NoActivePower(told.limit), Some(before.clone()))),
-        })
+            Effect::NoVoltageHeld => Some(NoseCause::NoVoltageHeld(told.limit)),
+            Effect::NoActivePower => Some(NoseCause::NoActivePower(told.limit)),
+        }
     }
 
     /// The tangent of the curve that begins where a limit was reached, on the side where the limit holds.
@@ -281,10 +282,34 @@ impl Trace<'_> {
             _ => Rules::leads_inside(&self.curve, event, &tangent),
         };
         // Without releases nobody asks on which side of its set-point a voltage is.
-        if !inside.filter(|_| self.config.releases).unwrap_or_else(|| tangent.cosine(before) > 0.0) {
+        let before = before.seen_from(&self.curve.references());
+        if !inside.filter(|_| self.config.releases).unwrap_or_else(|| tangent.cosine(&before) > 0.0) {
             tangent.scale(-1.0);
         }
         Some(tangent)
+    }
+
+    /// A bus that was the reference and reached a limit may need less of its units once another bus balances: then it
+    /// holds its voltage as before, and the curve goes on with that. Returns the tangent there.
+    fn hold_again(&mut self, event: Event, before: &Change) -> Option<Change> {
+        let Event::Reactive(node, Some(_)) = event else { return None };
+        let passed_on = self.config.releases
+            && self.rules.passes_on()
+            && self.curve.desk.arena.free[self.curve.plan.position[node] as usize][0] > 0.0
+            && before.step[self.curve.plan.position[node] as usize][0] == 0.0;
+        if !passed_on {
+            return None;
+        }
+        let again = Event::Reactive(node, None);
+        let told = Rules::limit_of(&self.curve, again);
+        self.events.push(told);
+        self.rules.apply(&mut self.curve, again);
+        let tangent = self.tangent_after(again, before).filter(|tangent| tangent.lambda > 0.0);
+        if tangent.is_none() {
+            self.events.pop();
+            self.rules.apply(&mut self.curve, event);
+        }
+        tangent
     }
 
     fn record(&mut self) {
