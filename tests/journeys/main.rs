@@ -5,6 +5,7 @@ mod desk;
 
 mod interrupted;
 mod misbehaving;
+mod nose;
 mod refused;
 mod same_bytes;
 mod tampered;

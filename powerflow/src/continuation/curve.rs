@@ -3,9 +3,9 @@
 use crate::continuation::Direction;
 use crate::desk::Desk;
 use crate::index::Index;
+use crate::kernel;
 use crate::kernel::adjoint::JacobianRow;
 use crate::kernel::shared::Factor;
-use crate::kernel::{self};
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::problem::{NONE, Share};
@@ -138,7 +138,7 @@ impl<'a> Curve<'a> {
 
     /// Schedules anew, after limits changed.
     pub(super) fn rebuild(&mut self) {
-        let Curve { network, plan, desk, state, direction, .. } = self;
+        let Curve { plan, desk, state, direction, .. } = self;
         let problem = desk.problem(0);
         let mut share = vec![0.0; plan.node_count()];
         for node in plan.nodes.bus.indices() {
@@ -172,7 +172,6 @@ impl<'a> Curve<'a> {
                 }
             }
         }
-        debug_assert_eq!(network.buses.id.len(), direction.demand_p_pu.len());
         desk.arena.share.copy_from_slice(&share);
     }
 
@@ -389,17 +388,12 @@ impl<'a> Curve<'a> {
 
     /// Brings the desk's problem to the present lambda, so that it can be finished like any solved state.
     pub(super) fn settle(&mut self) {
-        let along: Vec<f64> = {
-            let mut along = vec![0.0; self.plan.node_count()];
-            for (bus, node) in self.plan.nodes.demand.iter() {
-                along[node.row()] -= self.direction.demand_q_pu[bus];
-            }
-            along
-        };
-        let lambda = self.lambda;
         let problem = self.desk.problem_mut(0);
-        for (row, along) in along.iter().enumerate() {
-            problem.fixed_q_pu[row] = along.mul_add(lambda, self.fixed_pu[row][1]);
+        for (row, fixed) in self.fixed_pu.iter().enumerate() {
+            problem.fixed_q_pu[row] = fixed[1];
+        }
+        for (bus, node) in self.plan.nodes.demand.iter() {
+            problem.fixed_q_pu[node.row()] -= self.lambda * self.direction.demand_q_pu[bus];
         }
         self.desk.look(self.plan);
     }

@@ -160,7 +160,7 @@ pub enum NoseFailure {
     NoBase(Divergence),
     /// In the base there is power that no unit can provide or take back, pu.
     UnmetBase(f64),
-    /// The direction adds nothing that is energised, or is no number.
+    /// The direction adds nothing that is energised, or has not one number for each bus and unit.
     NoDirection,
     /// The curve was lost beyond this lambda: no point nearby was found however short the step.
     Lost(f64),

@@ -45,6 +45,9 @@ impl Solver {
         config: &NoseConfig,
     ) -> Result<Nose, NoseFailure> {
         let newton = &config.newton;
+        if !fits(direction, state) {
+            return Err(NoseFailure::NoDirection);
+        }
         let base = self.solve(state, None, newton).map_err(NoseFailure::NoBase)?;
         if base.unmet_pu() > UNMET_PU {
             return Err(NoseFailure::UnmetBase(base.unmet_pu()));
@@ -60,6 +63,14 @@ impl Solver {
         let (cause, tangent) = trace.run()?;
         trace.finish(&frame, base, cause, &tangent)
     }
+}
+
+/// Whether a direction has one finite number for each bus and unit.
+fn fits(direction: &Direction, state: &State) -> bool {
+    let finite = |column: &[f64], len: usize| column.len() == len && column.iter().all(|x| x.is_finite());
+    finite(direction.demand_p_pu.as_slice(), state.demand_p_pu.len())
+        && finite(direction.demand_q_pu.as_slice(), state.demand_q_pu.len())
+        && finite(direction.unit_p_pu.as_slice(), state.unit_p_pu.len())
 }
 
 struct Trace<'a> {
@@ -84,13 +95,6 @@ struct Landing {
 impl Trace<'_> {
     /// To the end of the curve. Returns why it ends there, with the tangent at its end.
     fn run(&mut self) -> Result<(NoseCause, Change), NoseFailure> {
-        let direction = &self.curve.direction;
-        let columns = [&direction.demand_p_pu, &direction.demand_q_pu].map(|column| column.as_slice());
-        if columns.iter().any(|c| c.iter().any(|x| !x.is_finite()))
-            || direction.unit_p_pu.as_slice().iter().any(|x| !x.is_finite())
-        {
-            return Err(NoseFailure::NoDirection);
-        }
         // The base to the last digit, so that no limit is judged by the solver's tolerance.
         self.curve.correct(Held::Lambda).ok_or(NoseFailure::Lost(0.0))?;
         self.limit_base()?;
@@ -223,9 +227,8 @@ impl Trace<'_> {
         let Some(worst) = furthest(&crossed) else { return Ok(None) };
         self.curve.go_to(from);
         let at_start = self.among(&crossed);
-        if let Some((event, beyond)) = at_start.filter(|(_, beyond)| *beyond > -BEYOND_PU) {
-            // It is at the limit already where the step begins.
-            debug_assert!(beyond.is_finite());
+        // It is at the limit already where the step begins.
+        if let Some((event, _)) = at_start.filter(|(_, beyond)| *beyond > -BEYOND_PU) {
             let landing =
                 Landing { length: 0.0, point: from.clone(), tangent: tangent.clone(), iterations: 0 };
             return Ok(Some((landing, event)));
