@@ -113,7 +113,7 @@ pub struct CurveRecord {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NoseRecord {
-    /// The largest lambda: demand and schedules can be `1 + lambda` times those of the base.
+    /// The first largest lambda from the base on: demand and schedules can be `1 + lambda` times those of the base.
     pub lambda: f64,
     /// Demand that can be added, MW.
     pub margin_mw: f64,

@@ -48,7 +48,10 @@ fn gradients_are_central_differences_of_whole_solves() {
         let network = Network::build(case(name)).expect("a network");
         let mut solver = Solver::new(&network);
         for config in configs() {
-            let state = network.initial_state();
+            let mut state = network.initial_state();
+            // In the file some units are just at the end of their range, where there is no derivative.
+            let demands = state.demand_p_pu.as_mut_slice().iter_mut().chain(state.demand_q_pu.as_mut_slice());
+            demands.for_each(|power| *power *= 1.03);
             let solution = solver.solve(&state, None, &config).expect("a solution");
             let sensitivities = solver.sensitivities(&state, &solution, &config).expect("a solved state");
             let (bus, branch) = (BusIdx::from_row, BranchIdx::from_row);

@@ -30,7 +30,8 @@ const LAMBDA_RESOLUTION: f64 = 1e-11;
 const LOCATE_MAX: u32 = 80;
 
 impl Solver {
-    /// Follows the solutions of a state along a direction of loading to the nose, the largest lambda that has one.
+    /// Follows the solutions of a state along a direction of loading to the first nose: from there on no solution is near,
+    /// and the voltages jump. With limits there may be others further away, at larger lambda even.
     ///
     /// Where the base starts is as in [`Solver::solve`]. Of several islands, the nose is that of the first that reaches
     /// one. With single slack the reference bus obeys reactive limits too: where its units reach one, the next bus in
@@ -284,9 +285,12 @@ impl Trace<'_> {
             }
             _ => Rules::leads_inside(&self.curve, event, &tangent),
         };
-        // Without releases nobody asks on which side of its set-point a voltage is.
-        let before = before.seen_from(&self.curve.references());
-        if !inside.filter(|_| self.config.releases).unwrap_or_else(|| tangent.cosine(&before) > 0.0) {
+        let goes_on = if self.config.releases {
+            inside.unwrap_or_else(|| tangent.cosine(&before.seen_from(&self.curve.references())) > 0.0)
+        } else {
+            tangent.agrees(before)
+        };
+        if !goes_on {
             tangent.scale(-1.0);
         }
         Some(tangent)
