@@ -92,6 +92,10 @@ fn noses_with_reactive_limits() {
         let direction = Direction::uniform(&network.initial_state());
         let nose = nose(&network, &direction, ReactiveLimits::Enforce);
         let expected = json(&folder.join(format!("cpf/{case}_q1.json")));
+        if case == "case9" {
+            its_own_way(&network, &nose, &expected, &bytes(&folder.join("cpf/case9_q1_nose_bus.csv.gz")));
+            continue;
+        }
         let theirs = expected["max_lambda"].as_f64().expect("a number");
         // The reference takes a unit to be at its limit from 1e-4 pu before it on.
         assert!((nose.lambda - theirs).abs() < 1e-5, "{case}: {} {theirs}", nose.lambda);
@@ -118,4 +122,18 @@ fn noses_with_reactive_limits() {
             );
         }
     }
+}
+
+/// In case9 the only limit is that of the reference. From there on the reference's curve takes the side on which its
+/// voltage rises above the set-point while its units are at their upper limit, where no unit stays; ours ends.
+fn its_own_way(network: &Network, nose: &Nose, expected: &Value, table: &[u8]) {
+    let [(lambda, bus, side)] = events(expected)[..] else { panic!("one limit") };
+    let at = network.bus(BusId(bus)).expect("a bus");
+    assert_eq!(nose.cause, NoseCause::LimitInduced(Limit::Reactive(at, side)));
+    assert!((nose.lambda - lambda).abs() < EVENT_DIGITS * lambda, "{}", nose.lambda);
+    let table = String::from_utf8(table.to_vec()).expect("text");
+    let line = table.lines().find(|line| line.starts_with(&format!("{bus},"))).expect("the bus");
+    let theirs: f64 = line.split(',').nth(1).expect("a magnitude").parse().expect("a number");
+    let unit = network.units.bus.iter().find(|(_, of)| **of == at).expect("a unit").0;
+    assert!(side == LimitSide::High && theirs > network.units.v_set_pu[unit] + 0.01, "{theirs}");
 }

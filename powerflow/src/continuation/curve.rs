@@ -77,13 +77,6 @@ impl Change {
         seen
     }
 
-    /// Whether two changes point the same way in all angles, each against its own reference, magnitudes and lambda: which
-    /// side of a limit MATPOWER's `cpf_tangent` takes.
-    pub(super) fn agrees(&self, other: &Self) -> bool {
-        let voltages = self.step.iter().zip(&other.step);
-        voltages.fold(self.lambda * other.lambda, |sum, (x, y)| sum + x[0] * y[0] + x[1] * y[1]) > 0.0
-    }
-
     /// Cosine of the angle between two changes of the voltages.
     pub(super) fn cosine(&self, other: &Self) -> f64 {
         let dot = |a: &Self, b: &Self| {

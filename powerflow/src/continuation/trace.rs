@@ -285,11 +285,10 @@ impl Trace<'_> {
             }
             _ => Rules::leads_inside(&self.curve, event, &tangent),
         };
-        let goes_on = if self.config.releases {
-            inside.unwrap_or_else(|| tangent.cosine(&before.seen_from(&self.curve.references())) > 0.0)
-        } else {
-            tangent.agrees(before)
-        };
+        // Without releases nobody asks on which side of its set-point a voltage is.
+        let before = before.seen_from(&self.curve.references());
+        let goes_on =
+            inside.filter(|_| self.config.releases).unwrap_or_else(|| tangent.cosine(&before) > 0.0);
         if !goes_on {
             tangent.scale(-1.0);
         }
