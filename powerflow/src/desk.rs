@@ -118,6 +118,16 @@ impl<L: Lane> Desk<L> {
         &self.seats[lane].problem
     }
 
+    /// The problem in a lane, to be changed between solves.
+    pub(crate) fn problem_mut(&mut self, lane: usize) -> &mut Problem {
+        &mut self.seats[lane].problem
+    }
+
+    /// Computes what leaves every row, after voltages were changed from outside.
+    pub(crate) fn look(&mut self, plan: &Plan) {
+        kernel::injections(plan.uniform(), &self.arena, &mut self.injections);
+    }
+
     /// Iterations of a lane, over all passes.
     pub(crate) fn iterations(&self, lane: usize) -> u32 {
         self.seats[lane].iterations

@@ -3,6 +3,7 @@
 mod batch;
 pub mod case;
 mod config;
+mod continuation;
 pub mod control;
 mod desk;
 pub mod diagnostic;
@@ -21,6 +22,7 @@ mod problem;
 mod reactive_limits;
 mod referee;
 mod schedule;
+mod sensitivity;
 mod solution;
 mod solver;
 mod state;
@@ -31,6 +33,9 @@ pub mod units;
 pub use batch::Job;
 pub use case::Case;
 pub use config::{NewtonConfig, ReactiveLimits, Rescue, Slack, Start};
+pub use continuation::{
+    CurvePoint, Direction, Limit, LimitEvent, Nose, NoseCause, NoseConfig, NoseFailure, WeakBus,
+};
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use index::{BranchIdx, BusId, BusIdx, Column, Index, NodeIdx, ShuntIdx, UnitIdx};
 pub use lane::Width;
@@ -40,6 +45,7 @@ pub use linear::{
 };
 pub use network::Network;
 pub use plan::{Nodes, Plan};
+pub use sensitivity::{Gradient, Injection, Quantity, Response, Sensitivities};
 pub use solution::{
     BusStatus, Complex, Divergence, DivergenceReason, Evidence, EvidenceKind, Flows, Island, LimitSide, Rung,
     Solution,

@@ -77,8 +77,8 @@ pub(crate) fn newton(plan: &Plan, arena: &mut Arena<f64>, progress: &mut Progres
         let Some(step) = solve(&mut symbolic, &entries, &gap) else {
             break Run::Failed(DivergenceReason::NotFinite);
         };
-        for (pivot, unknown) in arena.pivot.iter_mut().zip(&numbering.unknown) {
-            pivot.step = unknown.map(|number| if number == NONE { 0.0 } else { step[number as usize] });
+        for (to, unknown) in arena.steps.iter_mut().zip(&numbering.unknown) {
+            *to = unknown.map(|number| if number == NONE { 0.0 } else { step[number as usize] });
         }
         for (balanced, more_pu) in progress.balanced.iter_mut().zip(&step[numbering.moved as usize..]) {
             balanced.more_pu = *more_pu;

@@ -144,6 +144,34 @@ impl Solver {
         Ladder::new(&mut self.alone, frame, state, previous, killed)
     }
 
+    /// The desk with a solved state in its first lane, to be worked on from there, and the auditor.
+    ///
+    /// # Errors
+    /// Where the state is not found again from its own solution.
+    pub(crate) fn alone_at(
+        &mut self,
+        plan: &Plan,
+        state: &State,
+        solution: &Solution,
+        config: &NewtonConfig,
+    ) -> Result<(&mut Desk<f64>, &Kirchhoff), Divergence> {
+        let frame = Frame { network: &self.network, plan, kirchhoff: &self.kirchhoff, config };
+        let begin =
+            Beginning { state, previous: Some(solution), start: config.start, killed: &[], trend: false };
+        self.alone.open(plan);
+        self.alone.seat(0, &frame, &begin)?;
+        let ended = loop {
+            self.alone.newton(plan, 0, false);
+            if let Some(ended) = self.alone.settle(0, &frame, state) {
+                break ended;
+            }
+        };
+        match ended {
+            Ok(()) => Ok((&mut self.alone, &self.kirchhoff)),
+            Err(reason) => Err(self.alone.failure(0, &frame, reason)),
+        }
+    }
+
     /// The base of a sweep by elimination position, and its problem.
     ///
     /// # Errors

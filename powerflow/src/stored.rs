@@ -45,6 +45,7 @@ pub fn stored_balance(network: &Network) -> Vec<(BusIdx, Complex)> {
         iterations: 0,
         mismatch_pu: 0.0,
         rung: Rung::Newton,
+        stagnated: false,
     };
     control::follow_demand(network, &mut state, &solution);
     let joined = joined(network);

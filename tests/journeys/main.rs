@@ -6,6 +6,7 @@ mod desk;
 
 mod interrupted;
 mod misbehaving;
+mod nose;
 mod refused;
 mod same_bytes;
 mod tampered;

@@ -7,6 +7,8 @@ mod kirchhoff;
 mod limits;
 mod linear;
 mod linear_model;
+mod nose;
 mod refusal;
+mod sensitivity;
 mod switching;
 mod symmetry;

@@ -95,6 +95,8 @@ impl Demand {
             iterations: solution.iterations,
             trend_pu: Vec::new(),
             tried: vec![solution.rung],
+            largest_solvable_share: None,
+            evidence: Vec::new(),
         }
     }
 }

@@ -656,7 +656,10 @@ pub(crate) fn slack_equation<L: Lane>(schedule: &Schedule, arena: &Arena<L>, i: 
 pub(crate) fn advance<L: Lane>(arena: &mut Arena<L>, scale: L) -> L {
     let mut largest = L::splat(0.0);
     for (v, step) in arena.voltage.iter_mut().zip(&arena.steps) {
-        largest = move_voltage(v, *step, scale, largest);
+        let (before, moving) = (*v, scale.mul(scale));
+        let step = [step[0].mul(scale), step[1].mul(scale)];
+        largest = move_voltage(v, step, L::splat(1.0), largest);
+        *v = [moving.choose(v[0], before[0]), moving.choose(v[1], before[1])];
     }
     largest
 }
@@ -691,6 +694,7 @@ fn move_voltage<L: Lane>(v: &mut [L; 2], step: [L; 2], scale: L, largest: L) -> 
     largest.max_abs(angle).max_abs(magnitude)
 }
 
+pub(crate) mod adjoint;
 mod arena;
 pub(crate) mod shared;
 #[cfg(test)]
