@@ -48,6 +48,7 @@ fn config(task: Task) -> LoopConfig {
         steps: 10,
         newton: NewtonConfig { unsolved_islands_die: true, ..NewtonConfig::default() },
         rules: Arc::new(GridRules { ramp_share_per_min: Some(0.1), ..GridRules::default() }),
+        security: None,
     }
 }
 

@@ -17,6 +17,7 @@ mod plan;
 mod problem;
 mod reactive_limits;
 mod schedule;
+pub mod security;
 mod solution;
 mod solver;
 mod state;
@@ -41,5 +42,6 @@ pub use solution::{
 pub use solver::{Solver, solve};
 pub use state::{Busbar, State, Topology};
 pub use sweep::{
-    Answer, InjectionRow, InjectionTable, Method, RowStatus, Summary, Sweep, Sweeps, Table, Violation, Voltages,
+    Answer, InjectionRow, InjectionTable, Method, RowStatus, Summary, Sweep, Sweeps, Table, Violation,
+    Voltages,
 };

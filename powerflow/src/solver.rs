@@ -11,6 +11,7 @@ use crate::lane::Width;
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::problem::Problem;
+use crate::security::Point;
 use crate::solution::{Divergence, DivergenceReason, Flows, Rung, Solution};
 use crate::state::{State, Topology};
 use crate::sweep::Template;
@@ -209,6 +210,25 @@ impl Solver {
             iterations_max: config.iterations_max,
         };
         Ok((template, self.alone.problem(0).clone()))
+    }
+
+    /// A solved state by elimination position, as estimates of its outages begin, and its problem.
+    ///
+    /// # Errors
+    /// Where no bus has a source.
+    pub(crate) fn point(
+        &mut self,
+        state: &State,
+        solution: &Solution,
+        config: &NewtonConfig,
+    ) -> Result<(Point, Problem), Divergence> {
+        let plan = self.plan(&state.topology);
+        let frame = Frame { network: &self.network, plan: &plan, kirchhoff: &self.kirchhoff, config };
+        let begin =
+            Beginning { state, previous: Some(solution), start: config.start, killed: &[], trend: false };
+        self.alone.open(&plan);
+        self.alone.seat(0, &frame, &begin)?;
+        Ok((Point::of(&self.alone.arena), self.alone.problem(0).clone()))
     }
 
     /// Flows of a solution.
