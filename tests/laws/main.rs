@@ -7,5 +7,6 @@ mod limits;
 mod linear;
 mod linear_model;
 mod refusal;
+mod security;
 mod switching;
 mod symmetry;

@@ -197,8 +197,10 @@ impl Watch {
             let outages: Vec<BranchIdx> = network.branches.from.indices().filter(listed).collect();
             found.outages = outages.len() as u32;
             let splits = |branch: &BranchIdx| depth == Depth::Every || cuts.is_bridge(branch.row());
-            let (unknown, estimated): (Vec<BranchIdx>, Vec<BranchIdx>) =
+            let (unknown, mut estimated): (Vec<BranchIdx>, Vec<BranchIdx>) =
                 outages.into_iter().partition(splits);
+            // Busy branches are hard to lose: side by side with their like they keep nobody waiting.
+            estimated.sort_by(|a, b| flows.apparent_pu(*b).total_cmp(&flows.apparent_pu(*a)).then(a.cmp(b)));
             suspects.extend(unknown.into_iter().map(|branch| Suspect { branch, severity: f64::INFINITY }));
             let situation = Situation { network: &network, plan: &plan, settled, limits: &limits };
             let outages = situation.two_ports(&estimated);
