@@ -10,17 +10,19 @@ use crate::index::{BranchIdx, Index};
 use crate::kernel::{self, Arena, Patch};
 use crate::lane::{Lane, WideWork, Work};
 use crate::network::admittance::TwoPort;
-use crate::newton::{Newton, Progress, Run};
 use crate::plan::Plan;
 use crate::problem::{NONE, Problem};
+use crate::schedule::Schedule;
 use crate::solution::{Complex, LimitSide};
 
 /// Mismatch at which an estimate is good enough, pu.
 const TOLERANCE_PU: f64 = 1e-3;
-/// Iterations of one pass, at most.
-const ITERATIONS_MAX: u32 = 4;
-/// Passes over reactive limits, at most.
-const PASSES: u32 = 3;
+/// Mismatch at which reactive limits are looked at, pu.
+const ROUGH_PU: f64 = 2e-2;
+/// Iterations of an estimate, at most.
+const ITERATIONS_MAX: u32 = 8;
+/// Buses turn at limits less often than this.
+const PASSES: u32 = 4;
 /// A reactive limit is broken from here on, pu: well above what the tolerance leaves open.
 const Q_TOLERANCE_PU: f64 = 2e-3;
 /// A voltage has crossed its set-point from here on, pu.
@@ -101,13 +103,12 @@ pub(super) struct Estimate<'a> {
 #[derive(Debug)]
 struct Desk<L> {
     arena: Arena<L>,
-    lanes: Vec<Progress>,
     injections: Vec<[L; 2]>,
 }
 
 impl<L: Lane> Default for Desk<L> {
     fn default() -> Self {
-        Desk { arena: Arena::default(), lanes: vec![Progress::idle(); L::WIDTH], injections: Vec::new() }
+        Desk { arena: Arena::default(), injections: Vec::new() }
     }
 }
 
@@ -146,7 +147,7 @@ impl WideWork for Estimate<'_> {
 impl<L: Lane> Desk<L> {
     /// Puts the state before into every lane, with one branch out in each.
     fn begin(&mut self, plan: &Plan, point: &Point, block: &[(BranchIdx, TwoPort)]) {
-        let Desk { arena, lanes, .. } = self;
+        let arena = &mut self.arena;
         L::dispatch(Splat { from: &point.voltage, to: &mut arena.voltage });
         L::dispatch(Splat { from: &point.scheduled, to: &mut arena.schedule });
         L::dispatch(Splat { from: &point.free, to: &mut arena.free });
@@ -169,50 +170,72 @@ impl<L: Lane> Desk<L> {
             }
         }
         arena.patches.sort_by_key(|p| (p.row, p.slot, p.lane));
-        for (lane, progress) in lanes.iter_mut().enumerate() {
-            progress.run = Run::Idle;
-            progress.balanced.clear();
-            if lane < block.len() {
-                progress.start(TOLERANCE_PU, ITERATIONS_MAX);
-            }
-        }
     }
 
     /// Newton and reactive limits in turn; answers which lanes are left open.
     fn iterate(&mut self, plan: &Plan, problem: &Problem, holders: &[Holder], rows: usize) -> [bool; 8] {
-        let Desk { arena, lanes, injections } = self;
-        let mut open = [false; 8];
-        for pass in 0..=PASSES {
-            L::dispatch(Newton {
-                schedule: plan.uniform(),
-                masked: true,
-                arena: &mut *arena,
-                lanes,
-                leave: 0,
-                damped: false,
-            });
-            kernel::injections(plan.uniform(), arena, injections);
-            let mut moved = false;
+        let Desk { arena, injections } = self;
+        let schedule = plan.uniform();
+        let mut open: [bool; 8] = std::array::from_fn(|lane| lane < rows);
+        let mut passes = [0; 8];
+        for _ in 0..ITERATIONS_MAX {
+            let mut moving = L::splat(0.0);
+            for lane in (0..rows).filter(|lane| open[*lane]) {
+                moving.set(lane, 1.0);
+            }
+            L::dispatch(Step { schedule, arena: &mut *arena, moving });
+            kernel::injections(schedule, arena, injections);
+            let gap = L::dispatch(Gap { arena, injections });
             for lane in 0..rows {
-                match std::mem::replace(&mut lanes[lane].run, Run::Idle) {
-                    Run::Idle => continue,
-                    Run::Converged(_) => {}
-                    Run::Active | Run::Failed(_) => {
-                        open[lane] = true;
-                        continue;
-                    }
-                }
-                if turn(arena, injections, problem, holders, lane) {
-                    open[lane] = pass == PASSES;
-                    moved = true;
-                    lanes[lane].start(TOLERANCE_PU, ITERATIONS_MAX);
+                // Limits are looked at as soon as reactive power is roughly known; what is no number stays open.
+                if open[lane] && gap.get(lane) <= ROUGH_PU {
+                    let turned = passes[lane] < PASSES && turn(arena, injections, problem, holders, lane);
+                    passes[lane] += u32::from(turned);
+                    open[lane] = turned || passes[lane] == PASSES || gap.get(lane) > TOLERANCE_PU;
                 }
             }
-            if !moved {
+            if open == [false; 8] {
                 break;
             }
         }
         open
+    }
+}
+
+/// One step of Newton's in the lanes that are moving.
+struct Step<'a, L> {
+    schedule: &'a Schedule,
+    arena: &'a mut Arena<L>,
+    moving: L,
+}
+
+impl<L: Lane> Work for Step<'_, L> {
+    type Answer = ();
+    #[inline(always)]
+    fn run(self) {
+        kernel::forward::<L, true, false>(self.schedule, self.arena);
+        kernel::backward_and_advance::<L, true>(self.schedule, self.arena, self.moving);
+    }
+}
+
+/// The largest mismatch of the equations that hold, pu, from injections that are at hand.
+struct Gap<'a, L> {
+    arena: &'a Arena<L>,
+    injections: &'a [[L; 2]],
+}
+
+impl<L: Lane> Work for Gap<'_, L> {
+    type Answer = L;
+    #[inline(always)]
+    fn run(self) -> L {
+        let Gap { arena, injections } = self;
+        let mut worst = L::splat(0.0);
+        for at in 0..injections.len() {
+            let ([p, q], [angle, magnitude]) = (arena.schedule[at], arena.free[at]);
+            let [p_now, q_now] = injections[at];
+            worst = worst.max_abs(p.sub(p_now).mul(angle)).max_abs(q.sub(q_now).mul(magnitude));
+        }
+        worst
     }
 }
 
