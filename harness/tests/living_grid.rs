@@ -116,7 +116,8 @@ fn a_ring_that_is_open_is_not_secure_and_nobody_looks_where_nobody_asks() {
         let back = Event::BranchBack { branch: BranchIdx::from_row(0) };
         scenario(vec![(120.0, branch_out(0)), (360.0, back)])
     };
-    let asked = |security| LoopConfig { security, ..config(Task::VoltVar) };
+    let unhurried = Arc::new(GridRules { ramp_share_per_min: None, ..GridRules::default() });
+    let asked = |security| LoopConfig { security, rules: Arc::clone(&unhurried), ..config(Task::VoltVar) };
     let (episode, record) = lives(&asked(Some(Depth::Screened)), events(), &mut nothing());
     assert_eq!(episode.metric("n1.insecure_minutes"), Some(4.0));
     assert_eq!(episode.metric("n1.violations"), Some(1.0));
@@ -127,6 +128,11 @@ fn a_ring_that_is_open_is_not_secure_and_nobody_looks_where_nobody_asks() {
     let (episode, _) = lives(&asked(Some(Depth::First)), events(), &mut nothing());
     assert_eq!(episode.metric("n1.insecure_minutes"), Some(4.0));
     assert!(!episode.metrics.contains_key("n1.violations"), "one outage is not a count");
+
+    // With 5 MW a minute, of 16.7 MW that each unit delivers, no part of a chain that is cut finds its balance in a step.
+    let ramping = LoopConfig { security: Some(Depth::Screened), ..config(Task::VoltVar) };
+    let (episode, _) = lives(&ramping, events(), &mut nothing());
+    assert_eq!(episode.metric("n1.violations"), Some(4.0));
 
     let (episode, _) = lives(&asked(None), events(), &mut nothing());
     assert!(!episode.metrics.keys().any(|id| id.starts_with("n1.")));

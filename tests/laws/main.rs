@@ -1,5 +1,6 @@
 //! Properties that hold for every grid.
 
+mod busbars;
 mod contingencies;
 mod grid;
 mod kirchhoff;

@@ -230,10 +230,9 @@ impl<L: Lane> Work for Gap<'_, L> {
     fn run(self) -> L {
         let Gap { arena, injections } = self;
         let mut worst = L::splat(0.0);
-        for at in 0..injections.len() {
+        for (at, [p_now, q_now]) in injections.iter().enumerate() {
             let ([p, q], [angle, magnitude]) = (arena.schedule[at], arena.free[at]);
-            let [p_now, q_now] = injections[at];
-            worst = worst.max_abs(p.sub(p_now).mul(angle)).max_abs(q.sub(q_now).mul(magnitude));
+            worst = worst.max_abs(p.sub(*p_now).mul(angle)).max_abs(q.sub(*q_now).mul(magnitude));
         }
         worst
     }
@@ -331,8 +330,8 @@ impl<L: Lane> Work for Judge<'_, L> {
             let from = apparent_square(vf, y.from_from, vt, y.from_to);
             let to = apparent_square(vt, y.to_to, vf, y.to_from);
             let mut flow = from.max_abs(to).sqrt();
-            for lane in 0..block.len() {
-                if block[lane].0.row() == branch.row {
+            for (lane, (out, _)) in block.iter().enumerate() {
+                if out.row() == branch.row {
                     flow.set(lane, 0.0);
                 }
             }
