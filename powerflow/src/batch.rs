@@ -47,6 +47,7 @@ impl Solver {
     /// Solves every job, grouped by topology so that each plan is fetched once; answers come in the order of the jobs.
     /// An answer's bytes depend on its own job alone, not on its neighbours or its place.
     pub fn solve_batch(&mut self, jobs: &[Job<'_>], config: &NewtonConfig) -> Vec<Answer> {
+        self.forget_plans();
         let mut order: Vec<usize> = (0..jobs.len()).collect();
         let plan_of: Vec<usize> = jobs.iter().map(|job| self.plan_number(&job.state.topology)).collect();
         order.sort_by_key(|job| plan_of[*job]);

@@ -22,6 +22,7 @@ mod problem;
 mod reactive_limits;
 mod referee;
 mod schedule;
+pub mod security;
 mod sensitivity;
 mod solution;
 mod solver;

@@ -113,6 +113,11 @@ impl Solution {
         (self.status[bus] == BusStatus::Live).then(|| self.voltage[NodeIdx::from_row(bus.row())])
     }
 
+    /// Whether a node (a bus, or one busbar of a split bus) is energised.
+    pub fn is_live(&self, node: NodeIdx) -> bool {
+        self.voltage.get(node).is_some_and(|v| v.abs() > 0.0)
+    }
+
     /// Voltage angle of a bus, rad in (-pi, pi]; `None` where it is not energised.
     pub fn va_rad(&self, bus: BusIdx) -> Option<f64> {
         self.voltage(bus).map(|v| libm::atan2(v.im, v.re))

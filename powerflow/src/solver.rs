@@ -12,9 +12,14 @@ use crate::lane::Width;
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::problem::Problem;
+use crate::security::Point;
 use crate::solution::{Divergence, Flows, Solution};
 use crate::state::{State, Topology};
 use crate::sweep::Template;
+
+/// Plans of split topologies that are kept from one call to the next: a controller that splits buses at random must not fill
+/// the memory. One that is gone is made again, and is the same.
+const PLANS_KEPT: usize = 64;
 
 /// Solves any number of states of one network. One per thread: it holds the working memory.
 #[derive(Debug)]
@@ -63,6 +68,13 @@ impl Solver {
         Arc::clone(&self.plans[number])
     }
 
+    /// Forgets the oldest plans beyond those that are kept, never the first. Not while numbers of plans are in use.
+    pub(crate) fn forget_plans(&mut self) {
+        if self.plans.len() > PLANS_KEPT {
+            self.plans.drain(1..self.plans.len() - PLANS_KEPT + 1);
+        }
+    }
+
     /// Which of the cached plans belongs to a topology; made on first use.
     pub(crate) fn plan_number(&mut self, topology: &Arc<Topology>) -> usize {
         // The same allocation first: almost always it is, and then nothing needs to be compared.
@@ -84,6 +96,7 @@ impl Solver {
         previous: Option<&Solution>,
         config: &NewtonConfig,
     ) -> Result<Solution, Divergence> {
+        self.forget_plans();
         let plan = self.plan(&state.topology);
         let mut ladder = self.ladder(&plan, state, previous, config, &[]);
         if let Some(solution) = ladder.quick(config.rescue) {
@@ -211,6 +224,25 @@ impl Solver {
         Ok((template, self.alone.problem(0).clone()))
     }
 
+    /// A solved state by elimination position, as estimates of its outages begin, and its problem.
+    ///
+    /// # Errors
+    /// Where no bus has a source.
+    pub(crate) fn point(
+        &mut self,
+        state: &State,
+        solution: &Solution,
+        config: &NewtonConfig,
+    ) -> Result<(Point, Problem), Divergence> {
+        let plan = self.plan(&state.topology);
+        let frame = Frame { network: &self.network, plan: &plan, kirchhoff: &self.kirchhoff, config };
+        let begin =
+            Beginning { state, previous: Some(solution), start: config.start, killed: &[], trend: false };
+        self.alone.open(&plan);
+        self.alone.seat(0, &frame, &begin)?;
+        Ok((Point::of(&self.alone.arena), self.alone.problem(0).clone()))
+    }
+
     /// Flows of a solution.
     pub fn flows(&mut self, state: &State, solution: &Solution) -> Flows {
         let plan = self.plan(&state.topology);
@@ -233,4 +265,31 @@ impl Solver {
 /// ```
 pub fn solve(network: &Arc<Network>, config: &NewtonConfig) -> Result<Solution, Divergence> {
     Solver::new(network).solve(&network.initial_state(), None, config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Busbar, Case, Index, UnitIdx};
+
+    #[test]
+    fn plans_of_many_topologies_do_not_pile_up() {
+        let network = Network::build(Case::two_bus_example()).expect("a sound case");
+        let mut solver = Solver::new(&network);
+        let mut state = network.initial_state();
+        let config = NewtonConfig::default();
+        let unsplit = solver.solve(&state, None, &config).expect("a solution");
+        for _ in 0..3 * PLANS_KEPT {
+            let forgotten = Plan::new(
+                &network,
+                &Arc::new(Topology::unsplit().with_unit(UnitIdx::from_row(0), Busbar::Two)),
+            );
+            solver.plans.push(Arc::new(forgotten));
+            assert!(solver.solve(&state, None, &config).is_ok());
+        }
+        assert!(solver.plans.len() <= PLANS_KEPT + 1, "{}", solver.plans.len());
+        state.topology = Arc::new(Topology::unsplit().with_unit(UnitIdx::from_row(0), Busbar::One));
+        let again = solver.solve(&state, None, &config).expect("a solution");
+        assert_eq!(again.voltage.as_slice(), unsplit.voltage.as_slice());
+    }
 }

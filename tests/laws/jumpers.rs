@@ -55,7 +55,11 @@ fn solve(case: Case) -> Result<(Arc<Network>, Solution, Flows), Divergence> {
     let network = Network::build(case).expect("a sound case");
     let mut solver = Solver::new(&network);
     let state = network.initial_state();
-    let solution = solver.solve(&state, None, &NewtonConfig { rescue: powerflow::Rescue::No, ..NewtonConfig::default() })?;
+    let solution = solver.solve(
+        &state,
+        None,
+        &NewtonConfig { rescue: powerflow::Rescue::No, ..NewtonConfig::default() },
+    )?;
     let flows = solver.flows(&state, &solution);
     Ok((network, solution, flows))
 }

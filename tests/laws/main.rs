@@ -1,5 +1,6 @@
 //! Properties that hold for every grid.
 
+mod busbars;
 mod contingencies;
 mod grid;
 mod jumpers;
@@ -9,6 +10,7 @@ mod linear;
 mod linear_model;
 mod nose;
 mod refusal;
+mod security;
 mod sensitivity;
 mod switching;
 mod symmetry;

@@ -113,6 +113,10 @@ impl Lane for F64x8 {
         F64x8(intrinsic!(Avx512, _mm512_div_pd(self.0, other.0)))
     }
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        F64x8(intrinsic!(Avx512, _mm512_sqrt_pd(self.0)))
+    }
+    #[inline(always)]
     fn mul_add(self, a: Self, b: Self) -> Self {
         F64x8(intrinsic!(Avx512, _mm512_fmadd_pd(self.0, a.0, b.0)))
     }
@@ -180,6 +184,10 @@ impl Lane for F64x4 {
     #[inline(always)]
     fn div(self, other: Self) -> Self {
         F64x4(intrinsic!(Avx2, _mm256_div_pd(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        F64x4(intrinsic!(Avx2, _mm256_sqrt_pd(self.0)))
     }
     #[inline(always)]
     fn mul_add(self, a: Self, b: Self) -> Self {
