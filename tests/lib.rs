@@ -1,7 +1,11 @@
-//! What tests of several rooms share: the folder of reference data.
+//! What tests of several rooms share: the folder of reference data, and dice.
+
+mod dice;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+pub use dice::Dice;
 
 /// The folder of shared reference data: `$GRIDGATE_SHARED`, or `../shared` beside the workspace.
 ///

@@ -3,44 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+pub(crate) use gridgate_tests::Dice;
 use powerflow::case::{BusKind, Case, CaseBranch, CaseBus, CaseLoad, CaseShunt, CaseUnit, read};
 use powerflow::{
     BranchIdx, BusId, Flows, Index, Network, NewtonConfig, ReactiveLimits, Slack, Solution, Solver, State,
     UnitIdx,
 };
 use proptest::prelude::*;
-
-/// A small generator of numbers (splitmix64): a grid is a function of its seed.
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// Uniform in `[low, high)`.
-    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * ((self.next() >> 11) as f64 / (1u64 << 53) as f64)
-    }
-
-    pub(crate) fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
-    }
-
-    pub(crate) fn chance(&mut self, p: f64) -> bool {
-        self.between(0.0, 1.0) < p
-    }
-
-    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
-        for i in (1..items.len()).rev() {
-            items.swap(i, self.below(i + 1));
-        }
-    }
-}
 
 /// Settings of every property: the same grids every day.
 pub(crate) fn cases(n: u32) -> ProptestConfig {

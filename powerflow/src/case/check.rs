@@ -35,11 +35,20 @@ pub fn check(case: &Case) -> Diagnostics {
     diagnostics
 }
 
-/// Complains of every number that is NaN or infinite; the range of a unit may be unbounded.
+/// Beyond this a number is as good as infinite: squares and sums of what is smaller stay numbers.
+const LARGEST: f64 = 1e100;
+
+/// Whether one can calculate with it.
+fn sound(value: f64) -> bool {
+    value.abs() <= LARGEST
+}
+
+/// Complains of every number that is NaN, infinite or as good as; the range of a unit may be unbounded.
 pub(super) fn numbers(case: &Case, out: &mut Complaints) {
     let mut demand = |element: &dyn Fn() -> String, line: Option<u32>, values: &[(&str, f64)]| {
-        for (what, value) in values.iter().filter(|(_, v)| !v.is_finite()) {
-            let message = format!("{what} of {} is {value}, not a number one can calculate with", element());
+        for (what, value) in values.iter().filter(|(_, v)| !sound(*v)) {
+            let message =
+                format!("{what} of {} is {value:?}, not a number one can calculate with", element());
             out.push(Diagnostic::error("case.number.not-finite", message).at(case.file.as_str(), line));
         }
     };
@@ -59,13 +68,13 @@ pub(super) fn numbers(case: &Case, out: &mut Complaints) {
         demand(&|| format!("bus {}", bus.id), bus.line, &values);
     }
     let line_of = |bus: BusId| case.buses.iter().find(|b| b.id == bus).and_then(|b| b.line);
-    for load in case.loads.iter().filter(|l| !(l.p_mw.is_finite() && l.q_mvar.is_finite())) {
+    for load in case.loads.iter().filter(|l| !(sound(l.p_mw) && sound(l.q_mvar))) {
         let values = [("P", load.p_mw), ("Q", load.q_mvar)];
         demand(&|| format!("the demand at bus {}", load.bus), line_of(load.bus), &values);
     }
     for shunt in case.shunts.iter() {
-        let stepped = shunt.steps_mvar.iter().find(|s| !s.is_finite()).copied().unwrap_or(0.0);
-        if !(shunt.g_mw.is_finite() && shunt.b_mvar.is_finite() && stepped.is_finite()) {
+        let stepped = shunt.steps_mvar.iter().find(|s| !sound(**s)).copied().unwrap_or(0.0);
+        if !(sound(shunt.g_mw) && sound(shunt.b_mvar) && sound(stepped)) {
             let values = [("G", shunt.g_mw), ("B", shunt.b_mvar), ("a step", stepped)];
             demand(&|| format!("the shunt at bus {}", shunt.bus), line_of(shunt.bus), &values);
         }
@@ -88,7 +97,7 @@ pub(super) fn numbers(case: &Case, out: &mut Complaints) {
         demand(&|| branch_name(i, b), b.line, &values);
     }
     for (i, u) in case.units.iter().enumerate() {
-        let limit = |q: f64, side: f64| if q == side { 0.0 } else { q };
+        let limit = |q: f64, side: f64| if q * side.signum() > LARGEST { 0.0 } else { q };
         let values = [
             ("P", u.p_mw),
             ("Q", u.q_mvar),
@@ -144,9 +153,11 @@ impl Checker<'_> {
 
     fn base(&mut self) {
         let base = self.case.base_mva.0;
-        if base <= 0.0 {
-            let message = format!("the power base is {base} MVA, and must be positive");
-            self.push(Diagnostic::error("case.base-mva", message), None);
+        // Beyond these no grid has a base, and powers per unit run out of numbers.
+        if base.is_finite() && !(1e-6..=1e9).contains(&base) {
+            let message = format!("the power base is {base} MVA, and must lie between 1e-6 and 1e9");
+            let hint = "100 MVA is usual";
+            self.push(Diagnostic::error("case.base-mva", message).hint(hint), None);
         }
     }
 

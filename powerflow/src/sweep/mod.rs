@@ -171,7 +171,8 @@ impl Sweep {
         let branches = &network.branches;
         let ends: Vec<Option<[u32; 2]>> = branches.from.indices().map(in_use).collect();
         let changed = branches.from.indices().map(|branch| {
-            state.branch_on[branch] != branches.in_service[branch]
+            // A branch to a bus that is out of service is in the plan, but does not carry.
+            Problem::branch_live(network, &state, branch) != branches.in_service[branch]
                 || state.tap_ratio[branch] != branches.tap_ratio[branch]
         });
         let flows = Flows::of(network, &plan, &state, &solution);
