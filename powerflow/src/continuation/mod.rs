@@ -47,8 +47,8 @@ pub struct NoseConfig {
     /// its largest power.
     pub newton: NewtonConfig,
     /// Whether a unit takes up its voltage again where it could, as [`crate::Solver::solve`] does, so that at an upper limit
-    /// a voltage is never above its set-point. Without it a reactive limit is never left, whatever the voltage does, and the
-    /// curve goes on from a limit on the side that is nearer to where it came from, as in MATPOWER's continuation power flow.
+    /// a voltage is never above its set-point for long. Without it a reactive limit is never left, as in MATPOWER's
+    /// continuation power flow.
     pub releases: bool,
     /// Largest change of an angle (rad) or of a magnitude (relative) in one step.
     pub step_max: f64,

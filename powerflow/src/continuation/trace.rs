@@ -285,11 +285,8 @@ impl Trace<'_> {
             }
             _ => Rules::leads_inside(&self.curve, event, &tangent),
         };
-        // Without releases nobody asks on which side of its set-point a voltage is.
         let before = before.seen_from(&self.curve.references());
-        let goes_on =
-            inside.filter(|_| self.config.releases).unwrap_or_else(|| tangent.cosine(&before) > 0.0);
-        if !goes_on {
+        if !inside.unwrap_or_else(|| tangent.cosine(&before) > 0.0) {
             tangent.scale(-1.0);
         }
         Some(tangent)
