@@ -256,9 +256,10 @@ impl Scene<'_> {
                 "relaxed limits, a pivoted factorisation and continuation in load were not tried".into(),
             );
         }
-        if let (DivergenceReason::IterationLimit, [.., before, last]) =
+        if let (DivergenceReason::IterationLimit, [.., first, before, last]) =
             (divergence.reason, &divergence.trend_pu[..])
             && *last < STILL_FALLING_PU.min(0.5 * before)
+            && *before < 0.5 * first
         {
             say(
                 EvidenceKind::GaveUp,

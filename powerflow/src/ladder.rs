@@ -108,6 +108,10 @@ impl<'a> Ladder<'a> {
 
     fn judge(&mut self, rung: Rung, answer: Result<Solution, Divergence>) -> Option<Solution> {
         let failure = match answer {
+            Ok(solution) if is_unsettled(rung, &solution) => {
+                self.note(rung);
+                return None;
+            }
             Ok(solution) => return Some(Solution { iterations: self.iterations, ..solution }),
             Err(failure) => failure,
         };
@@ -198,7 +202,7 @@ impl<'a> Ladder<'a> {
             let part = scaled(self.state, share);
             [Start::Flat, Start::Dc].into_iter().find_map(|start| {
                 let answer = self.attempt(&frame, Rung::Continuation, &part, None, start, false);
-                answer.ok().map(|solution| (share, solution))
+                answer.ok().filter(settled).map(|solution| (share, solution))
             })
         });
         let (mut share, mut solution) = first?;
@@ -207,12 +211,23 @@ impl<'a> Ladder<'a> {
             let next = (share + step).min(1.0);
             let part = scaled(self.state, next);
             match self.attempt(&frame, Rung::Continuation, &part, Some(&solution), Start::Flat, false) {
-                Ok(further) => (share, solution) = (next, further),
-                Err(_) => step *= 0.5,
+                Ok(further) if settled(&further) => (share, solution) = (next, further),
+                _ => step *= 0.5,
             }
         }
         Some((share, solution))
     }
+}
+
+/// Whether an answer of a costly rung leaves a bus on the wrong side of its limit. A cheap rung's is taken, and the bus is
+/// named; whoever climbed this high looks for a grid's operating point, and that is none.
+fn is_unsettled(rung: Rung, solution: &Solution) -> bool {
+    rung > Rung::Damped && !settled(solution)
+}
+
+/// Whether every bus is on the right side of its reactive limits.
+fn settled(solution: &Solution) -> bool {
+    solution.unsettled.is_empty()
 }
 
 /// A state with demand and schedules at a share. A unit's range is widened to hold its schedule: what a share of the load
@@ -348,6 +363,28 @@ mod tests {
                         solution
                     })
                 });
+            }
+        }
+    }
+
+    /// Two branches out, limits enforced: grids that the quick rungs call unsolvable, and that operate above 0.85 pu.
+    #[test]
+    fn only_a_costly_rung_finds_what_is_left_after_two_outages() {
+        let network = stored("pglib_opf_case30_ieee");
+        for (out, rung) in [([3, 13], Rung::LimitsRelaxed), ([2, 20], Rung::Continuation)] {
+            let mut state = network.initial_state();
+            out.map(|row| state.branch_on[crate::BranchIdx::from_row(row - 1)] = false);
+            let config = NewtonConfig::default();
+            let mut solver = Solver::new(&network);
+            let base = solver.solve(&network.initial_state(), None, &config).expect("a base");
+            let quick = NewtonConfig { rescue: Rescue::Quick, ..config.clone() };
+            assert!(solver.solve(&state, Some(&base), &quick).is_err(), "this test tests nothing");
+            let solution = solver.solve(&state, Some(&base), &config).expect("a solution");
+            assert_eq!(solution.rung, rung);
+            assert!(solution.mismatch_pu < 1e-7);
+            assert!(solution.unsettled.is_empty());
+            for bus in network.buses.id.indices() {
+                assert!(solution.vm_pu(bus).expect("live") > 0.85);
             }
         }
     }

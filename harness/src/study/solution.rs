@@ -432,8 +432,8 @@ fn solved(
             Diagnostic::warning(
                 "solve.round-off",
                 format!(
-                    "rounding leaves {:.1e} pu out of balance, more than the tolerance of {:.1e} pu: no smaller mismatch \
-                     exists in double precision in this network",
+                    "rounding leaves {:.1e} pu out of balance, more than the tolerance of {:.1e} pu: in this network \
+                     double precision cannot tell less from nothing",
                     solution.mismatch_pu, config.tolerance_pu
                 ),
             )
