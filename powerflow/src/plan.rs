@@ -12,6 +12,7 @@ use crate::case::BusKind;
 use crate::index::{BranchIdx, BusIdx, Column, Index, NodeIdx, ShuntIdx, UnitIdx};
 use crate::network::Network;
 use crate::network::admittance::TwoPort;
+use crate::problem::Problem;
 use crate::schedule::Schedule;
 use crate::solution::Complex;
 use crate::state::{Busbar, Topology};
@@ -156,17 +157,14 @@ impl Plan {
         let mut off_diagonal = vec![Complex::default(); column.len()];
         let mut diagonal = vec![Complex::default(); n];
         let branches = &network.branches;
-        let base: Column<BranchIdx, TwoPort> = branches
-            .in_service
-            .iter()
-            .map(|(branch, on)| {
-                if *on {
-                    TwoPort::of(branches, branch, branches.tap_ratio[branch])
-                } else {
-                    TwoPort::default()
-                }
-            })
-            .collect();
+        let planned = |branch: BranchIdx| {
+            if Problem::planned(network, branch) {
+                TwoPort::of(branches, branch, branches.tap_ratio[branch])
+            } else {
+                TwoPort::default()
+            }
+        };
+        let base: Column<BranchIdx, TwoPort> = branches.from.indices().map(planned).collect();
         let mut slots = Vec::with_capacity(base.len());
         for (branch, two_port) in base.iter() {
             let from = position[nodes.branch_from[branch].row()];

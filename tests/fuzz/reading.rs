@@ -85,10 +85,13 @@ impl Feed for Reading {
             .files
             .iter()
             .enumerate()
-            .flat_map(|(i, (_, bytes))| bytes.split_inclusive(|b| *b == b'\n').map(move |line| (i, line.to_vec())))
+            .flat_map(|(i, (_, bytes))| {
+                bytes.split_inclusive(|b| *b == b'\n').map(move |line| (i, line.to_vec()))
+            })
             .collect();
         let join = |lines: &[(usize, Vec<u8>)]| -> Vec<(String, Vec<u8>)> {
-            let own = |i: usize| lines.iter().filter(move |(at, _)| *at == i).flat_map(|(_, line)| line.clone());
+            let own =
+                |i: usize| lines.iter().filter(move |(at, _)| *at == i).flat_map(|(_, line)| line.clone());
             self.files.iter().enumerate().map(|(i, (name, _))| (name.clone(), own(i).collect())).collect()
         };
         let mut fails = |lines: &[(usize, Vec<u8>)]| {

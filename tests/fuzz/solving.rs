@@ -6,8 +6,8 @@ use std::sync::Arc;
 use gridgate_tests::Dice;
 use powerflow::case::{Case, CaseBranch, CaseBus, CaseLoad, CaseShunt, CaseUnit};
 use powerflow::{
-    Answer, BranchIdx, Index, Job, LinearModel, Method, Network, NewtonConfig, OutageStatus, Plan, ReactiveLimits,
-    ShuntIdx, Slack, Solution, Solver, Start, State, Sweep, UnitIdx, Width, solve_linear,
+    Answer, BranchIdx, Index, Job, LinearModel, Method, Network, NewtonConfig, OutageStatus, Plan,
+    ReactiveLimits, ShuntIdx, Slack, Solution, Solver, Start, State, Sweep, UnitIdx, Width, solve_linear,
 };
 
 use crate::Order;
@@ -75,8 +75,12 @@ enum Part {
 }
 
 fn joined(case: &Case, parts: &[Part]) -> Case {
-    let mut joined =
-        Case { name: case.name.clone(), base_mva: case.base_mva, frequency_hz: case.frequency_hz, ..Case::default() };
+    let mut joined = Case {
+        name: case.name.clone(),
+        base_mva: case.base_mva,
+        frequency_hz: case.frequency_hz,
+        ..Case::default()
+    };
     for part in parts {
         match part {
             Part::Bus(bus) => joined.buses.push(bus.clone()),
@@ -105,7 +109,7 @@ fn examine(case: &Case, mut dice: Dice) -> Result<&'static str, Finding> {
                     slack,
                     start,
                     unsolved_islands_die: dice.chance(0.2),
-                    rescue: dice.chance(0.8),
+                    rescue: if dice.chance(0.8) { powerflow::Rescue::Quick } else { powerflow::Rescue::No },
                     ..NewtonConfig::default()
                 };
                 let state = network.initial_state();
@@ -154,7 +158,8 @@ fn holds(
                 detail: format!("{}; {config:?}, {:?}", found.detail, solution.rung),
                 ..found
             })?;
-            let finite = |column: &powerflow::Column<BranchIdx, f64>| column.as_slice().iter().all(|x| x.is_finite());
+            let finite =
+                |column: &powerflow::Column<BranchIdx, f64>| column.as_slice().iter().all(|x| x.is_finite());
             if ![&flows.p_from_pu, &flows.q_from_pu, &flows.p_to_pu, &flows.q_to_pu].into_iter().all(finite) {
                 return Err(Finding::new("flows that are no numbers", format!("{config:?}")));
             }
@@ -211,7 +216,12 @@ fn mutated(dice: &mut Dice, network: &Network) -> State {
 }
 
 /// One by one, in batches of every width, in another order: the same bits.
-fn batches(network: &Arc<Network>, states: &[State], config: &NewtonConfig, dice: &mut Dice) -> Result<(), Finding> {
+fn batches(
+    network: &Arc<Network>,
+    states: &[State],
+    config: &NewtonConfig,
+    dice: &mut Dice,
+) -> Result<(), Finding> {
     let mut solver = Solver::new(network);
     let base = solver.solve(&network.initial_state(), None, config).ok();
     let warm: Vec<Option<&Solution>> =
@@ -240,7 +250,8 @@ fn batches(network: &Arc<Network>, states: &[State], config: &NewtonConfig, dice
             for (answer, i) in solver.solve_batch(&jobs, config).iter().zip(&order) {
                 let bytes = format!("{answer:?}");
                 if bytes != alone[*i] {
-                    let detail = format!("state {i} at {width:?}, {config:?}:\n{bytes}\nalone:\n{}", alone[*i]);
+                    let detail =
+                        format!("state {i} at {width:?}, {config:?}:\n{bytes}\nalone:\n{}", alone[*i]);
                     return Err(Finding::new("a batch is not its states one by one", detail));
                 }
             }
@@ -254,7 +265,12 @@ fn batches(network: &Arc<Network>, states: &[State], config: &NewtonConfig, dice
 fn words(network: &Network, answer: &Answer<'_>) -> String {
     let mut text = format!(
         "{:?} {:?} {} {:?} {:?} {:?}",
-        answer.status, answer.method, answer.iterations, answer.mismatch_pu, answer.unmet_pu, answer.divergence
+        answer.status,
+        answer.method,
+        answer.iterations,
+        answer.mismatch_pu,
+        answer.unmet_pu,
+        answer.divergence
     );
     for bus in network.buses.id.indices() {
         let _ = write!(text, " {:?}", answer.voltage(bus));
@@ -263,7 +279,13 @@ fn words(network: &Network, answer: &Answer<'_>) -> String {
 }
 
 /// What an answer of the lanes claims: units of a single slack are on schedule, but for those that hold something.
-fn claimed(network: &Network, base: &Solution, state: &State, answer: &Answer<'_>, tolerance_pu: f64) -> Claim {
+fn claimed(
+    network: &Network,
+    base: &Solution,
+    state: &State,
+    answer: &Answer<'_>,
+    tolerance_pu: f64,
+) -> Claim {
     let units = &network.units;
     let live = |bus| answer.voltage(bus).is_some();
     let mut open: Vec<(bool, bool)> = network
@@ -295,7 +317,8 @@ fn claimed(network: &Network, base: &Solution, state: &State, answer: &Answer<'_
 fn sweeps(network: &Arc<Network>, config: &NewtonConfig, dice: &mut Dice) -> Result<(), Finding> {
     let Ok(mut sweep) = Sweep::new(network, network.initial_state(), config) else { return Ok(()) };
     let branches = network.branches.from.len();
-    let mut outages: Vec<Vec<BranchIdx>> = (0..branches.min(80)).map(|b| vec![BranchIdx::from_row(b)]).collect();
+    let mut outages: Vec<Vec<BranchIdx>> =
+        (0..branches.min(80)).map(|b| vec![BranchIdx::from_row(b)]).collect();
     outages.push(Vec::new());
     for _ in 0..20.min(branches) {
         outages.push((0..1 + dice.below(4)).map(|_| BranchIdx::from_row(dice.below(branches))).collect());
@@ -312,7 +335,8 @@ fn sweeps(network: &Arc<Network>, config: &NewtonConfig, dice: &mut Dice) -> Res
         found = found.take().or_else(|| in_lanes(network, &base, &state, answer, config).err());
         if answer.method == Some(Method::Lanes) && found.is_none() {
             let alone = solver.solve(&state, Some(&base), &merciful);
-            let differs = alone.is_ok_and(|a| network.buses.id.indices().any(|b| a.voltage(b) != answer.voltage(b)));
+            let differs =
+                alone.is_ok_and(|a| network.buses.id.indices().any(|b| a.voltage(b) != answer.voltage(b)));
             if differs {
                 let detail = format!("out {:?}: {}", outages[row], first[row]);
                 found = Some(Finding::new("an outage in lanes is not its state alone", detail));
@@ -383,7 +407,8 @@ fn in_lanes(
     }
     let claim = claimed(network, base, state, answer, config.tolerance_pu);
     claim.hold(&network.case, &Moment::of_state(network, state)).map(|_| ()).map_err(|found| {
-        let detail = format!("{}; {:?} {:?} out {:?}", found.detail, answer.method, answer.mismatch_pu, answer.out);
+        let detail =
+            format!("{}; {:?} {:?} out {:?}", found.detail, answer.method, answer.mismatch_pu, answer.out);
         Finding::new(format!("sweep: {}", found.kind), detail)
     })
 }
@@ -424,7 +449,8 @@ fn linear(network: &Arc<Network>, dice: &mut Dice) -> Result<(), Finding> {
         }
         let own = flows[answer.branch.row()];
         if flows.iter().any(|x| !x.is_finite()) || own != 0.0 {
-            found = Some(Finding::new("linear outage: no number, or a flow on what is out", first[row].clone()));
+            found =
+                Some(Finding::new("linear outage: no number, or a flow on what is out", first[row].clone()));
             return;
         }
         let worst = before.iter().zip(balance(&flows)).position(|(a, b)| {
@@ -432,7 +458,12 @@ fn linear(network: &Arc<Network>, dice: &mut Dice) -> Result<(), Finding> {
             !((a.0 - b.0).abs() <= 1e-6 * scale)
         });
         if let Some(bus) = worst {
-            let detail = format!("branch {} out, bus row {bus}: {} was {:?}", answer.branch.row() + 1, first[row], base);
+            let detail = format!(
+                "branch {} out, bus row {bus}: {} was {:?}",
+                answer.branch.row() + 1,
+                first[row],
+                base
+            );
             found = Some(Finding::new("linear outage: a bus is out of balance", detail));
         }
     });

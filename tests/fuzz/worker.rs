@@ -102,7 +102,8 @@ pub(crate) fn tally(out: &Path) -> std::io::Result<BTreeMap<String, u64>> {
 pub(crate) fn work(order: &Order) -> std::io::Result<()> {
     std::fs::create_dir_all(now(&order.out))?;
     std::panic::set_hook(Box::new(|info| {
-        let place = info.location().map_or_else(String::new, |at| format!("{}:{}", short(at.file()), at.line()));
+        let place =
+            info.location().map_or_else(String::new, |at| format!("{}:{}", short(at.file()), at.line()));
         let said = info.payload_as_str().unwrap_or("no words");
         *PANIC.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(format!("{place}\n{said}"));
     }));
@@ -127,7 +128,8 @@ pub(crate) fn work(order: &Order) -> std::io::Result<()> {
         match guarded(|| feed.attempt(number)) {
             Ok(what) => *tally.entry(what).or_insert(0) += 1,
             Err(found) => {
-                *tally.entry(if finding::is_note(&found.kind) { "noted" } else { "FAILED" }).or_insert(0) += 1;
+                *tally.entry(if finding::is_note(&found.kind) { "noted" } else { "FAILED" }).or_insert(0) +=
+                    1;
                 if finding::keep(order, number, &found, &feed.input())? {
                     println!("case {number}: {}: {}", found.kind, found.detail);
                     if let Some(smaller) = feed.smaller(number, &found.kind) {

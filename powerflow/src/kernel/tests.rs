@@ -254,7 +254,7 @@ impl<const MASKED: bool, const SLACK: bool> Step<'_, MASKED, SLACK> {
             let voltage = arena.voltage_of(row, lane);
             bits.extend([voltage.re, voltage.im]);
             for k in 0..usize::from(plan.unknowns[row]) {
-                bits.push(arena.pivot[row].step[k].get(lane));
+                bits.push(arena.steps[row][k].get(lane));
                 bits.push(if SLACK { arena.response[row][k].get(lane) } else { 0.0 });
             }
         }
