@@ -97,7 +97,7 @@ fn joined(case: &Case, parts: &[Part]) -> Case {
 fn examine(case: &Case, mut dice: Dice) -> Result<&'static str, Finding> {
     let said = reading::examine_case(case)?;
     let Ok(network) = Network::build(case.clone()) else { return Ok(said) };
-    if network.branches.from.len() == 0 && network.units.bus.len() == 0 {
+    if network.branches.from.is_empty() && network.units.bus.is_empty() {
         return Ok("solved: nothing");
     }
     let mut solved = 0;
