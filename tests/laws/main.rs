@@ -3,6 +3,7 @@
 mod contingencies;
 mod grid;
 mod kirchhoff;
+mod lanes;
 mod limits;
 mod linear;
 mod linear_model;
