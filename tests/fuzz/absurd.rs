@@ -8,8 +8,9 @@ use powerflow::units::MvaBase;
 /// A number that nobody expects; rarely one that is none.
 fn number(dice: &mut Dice) -> f64 {
     const ODD: &[f64] = &[
-        0.0, -0.0, 1.0, -1.0, 1e-3, -1e-3, 1e-6, 1e-9, -1e-9, 1e-12, 1e-15, 1e-30, 1e-100, 1e-155, 1e-200, 1e-308, 5e-324,
-        1e2, -1e2, 1e4, -1e4, 1e6, 1e9, -1e9, 1e12, 1e15, 1e30, 1e100, 1e154, -1e155, 1e200, 1e308, -1e308,
+        0.0, -0.0, 1.0, -1.0, 1e-3, -1e-3, 1e-6, 1e-9, -1e-9, 1e-12, 1e-15, 1e-30, 1e-100, 1e-155, 1e-200,
+        1e-308, 5e-324, 1e2, -1e2, 1e4, -1e4, 1e6, 1e9, -1e9, 1e12, 1e15, 1e30, 1e100, 1e154, -1e155, 1e200,
+        1e308, -1e308,
     ];
     if dice.chance(0.02) {
         return *dice.pick(&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY]);
@@ -56,7 +57,13 @@ fn ordinary(dice: &mut Dice) -> Case {
             _ => BusKind::Pq,
         };
         let kind = if row == 0 && dice.chance(0.97) { BusKind::Reference } else { kind };
-        case.buses.push(CaseBus { id: id(row), kind, va_deg: angle, vm_pu: dice.between(0.95, 1.05), ..bus(&pattern) });
+        case.buses.push(CaseBus {
+            id: id(row),
+            kind,
+            va_deg: angle,
+            vm_pu: dice.between(0.95, 1.05),
+            ..bus(&pattern)
+        });
     }
     for row in 1..n {
         if !dice.chance(cut) {
@@ -88,7 +95,13 @@ fn ordinary(dice: &mut Dice) -> Case {
             let b_mvar = dice.between(-10.0, 10.0);
             let steps_mvar = if dice.chance(0.5) { vec![b_mvar / 2.0, b_mvar] } else { Vec::new() };
             let g_mw = if dice.chance(0.2) { dice.between(-1.0, 1.0) } else { 0.0 };
-            case.shunts.push(CaseShunt { bus: id(row), g_mw, b_mvar, in_service: dice.chance(0.8), steps_mvar });
+            case.shunts.push(CaseShunt {
+                bus: id(row),
+                g_mw,
+                b_mvar,
+                in_service: dice.chance(0.8),
+                steps_mvar,
+            });
         }
         let everywhere = dice.chance(0.05);
         if row == 0 || everywhere || dice.chance(0.25) {
@@ -130,7 +143,8 @@ fn units(dice: &mut Dice, case: &mut Case, row: usize, share: f64) {
     for _ in 0..1 + dice.below(3) {
         let p_mw = share * dice.between(0.0, 1.0);
         let wide = dice.chance(0.3);
-        let endless = |dice: &mut Dice, x: f64| if dice.chance(0.05) { x.signum() * f64::INFINITY } else { x };
+        let endless =
+            |dice: &mut Dice, x: f64| if dice.chance(0.05) { x.signum() * f64::INFINITY } else { x };
         case.units.push(CaseUnit {
             bus: id(row),
             p_mw,
@@ -218,7 +232,9 @@ fn spoil(dice: &mut Dice, case: &mut Case) {
                 0 => bus.vm_pu = x,
                 1 => bus.va_deg = x,
                 2 => bus.va_deg = dice.between(-360.0, 360.0),
-                3 => bus.kind = *dice.pick(&[BusKind::Pq, BusKind::Pv, BusKind::Reference, BusKind::Isolated]),
+                3 => {
+                    bus.kind = *dice.pick(&[BusKind::Pq, BusKind::Pv, BusKind::Reference, BusKind::Isolated])
+                }
                 4 => bus.base_kv = x,
                 5 => bus.vm_max_pu = x,
                 _ => bus.kind = BusKind::Reference,

@@ -104,7 +104,10 @@ impl Claim {
         let square = branch.r_pu * branch.r_pu + branch.x_pu * branch.x_pu;
         let (g, b) = (branch.r_pu / square, -branch.x_pu / square);
         let ((gf, bf), (gt, bt)) = (branch.from_shunt_pu, branch.to_shunt_pu);
-        let (sin, cos) = (from.1 - to.1 - branch.shift_deg.to_radians()).sin_cos();
+        // Apart, since files may turn a phase by a thousand million degrees, which would take all digits from the angles.
+        let ((s, c), (shift_s, shift_c)) =
+            ((from.1 - to.1).sin_cos(), branch.shift_deg.to_radians().sin_cos());
+        let (sin, cos) = (s * shift_c - c * shift_s, c * shift_c + s * shift_s);
         let behind = from.0 / tap;
         let both = behind * to.0;
         let into_from = (
@@ -202,13 +205,22 @@ impl Claim {
             let (p, q) = left[row];
             let in_balance = |gap: f64| gap.abs() <= allowed;
             if !in_balance(q) && !self.open[row].1 {
-                return wrong("kirchhoff", format!("bus {bus}: {q} pu reactive are left over, {allowed} allowed"));
+                return wrong(
+                    "kirchhoff",
+                    format!("bus {bus}: {q} pu reactive are left over, {allowed} allowed"),
+                );
             }
             if in_balance(p) || self.open[row].0 {
                 continue;
             }
-            if matches!(self.unmet, Unmet::At(_)) || !p.is_finite() || std::mem::replace(&mut excused[piece[row]], true) {
-                return wrong("kirchhoff", format!("bus {bus}: {p} pu active are left over, {allowed} allowed"));
+            if matches!(self.unmet, Unmet::At(_))
+                || !p.is_finite()
+                || std::mem::replace(&mut excused[piece[row]], true)
+            {
+                return wrong(
+                    "kirchhoff",
+                    format!("bus {bus}: {p} pu active are left over, {allowed} allowed"),
+                );
             }
             unmet += p.abs();
         }
@@ -226,7 +238,9 @@ impl Claim {
 pub(crate) fn null(value: &Value, path: &str) -> Option<String> {
     match value {
         Value::Null => Some(path.to_owned()),
-        Value::Array(items) => items.iter().enumerate().find_map(|(i, item)| null(item, &format!("{path}[{i}]"))),
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(i, item)| null(item, &format!("{path}[{i}]")))
+        }
         Value::Object(fields) => fields.iter().find_map(|(name, item)| null(item, &format!("{path}.{name}"))),
         _ => None,
     }
@@ -257,7 +271,8 @@ pub(crate) fn document(case: &Case, json: &str, tolerance_pu: f64, linear: bool)
         Some("solved") => {}
         other => return wrong("unknown status", format!("{other:?}")),
     }
-    if (buses.len(), branches.len(), units.len()) != (case.buses.len(), case.branches.len(), case.units.len()) {
+    if (buses.len(), branches.len(), units.len()) != (case.buses.len(), case.branches.len(), case.units.len())
+    {
         return wrong("rows are missing", format!("{} buses", buses.len()));
     }
     for (row, bus) in buses.iter().zip(&case.buses) {
@@ -299,7 +314,8 @@ pub(crate) fn document(case: &Case, json: &str, tolerance_pu: f64, linear: bool)
     if !(mismatch <= 1e-3) {
         return wrong("note: solved with a large mismatch", format!("{mismatch} pu"));
     }
-    let differs = |(row, bus): (&Value, &CaseBus)| (row["status"] == "isolated") != (bus.kind == BusKind::Isolated);
+    let differs =
+        |(row, bus): (&Value, &CaseBus)| (row["status"] == "isolated") != (bus.kind == BusKind::Isolated);
     if buses.iter().zip(&case.buses).any(differs) {
         return wrong("status of an isolated bus", json.into());
     }

@@ -67,8 +67,14 @@ pub(crate) fn corpus() -> Vec<Sample> {
         }
     }
     let Some(reference) = reference() else { return samples };
-    for folder in ["cases", "psse", "formats/ieee-cdf", "formats/ucte", "formats/pandapower-json", "formats/powermodels-json"]
-    {
+    for folder in [
+        "cases",
+        "psse",
+        "formats/ieee-cdf",
+        "formats/ucte",
+        "formats/pandapower-json",
+        "formats/powermodels-json",
+    ] {
         for path in entries(&reference.join(folder)) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let plain = name.trim_end_matches(".gz").to_owned();
@@ -96,7 +102,8 @@ fn written(file: &(String, Vec<u8>), format: TargetFormat) -> Option<Sample> {
     let module = powerio_tx::parse(Source::from_memory(file.0.clone(), file.1.clone()).ok()?).ok()?;
     let stem = file.0.trim_end_matches(".m");
     let name = format!("{stem}.{}", format.extension());
-    let output = powerio_tx::emit(&module, format, Destination::memory(name.clone()).ok()?).ok()?.into_output();
+    let output =
+        powerio_tx::emit(&module, format, Destination::memory(name.clone()).ok()?).ok()?.into_output();
     let EmittedOutput::Memory { artifacts, .. } = output else { return None };
     let folder = artifacts.len() > 1;
     let mut files = Vec::new();
@@ -124,7 +131,9 @@ fn untarred(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
         };
         let Ok(size) = usize::from_str_radix(&field(124, 12), 8) else { break };
         let name = field(0, 100);
-        if let (true, Some(content)) = (matches!(header[156], 0 | b'0'), archive.get(at + 512..at + 512 + size)) {
+        if let (true, Some(content)) =
+            (matches!(header[156], 0 | b'0'), archive.get(at + 512..at + 512 + size))
+        {
             files.push((name.rsplit('/').next().unwrap_or_default().to_owned(), content.to_vec()));
         }
         at += 512 + size.div_ceil(512) * 512;

@@ -39,7 +39,12 @@ pub(crate) fn is_note(kind: &str) -> bool {
 }
 
 /// Counts a finding, and keeps its message and input while there are few of its kind. Answers whether it is the first.
-pub(crate) fn keep(order: &Order, number: u64, finding: &Finding, input: &[(String, Vec<u8>)]) -> std::io::Result<bool> {
+pub(crate) fn keep(
+    order: &Order,
+    number: u64,
+    finding: &Finding,
+    input: &[(String, Vec<u8>)],
+) -> std::io::Result<bool> {
     let folder = folder(&order.out, &finding.kind);
     let first = !folder.exists();
     std::fs::create_dir_all(&folder)?;
@@ -58,9 +63,16 @@ pub(crate) fn keep(order: &Order, number: u64, finding: &Finding, input: &[(Stri
 }
 
 /// A smaller input that fails alike.
-pub(crate) fn keep_smaller(order: &Order, kind: &str, number: u64, input: &[(String, Vec<u8>)]) -> std::io::Result<()> {
+pub(crate) fn keep_smaller(
+    order: &Order,
+    kind: &str,
+    number: u64,
+    input: &[(String, Vec<u8>)],
+) -> std::io::Result<()> {
     let folder = folder(&order.out, kind);
-    input.iter().try_for_each(|(name, bytes)| std::fs::write(folder.join(format!("{number}-smaller-{name}")), bytes))
+    input
+        .iter()
+        .try_for_each(|(name, bytes)| std::fs::write(folder.join(format!("{number}-smaller-{name}")), bytes))
 }
 
 /// The child that worked on a case is dead.

@@ -56,7 +56,8 @@ impl Target {
     }
 }
 
-const USAGE: &str = "usage: fuzz reading|solving [--seconds N | --cases N] [--seed N] [--first N] [--out FOLDER]";
+const USAGE: &str =
+    "usage: fuzz reading|solving [--seconds N | --cases N] [--seed N] [--first N] [--out FOLDER]";
 
 /// Deaths of the child after which a run gives up.
 const DEATHS_MAX: usize = 200;
@@ -138,8 +139,7 @@ fn supervise(order: &Order) -> std::io::Result<u8> {
         if left == Some(0) || all {
             break;
         }
-        let status =
-            Command::new(std::env::current_exe()?).args(order.arguments(first, left)).status()?;
+        let status = Command::new(std::env::current_exe()?).args(order.arguments(first, left)).status()?;
         if status.success() {
             break;
         }
