@@ -142,7 +142,8 @@ def inside(options):
         os.sched_setaffinity(0, {cores[-1]})
         seconds = whole_program(small, options.rounds)
         out += ["## The whole program", "", f"`gridgate solve case118.m`, from start to exit, wall: minimum | median {both(seconds)} ms.", ""]
-        for name in ("case118", "case9241pegase", BIG):
+        # Smaller ones are over before the kernel has counted them.
+        for name in ("case9241pegase", BIG):
             times, answers = cold(unpacked(name), options.rounds)
             out += [f"## {name}, cold", "", "| | min ms | median ms | |", "|---|---|---|---|"]
             ratio = statistics.median(times["network"]) / statistics.median(times["reader"])

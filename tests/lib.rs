@@ -57,6 +57,20 @@ pub fn json(path: &Path) -> serde_json::Value {
     serde_json::from_slice(&bytes(path)).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
+/// The rows of a packed table of numbers, each by column name.
+///
+/// # Panics
+/// Where the file cannot be read, or holds something else than numbers.
+pub fn rows(path: &Path) -> Vec<std::collections::BTreeMap<String, f64>> {
+    let text = String::from_utf8(bytes(path)).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let mut lines = text.lines();
+    let header: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
+    let number = |cell: &str| cell.parse().unwrap_or_else(|_| panic!("{}: {cell}", path.display()));
+    lines
+        .map(|line| header.iter().map(|h| (*h).to_owned()).zip(line.split(',').map(number)).collect())
+        .collect()
+}
+
 /// A folder in which files lie unpacked and under their own names, for as long as it lives.
 pub struct Unpacked {
     folder: tempfile::TempDir,

@@ -95,7 +95,7 @@ impl Network {
     #[new]
     fn read(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let network = py
-            .detach(|| powerflow::Network::build(powerflow::case::read(&path)?))
+            .detach(|| study::read_network(&path, study::DcLines::File))
             .map_err(|complaints| errors::input(py, &complaints))?;
         let (case, base) = (&network.case, network.base);
         let (buses, branches, units) = (&network.buses, &network.branches, &network.units);

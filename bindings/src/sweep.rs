@@ -28,6 +28,9 @@ fn method_code(method: Option<Method>) -> u8 {
         Some(Method::Alone(Rung::FlatStart)) => 4,
         Some(Method::Alone(Rung::DcStart)) => 5,
         Some(Method::Alone(Rung::Damped)) => 6,
+        Some(Method::Alone(Rung::LimitsRelaxed)) => 7,
+        Some(Method::Alone(Rung::Pivoted)) => 8,
+        Some(Method::Alone(Rung::Continuation)) => 9,
     }
 }
 

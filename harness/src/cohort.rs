@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use powerflow::{Index, Job, Rung, Solver};
+use powerflow::security::{Harm, Security, Settled, Watch};
+use powerflow::{Index, Job, Network, Rung, Solver, Violation};
 use reports::StepRecord;
 use scenarios::{Moment, Scenario};
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,8 @@ struct Rollout {
     unsolved: bool,
     /// Whether its last step has been measured.
     ended: bool,
+    /// The N-1 security of its present state, where it is known.
+    security: Option<Security>,
     steps: u32,
     digest: Sha256,
     recorded: Option<Vec<StepRecord>>,
@@ -47,6 +50,8 @@ pub struct Cohort<'a> {
     step: u32,
     decided_in: Vec<Duration>,
     envelope: Envelope,
+    /// Looks at N-1 security, where a gate asks for it.
+    watch: Option<Watch>,
 }
 
 /// Extremes of the states that were lived through.
@@ -125,13 +130,16 @@ impl<'a> Cohort<'a> {
         let rollout = |grid: Grid| Rollout {
             initial_demand_mw: grid.demand_mw(),
             grid,
-            meters: metric::LIST.iter().map(|m| (m.meter)()).collect(),
-            as_served: metric::LIST.iter().map(|m| m.counts_unserved.then(|| (m.meter)())).collect(),
+            meters: metric::measured(config.security).map(|m| (m.meter)()).collect(),
+            as_served: metric::measured(config.security)
+                .map(|m| m.counts_unserved.then(|| (m.meter)()))
+                .collect(),
             grants: Grants::default(),
             refusals: BTreeMap::new(),
             failure: None,
             unsolved: false,
             ended: false,
+            security: None,
             steps: 0,
             digest: Sha256::new(),
             recorded: record.then(Vec::new),
@@ -153,6 +161,7 @@ impl<'a> Cohort<'a> {
             step: 0,
             decided_in: Vec::new(),
             envelope: Envelope::default(),
+            watch: config.security.map(|_| Watch::new(&network)),
         }
     }
 
@@ -209,6 +218,7 @@ impl<'a> Cohort<'a> {
         for (row, answer) in pending.into_iter().zip(answers) {
             let rollout = &mut self.rollouts[row];
             rollout.grid.settle(answer);
+            rollout.security = None;
             self.envelope.solves += 1;
             if let Some(solution) = rollout.grid.solution() {
                 self.envelope.mismatch_pu = self.envelope.mismatch_pu.max(solution.mismatch_pu);
@@ -262,9 +272,27 @@ impl<'a> Cohort<'a> {
 
     /// Measures the step that began at `now`.
     pub(crate) fn record(&mut self, now: Moment) {
+        self.secure();
         let (config, envelope) = (self.config, &mut self.envelope);
         for rollout in &mut self.rollouts {
             rollout.record(now, config, self.step, envelope);
+        }
+    }
+
+    /// Looks at the N-1 security of every state that is new in this step, all together.
+    fn secure(&mut self) {
+        let (Some(watch), Some(depth)) = (&mut self.watch, self.config.security) else { return };
+        let is_new = |r: &Rollout| r.grid.life() == Life::Alive && r.security.is_none();
+        let new: Vec<usize> = (0..self.rollouts.len()).filter(|row| is_new(&self.rollouts[*row])).collect();
+        let settled = |row: &usize| {
+            let grid = &self.rollouts[*row].grid;
+            grid.solution().map(|solution| Settled { state: grid.state(), solution, flows: grid.flows() })
+        };
+        let (rows, states): (Vec<usize>, Vec<Settled<'_>>) =
+            new.into_iter().filter_map(|row| Some((row, settled(&row)?))).unzip();
+        let found = watch.assess(self.solver, &states, depth, &self.config.newton);
+        for (row, security) in rows.into_iter().zip(found) {
+            self.rollouts[row].security = Some(security);
         }
     }
 
@@ -314,6 +342,7 @@ impl Rollout {
             unserved: self.grid.unserved(),
             initial_demand_mw: self.initial_demand_mw,
             grants: &self.grants,
+            security: self.security.as_ref(),
         };
         if life != Life::Unsolved {
             for meter in &mut self.meters {
@@ -328,7 +357,8 @@ impl Rollout {
         envelope.include(&self.grid);
         self.digest_step(now);
         if let Some(steps) = &mut self.recorded {
-            let record = step_record(&self.grid, &self.grants, now);
+            let mut record = step_record(&self.grid, &self.grants, now);
+            record.notes.extend(self.security.as_ref().and_then(|s| insecurity(self.grid.network(), s)));
             steps.push(record);
         }
     }
@@ -365,7 +395,7 @@ impl Rollout {
     fn finish(self, subject: &str, config: &LoopConfig) -> Trajectory {
         let scenario = Arc::clone(self.grid.scenario());
         let values: Vec<f64> = self.meters.iter().map(|m| m.value()).collect();
-        let measured = by_id(&values);
+        let measured = by_id(config.security, &values);
         let served: Vec<f64> = self
             .as_served
             .iter()
@@ -399,7 +429,7 @@ impl Rollout {
             message,
             steps: self.steps,
             metrics: measured.iter().map(|(id, v)| (id.clone(), known.then_some(*v))).collect(),
-            as_served: (outcome == Outcome::SolverGaveUp).then(|| by_id(&served)),
+            as_served: (outcome == Outcome::SolverGaveUp).then(|| by_id(config.security, &served)),
             refusals: self.refusals,
             trajectory: hex(&self.digest.finalize()),
         };
@@ -507,6 +537,26 @@ fn step_record(grid: &Grid, grants: &Grants, now: Moment) -> StepRecord {
         record.notes.push(divergence.to_string());
     }
     record
+}
+
+/// What the loss of one branch would do, in words; `None` where it would do no harm.
+fn insecurity(network: &Network, security: &Security) -> Option<String> {
+    let (branch, harm) = security.insecure.first()?;
+    let mw = |pu: f64| network.base.from_pu(pu);
+    let harm = match *harm {
+        Harm::NoSolution => "no solution".to_owned(),
+        Harm::LostDemand(pu) => format!("{:.1} MW of demand without voltage", mw(pu)),
+        Harm::Unmet(pu) => format!("{:.1} MW unmet balance", mw(pu)),
+        Harm::Broken(Violation::Overload(other, loading)) => {
+            format!("{} at {:.0} % of its rating", network.branch_name(other), 100.0 * loading)
+        }
+        Harm::Broken(Violation::LowVoltage(bus, pu) | Violation::HighVoltage(bus, pu)) => {
+            format!("bus {} at {pu:.4} pu", network.buses.id[bus])
+        }
+    };
+    let more = security.insecure.len() - 1;
+    let more = if more > 0 { format!("; so would the loss of {more} others") } else { String::new() };
+    Some(format!("not N-1 secure: the loss of {} would leave {harm}{more}", network.branch_name(*branch)))
 }
 
 fn element_in_words(grid: &Grid, grant: &Grant) -> String {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use powerflow::NewtonConfig;
+use powerflow::security::Depth;
 
 use crate::action::Task;
 use crate::candidate::Candidate;
@@ -26,6 +27,8 @@ pub struct LoopConfig {
     pub newton: NewtonConfig,
     /// Rules of the simulated grid.
     pub rules: Arc<GridRules>,
+    /// How far the N-1 security of every step is looked at; `None` where nobody asks for it.
+    pub security: Option<Depth>,
 }
 
 /// Lets a candidate live through a cohort's scenarios. The order of a step is: events, settle, sense, decide, grant,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use powerflow::{Diagnostic, Diagnostics, NewtonConfig, ReactiveLimits, Slack};
+use powerflow::{Diagnostic, Diagnostics, NewtonConfig, ReactiveLimits, Rescue, Slack};
 
 use crate::action::Task;
 use crate::fields::{Document, Fields};
@@ -119,6 +119,8 @@ impl PhysicsConfig {
             reactive_limits: self.reactive_limits,
             slack: self.slack,
             tolerance_pu: self.tolerance_pu,
+            // Thousands of states an hour fail in a storm: each gets what a loop can afford, and is counted both ways.
+            rescue: Rescue::Quick,
             ..NewtonConfig::default()
         }
     }

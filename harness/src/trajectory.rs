@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use powerflow::security::Depth;
 use reports::{EpisodeRecord, StepRecord};
 use serde::{Deserialize, Serialize};
 
@@ -115,7 +116,7 @@ impl Trajectory {
     }
 }
 
-/// Metric ids with a value each, in the order of [`metric::LIST`].
-pub(crate) fn by_id(values: &[f64]) -> BTreeMap<String, f64> {
-    metric::LIST.iter().zip(values).map(|(m, v)| (m.id.to_owned(), *v)).collect()
+/// Metric ids with a value each, in the order of [`metric::measured`].
+pub(crate) fn by_id(security: Option<Depth>, values: &[f64]) -> BTreeMap<String, f64> {
+    metric::measured(security).zip(values).map(|(m, v)| (m.id.to_owned(), *v)).collect()
 }

@@ -15,6 +15,7 @@ use harness::grid::GridRules;
 use harness::live::{LoopConfig, live};
 use harness::observation::{Observations, Observed, Tensor};
 use harness::trajectory::{Episode, Outcome, Trajectory};
+use powerflow::security::Depth;
 use powerflow::{BranchIdx, Index, NewtonConfig, Solver, UnitIdx};
 use reports::EpisodeRecord;
 use scenarios::{Event, Moment, Scenario, TimedEvent};
@@ -48,6 +49,7 @@ fn config(task: Task) -> LoopConfig {
         steps: 10,
         newton: NewtonConfig { unsolved_islands_die: true, ..NewtonConfig::default() },
         rules: Arc::new(GridRules { ramp_share_per_min: Some(0.1), ..GridRules::default() }),
+        security: None,
     }
 }
 
@@ -104,6 +106,44 @@ fn demand_moves_in_a_straight_line_between_knots() {
         close(record.demand_mw, 50.0 * factor, 1e-9);
         assert_eq!(record.served_mw, Some(record.demand_mw));
     }
+}
+
+#[test]
+fn a_ring_that_is_open_is_not_secure_and_nobody_looks_where_nobody_asks() {
+    // Open at branch 1, the ring is a chain from bus 20 to bus 10: of its four branches only that to bus 20 carries demand
+    // that no unit behind it serves. It is open from 120 s to 360 s.
+    let events = || {
+        let back = Event::BranchBack { branch: BranchIdx::from_row(0) };
+        scenario(vec![(120.0, branch_out(0)), (360.0, back)])
+    };
+    let unhurried = Arc::new(GridRules { ramp_share_per_min: None, ..GridRules::default() });
+    let asked = |security| LoopConfig { security, rules: Arc::clone(&unhurried), ..config(Task::VoltVar) };
+    let (episode, record) = lives(&asked(Some(Depth::Screened)), events(), &mut nothing());
+    assert_eq!(episode.metric("n1.insecure_minutes"), Some(4.0));
+    assert_eq!(episode.metric("n1.violations"), Some(1.0));
+    let noted = |step: &reports::StepRecord| step.notes.iter().any(|note| note.contains("branch 2 (20-30)"));
+    let when: Vec<bool> = record.steps.iter().map(noted).collect();
+    assert_eq!(when, [false, false, true, true, true, true, false, false, false, false]);
+
+    let (episode, _) = lives(&asked(Some(Depth::First)), events(), &mut nothing());
+    assert_eq!(episode.metric("n1.insecure_minutes"), Some(4.0));
+    assert!(!episode.metrics.contains_key("n1.violations"), "one outage is not a count");
+
+    // With 5 MW a minute, of 16.7 MW that each unit delivers, no part of a chain that is cut finds its balance in a step.
+    let ramping = LoopConfig { security: Some(Depth::Screened), ..config(Task::VoltVar) };
+    let (episode, _) = lives(&ramping, events(), &mut nothing());
+    assert_eq!(episode.metric("n1.violations"), Some(4.0));
+
+    let (episode, _) = lives(&asked(None), events(), &mut nothing());
+    assert!(!episode.metrics.keys().any(|id| id.starts_with("n1.")));
+}
+
+#[test]
+fn a_dark_grid_is_insecure_to_the_end() {
+    let lost = |row| (180.0, Event::UnitOut { unit: UnitIdx::from_row(row) });
+    let asked = LoopConfig { security: Some(Depth::First), ..config(Task::VoltVar) };
+    let (episode, _) = lives(&asked, scenario(vec![lost(0), lost(1), lost(2)]), &mut nothing());
+    assert_eq!(episode.metric("n1.insecure_minutes"), Some(7.0));
 }
 
 #[test]

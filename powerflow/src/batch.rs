@@ -47,6 +47,7 @@ impl Solver {
     /// Solves every job, grouped by topology so that each plan is fetched once; answers come in the order of the jobs.
     /// An answer's bytes depend on its own job alone, not on its neighbours or its place.
     pub fn solve_batch(&mut self, jobs: &[Job<'_>], config: &NewtonConfig) -> Vec<Answer> {
+        self.forget_plans();
         let mut order: Vec<usize> = (0..jobs.len()).collect();
         let plan_of: Vec<usize> = jobs.iter().map(|job| self.plan_number(&job.state.topology)).collect();
         order.sort_by_key(|job| plan_of[*job]);
@@ -55,7 +56,7 @@ impl Solver {
             // Lanes that would stay empty cost as much as the others.
             let enough =
                 |width: &Width| width.lanes() <= self.width.lanes() && width.lanes() < 2 * group.len();
-            let width = Width::available().into_iter().filter(enough).last().unwrap_or(Width::One);
+            let width = Width::available().into_iter().rfind(enough).unwrap_or(Width::One);
             if group.len() > 1 {
                 at_width(width, Group { solver: self, jobs, group, config, answers: &mut answers });
             }
@@ -94,8 +95,8 @@ impl WideWork for Group<'_, '_> {
         let mut waiting = group.iter().copied();
         let mut job_of: Vec<Option<usize>> = vec![None; L::WIDTH];
         loop {
-            for lane in 0..L::WIDTH {
-                while job_of[lane].is_none() {
+            for (lane, slot) in job_of.iter_mut().enumerate() {
+                while slot.is_none() {
                     let Some(number) = waiting.next() else { break };
                     let job = &jobs[number];
                     let begin = Beginning {
@@ -107,7 +108,7 @@ impl WideWork for Group<'_, '_> {
                     };
                     // A state without any source is left to the ladder, which says so.
                     if desk.seat(lane, &frame, &begin).is_ok() {
-                        job_of[lane] = Some(number);
+                        *slot = Some(number);
                     }
                 }
             }
@@ -116,10 +117,10 @@ impl WideWork for Group<'_, '_> {
                 return;
             }
             desk.newton(&plan, busy - 1, false);
-            for lane in 0..L::WIDTH {
-                let Some(number) = job_of[lane] else { continue };
+            for (lane, slot) in job_of.iter_mut().enumerate() {
+                let Some(number) = *slot else { continue };
                 let Some(ended) = desk.settle(lane, &frame, jobs[number].state) else { continue };
-                job_of[lane] = None;
+                *slot = None;
                 if ended.is_ok()
                     && let Ok(solution) = desk.finish(lane, &frame, jobs[number].state, Rung::Newton, false)
                 {

@@ -37,6 +37,19 @@ pub enum Start {
     Dc,
 }
 
+/// How far the ladder is climbed where Newton from the start that was asked for fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rescue {
+    /// Not at all.
+    No,
+    /// Other starts and shortened steps: what a loop over thousands of states can afford.
+    Quick,
+    /// Also relaxed limits, a pivoted factorisation, and continuation in load, which says how much of it can be served.
+    #[default]
+    Full,
+}
+
 /// How to solve.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NewtonConfig {
@@ -52,8 +65,8 @@ pub struct NewtonConfig {
     pub iterations_max: u32,
     /// Passes over limits and slack; each bus and unit turns a bounded number of times, so this is a second fence.
     pub passes_max: u32,
-    /// Whether another start is tried when the first one fails.
-    pub rescue: bool,
+    /// What is tried when the first start fails.
+    pub rescue: Rescue,
     /// What becomes of an island that has no solution while others have one: dead, and named in the solution, or the
     /// whole state diverges.
     pub unsolved_islands_die: bool,
@@ -68,7 +81,7 @@ impl Default for NewtonConfig {
             tolerance_pu: 1e-8,
             iterations_max: 20,
             passes_max: 60,
-            rescue: true,
+            rescue: Rescue::default(),
             unsolved_islands_die: false,
         }
     }

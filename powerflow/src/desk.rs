@@ -15,7 +15,7 @@ use crate::problem::{self, NONE, Problem, Share};
 use crate::reactive_limits::Before;
 use crate::solution::{BusStatus, Complex, Divergence, DivergenceReason, LimitSide, Rung, Solution};
 use crate::state::State;
-use crate::{distributed_slack, linear, reactive_limits};
+use crate::{distributed_slack, linear, reactive_limits, referee};
 
 /// Mismatch at which limits and clipping are looked at before the final iterations, pu.
 const LOOSE_PU: f64 = 1e-4;
@@ -23,6 +23,16 @@ const LOOSE_PU: f64 = 1e-4;
 /// A live voltage below this is another root of the equations, not an operating point, pu. Motors have stalled and
 /// undervoltage protection has acted far above it.
 pub(crate) const COLLAPSED_PU: f64 = 0.2;
+
+/// What the sum of a bus's terms may lose to rounding in the kernel, as a share of their sum of magnitudes; less than the
+/// audit allows itself.
+const ROUNDING: f64 = 16.0 * f64::EPSILON;
+
+/// Rounding beyond this is refused rather than told from a wrong answer, pu.
+const ROUND_OFF_MAX_PU: f64 = 1e-5;
+
+/// Of the buses that hold a voltage, one in so many may turn in a pass where limits are imposed gently.
+const GENTLY: usize = 32;
 
 /// Magnitudes outside this range are rarely where a grid ends: too many buses gave up their voltage at once, pu.
 const PLAUSIBLE_PU: (f64, f64) = (0.5, 1.5);
@@ -70,7 +80,18 @@ struct Seat {
     at_most: usize,
     before: Option<(Before, usize)>,
     passes: u32,
+    passes_max: u32,
     iterations: u32,
+    /// Whether a tight pass ended where rounding is above the tolerance.
+    stagnated: bool,
+}
+
+impl Desk<f64> {
+    /// Newton with a pivoted factorisation.
+    pub(crate) fn newton_pivoted(&mut self, plan: &Plan) {
+        referee::newton(plan, &mut self.arena, &mut self.lanes[0]);
+        kernel::injections(plan.uniform(), &self.arena, &mut self.injections);
+    }
 }
 
 impl<L: Lane> Default for Desk<L> {
@@ -95,6 +116,16 @@ impl<L: Lane> Desk<L> {
     /// The problem in a lane.
     pub(crate) fn problem(&self, lane: usize) -> &Problem {
         &self.seats[lane].problem
+    }
+
+    /// The problem in a lane, to be changed between solves.
+    pub(crate) fn problem_mut(&mut self, lane: usize) -> &mut Problem {
+        &mut self.seats[lane].problem
+    }
+
+    /// Computes what leaves every row, after voltages were changed from outside.
+    pub(crate) fn look(&mut self, plan: &Plan) {
+        kernel::injections(plan.uniform(), &self.arena, &mut self.injections);
     }
 
     /// Iterations of a lane, over all passes.
@@ -130,7 +161,9 @@ impl<L: Lane> Desk<L> {
         seat.at_most = usize::MAX;
         seat.before = None;
         seat.passes = 0;
+        seat.passes_max = config.passes_max;
         seat.iterations = 0;
+        seat.stagnated = false;
         self.patches.clear();
         problem::patches(network, plan, state, lane as u32, &mut self.patches);
         self.arena.set_patches(lane as u32, &self.patches);
@@ -155,6 +188,14 @@ impl<L: Lane> Desk<L> {
         kernel::injections(plan.uniform(), &self.arena, &mut self.injections);
     }
 
+    /// Lets only a few buses turn in each pass, those that are furthest beyond their limits, and as many passes as that takes.
+    pub(crate) fn gently(&mut self, lane: usize) {
+        let seat = &mut self.seats[lane];
+        let holding = seat.problem.holds.iter().filter(|holds| **holds).count();
+        seat.at_most = (holding / GENTLY).max(1);
+        seat.passes_max += 4 * holding.min(8 * GENTLY) as u32;
+    }
+
     /// Looks at limits and slack where Newton has ended. `None` means that the lane iterates on.
     pub(crate) fn settle(
         &mut self,
@@ -168,6 +209,15 @@ impl<L: Lane> Desk<L> {
             Run::Converged(_) => None,
             Run::Failed(reason) => Some(reason),
         };
+        // Out of iterations, but nothing is wrong that rounding would not explain.
+        let round_off =
+            (reason == Some(DivergenceReason::IterationLimit)).then(|| self.round_off(lane, plan));
+        let reason = match round_off.flatten() {
+            Some(gap_pu) if gap_pu <= ROUND_OFF_MAX_PU => None,
+            Some(_) => Some(DivergenceReason::RoundOff),
+            None => reason,
+        };
+        self.seats[lane].stagnated = reason.is_none() && round_off.is_some();
         let (lowest, highest) = self.extremes(lane, plan);
         let Desk { arena, lanes, seats, injections, .. } = self;
         let (seat, progress) = (&mut seats[lane], &mut lanes[lane]);
@@ -215,7 +265,7 @@ impl<L: Lane> Desk<L> {
         if !moved && seat.tight {
             return Some(Ok(()));
         }
-        if seat.passes == config.passes_max {
+        if seat.passes >= seat.passes_max {
             return Some(Err(DivergenceReason::IterationLimit));
         }
         seat.tight = !moved;
@@ -379,6 +429,7 @@ impl<L: Lane> Desk<L> {
             iterations: self.seats[lane].iterations,
             mismatch_pu: 0.0,
             rung,
+            stagnated: self.seats[lane].stagnated,
         };
         if killed {
             let buses = solution.status.indices();
@@ -387,19 +438,23 @@ impl<L: Lane> Desk<L> {
         reactive_limits::report(problem, &mut solution);
         distributed_slack::dispatch(
             problem,
-            plan,
+            frame,
             state,
             &self.arena,
             &self.injections,
             lane,
-            config.slack,
             &mut solution,
         );
         reactive_limits::dispatch(problem, plan, network, &self.injections, lane, &mut solution);
         let allowed_pu = config.tolerance_pu * 10.0;
         let audit = kirchhoff.audit(network, plan, state, &solution, allowed_pu);
         solution.mismatch_pu = audit.mismatch_pu;
+        // What the audit lets pass beyond the tolerance is rounding, by its own account: said, or where it is much refused.
+        solution.stagnated |= audit.mismatch_pu > allowed_pu;
         match audit.failed {
+            None if audit.mismatch_pu > allowed_pu.max(ROUND_OFF_MAX_PU) => {
+                Err(self.failure(lane, frame, DivergenceReason::RoundOff))
+            }
             None => Ok(solution),
             Some((node, gap)) => {
                 Err(divergence(frame, DivergenceReason::FailedAudit, node, [gap.re, gap.im]))
@@ -430,6 +485,44 @@ impl<L: Lane> Desk<L> {
         divergence(frame, reason, worst.1, worst.2)
     }
 
+    /// The largest mismatch of a lane, pu, where rounding explains that of every bus; `None` where it does not.
+    fn round_off(&self, lane: usize, plan: &Plan) -> Option<f64> {
+        let tolerance_pu = self.lanes[lane].tolerance_pu;
+        let magnitude = |at: usize| self.arena.voltage_of(at, lane).abs();
+        let size = |re: f64, im: f64| re.abs() + im.abs();
+        // Sums of the magnitudes of the terms that make up the power of each row.
+        let mut scale = vec![0.0; plan.node_count()];
+        for (at, scale) in scale.iter_mut().enumerate() {
+            let slots = plan.row_start[at] as usize..plan.row_start[at + 1] as usize;
+            let own = size(plan.diagonal[at].re, plan.diagonal[at].im) * magnitude(at);
+            *scale = magnitude(at)
+                * slots.fold(own, |sum, slot| {
+                    let y = plan.off_diagonal[slot];
+                    size(y.re, y.im).mul_add(magnitude(plan.column[slot] as usize), sum)
+                });
+        }
+        for patch in self.arena.patches.iter().filter(|patch| patch.lane as usize == lane) {
+            let at = patch.row as usize;
+            let column =
+                if patch.slot == Patch::DIAGONAL { at } else { plan.column[patch.slot as usize] as usize };
+            scale[at] += magnitude(at) * magnitude(column) * size(patch.g, patch.b);
+        }
+        let mut worst = 0.0f64;
+        for (at, scale) in scale.into_iter().enumerate() {
+            let free = self.arena.free[at];
+            let holds = [free[0].get(lane) + self.arena.balance[at].get(lane), free[1].get(lane)];
+            let gap: [f64; 2] = std::array::from_fn(|k| {
+                (self.arena.schedule[at][k].get(lane) - self.injections[at][k].get(lane)) * holds[k]
+            });
+            let gap = gap[0].abs().max(gap[1].abs());
+            if !(gap <= tolerance_pu.max(scale * ROUNDING)) {
+                return None;
+            }
+            worst = worst.max(gap);
+        }
+        Some(worst)
+    }
+
     /// The lowest live magnitude of a lane, pu, with its node, and the highest.
     fn extremes(&self, lane: usize, plan: &Plan) -> ((f64, NodeIdx), f64) {
         let (mut lowest, mut highest) = ((f64::INFINITY, NodeIdx::from_row(0)), 0.0f64);
@@ -458,6 +551,8 @@ fn divergence(frame: &Frame<'_>, reason: DivergenceReason, node: NodeIdx, gap_pu
         iterations: 0,
         trend_pu: Vec::new(),
         tried: Vec::new(),
+        largest_solvable_share: None,
+        evidence: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@
 //! Newton's system; the border is eliminated by one more right-hand side of the same factorisation.
 
 use crate::config::Slack;
+use crate::desk::Frame;
 use crate::index::Index;
 use crate::kernel::Arena;
 use crate::lane::Lane;
@@ -126,14 +127,14 @@ pub(crate) fn unmet<L: Lane>(
 /// Writes every unit's active power, and what is unmet, into a solution.
 pub(crate) fn dispatch<L: Lane>(
     problem: &Problem,
-    plan: &Plan,
+    frame: &Frame<'_>,
     state: &State,
     arena: &Arena<L>,
     injections: &[[L; 2]],
     lane: usize,
-    slack: Slack,
     solution: &mut Solution,
 ) {
+    let plan = frame.plan;
     for (unit, node) in plan.nodes.unit.iter() {
         let island = problem.island[node.row()];
         if island != NONE {
@@ -144,7 +145,7 @@ pub(crate) fn dispatch<L: Lane>(
     for (island, unmet_pu) in problem.islands.iter().zip(unmet) {
         let Some(reference) = island.references.first() else { continue };
         let bus = plan.nodes.bus[*reference];
-        if slack == Slack::Distributed {
+        if frame.config.slack == Slack::Distributed {
             // While somebody shares, what is left is the rounding of the last iteration.
             let unmet_pu = if island.weight > 0.0 { 0.0 } else { unmet_pu };
             solution.islands.push(Island { reference: bus, unmet_pu });

@@ -80,6 +80,42 @@ impl Kirchhoff {
         solution: &Solution,
         allowed_pu: f64,
     ) -> Audit {
+        let books = self.books(network, plan, state, solution);
+        let mut audit = Audit { mismatch_pu: 0.0, failed: None };
+        let mut furthest = 1.0;
+        for (node, bus) in plan.nodes.bus.iter() {
+            if solution.voltage(*bus).is_none() {
+                continue;
+            }
+            let gap = books.sum[node.row()];
+            // A gap that is no number is infinitely wrong; `f64::max` would drop it.
+            let size = if gap.abs().is_nan() { f64::INFINITY } else { gap.abs() };
+            audit.mismatch_pu = audit.mismatch_pu.max(size);
+            // By bus: a branch of tiny impedance somewhere must not excuse the others.
+            let times_allowed = size / allowed_pu.max(books.scale[node.row()] * ROUNDING);
+            if times_allowed > furthest {
+                furthest = times_allowed;
+                audit.failed = Some((node, gap));
+            }
+        }
+        audit
+    }
+
+    /// What does not balance at every node: units + unmet - demand - shunts - what flows into branches, pu; nothing at nodes
+    /// that are not live.
+    pub(crate) fn gaps(
+        &self,
+        network: &Network,
+        plan: &Plan,
+        state: &State,
+        solution: &Solution,
+    ) -> Vec<(BusIdx, Complex)> {
+        let books = self.books(network, plan, state, solution);
+        let live = plan.nodes.bus.iter().filter(|(_, bus)| solution.voltage(**bus).is_some());
+        live.map(|(node, bus)| (*bus, books.sum[node.row()])).collect()
+    }
+
+    fn books(&self, network: &Network, plan: &Plan, state: &State, solution: &Solution) -> Books {
         let case = &network.case;
         let n = plan.node_count();
         let mut books = Books { sum: vec![Complex::default(); n], scale: vec![0.0; n] };
@@ -136,24 +172,7 @@ impl Kirchhoff {
         for island in &solution.islands {
             books.book(island.reference.row(), Complex { re: island.unmet_pu, im: 0.0 }, 1.0);
         }
-        let mut audit = Audit { mismatch_pu: 0.0, failed: None };
-        let mut furthest = 1.0;
-        for (node, bus) in plan.nodes.bus.iter() {
-            if solution.voltage(*bus).is_none() {
-                continue;
-            }
-            let gap = books.sum[node.row()];
-            // A gap that is no number is infinitely wrong; `f64::max` would drop it.
-            let size = if gap.abs().is_nan() { f64::INFINITY } else { gap.abs() };
-            audit.mismatch_pu = audit.mismatch_pu.max(size);
-            // By bus: a branch of tiny impedance somewhere must not excuse the others.
-            let times_allowed = size / allowed_pu.max(books.scale[node.row()] * ROUNDING);
-            if times_allowed > furthest {
-                furthest = times_allowed;
-                audit.failed = Some((node, gap));
-            }
-        }
-        audit
+        books
     }
 }
 

@@ -3,12 +3,16 @@
 mod batch;
 pub mod case;
 mod config;
+mod continuation;
+pub mod control;
 mod desk;
 pub mod diagnostic;
 mod distributed_slack;
+mod evidence;
 mod index;
 mod kernel;
 mod kirchhoff;
+mod ladder;
 mod lane;
 mod linear;
 pub mod network;
@@ -16,16 +20,23 @@ mod newton;
 mod plan;
 mod problem;
 mod reactive_limits;
+mod referee;
 mod schedule;
+pub mod security;
+mod sensitivity;
 mod solution;
 mod solver;
 mod state;
+mod stored;
 mod sweep;
 pub mod units;
 
 pub use batch::Job;
 pub use case::Case;
-pub use config::{NewtonConfig, ReactiveLimits, Slack, Start};
+pub use config::{NewtonConfig, ReactiveLimits, Rescue, Slack, Start};
+pub use continuation::{
+    CurvePoint, Direction, Limit, LimitEvent, Nose, NoseCause, NoseConfig, NoseFailure, WeakBus,
+};
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use index::{BranchIdx, BusId, BusIdx, Column, Index, NodeIdx, ShuntIdx, UnitIdx};
 pub use lane::Width;
@@ -35,11 +46,14 @@ pub use linear::{
 };
 pub use network::Network;
 pub use plan::{Nodes, Plan};
+pub use sensitivity::{Gradient, Injection, Quantity, Response, Sensitivities};
 pub use solution::{
-    BusStatus, Complex, Divergence, DivergenceReason, Flows, Island, LimitSide, Rung, Solution,
+    BusStatus, Complex, Divergence, DivergenceReason, Evidence, EvidenceKind, Flows, Island, LimitSide, Rung,
+    Solution,
 };
 pub use solver::{Solver, solve};
 pub use state::{Busbar, State, Topology};
+pub use stored::stored_balance;
 pub use sweep::{
     Answer, InjectionRow, InjectionTable, Method, RowStatus, Summary, Sweep, Sweeps, Table, Violation,
     Voltages,

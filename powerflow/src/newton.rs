@@ -36,7 +36,7 @@ pub(crate) struct Balanced {
     /// Power moved so far, pu.
     pub(crate) moved_pu: f64,
     /// What the present step adds, pu.
-    more_pu: f64,
+    pub(crate) more_pu: f64,
 }
 
 impl Balanced {
@@ -245,12 +245,12 @@ fn judge<L: Lane>(lanes: &mut [Progress], mismatch: L) {
 fn border<L: Lane>(schedule: &Schedule, arena: &mut Arena<L>, lanes: &mut [Progress]) {
     let mut more = L::splat(0.0);
     let mut solved: Option<(u32, L)> = None;
-    for i in 0..lanes.len() {
-        for k in 0..lanes[i].balanced.len() {
-            let row = lanes[i].balanced[k].row;
+    for (i, lane) in lanes.iter_mut().enumerate() {
+        for of in &mut lane.balanced {
+            let row = of.row;
             // Most lanes hold the angle of the same row: one evaluation serves them all.
             let amount = match solved {
-                Some((of, amount)) if of == row => amount,
+                Some((same, amount)) if same == row => amount,
                 _ => {
                     let (gap, along_step, along_response) =
                         kernel::slack_equation(schedule, arena, row as usize);
@@ -259,24 +259,24 @@ fn border<L: Lane>(schedule: &Schedule, arena: &mut Arena<L>, lanes: &mut [Progr
                     amount
                 }
             };
-            lanes[i].balanced[k].more_pu = amount.get(i);
+            of.more_pu = amount.get(i);
         }
         // One island: its rows alone respond, so its amount may be applied to all.
-        if let [only] = lanes[i].balanced[..] {
+        if let [only] = lane.balanced[..] {
             more.set(i, only.more_pu);
         }
     }
-    for (pivot, response) in arena.pivot.iter_mut().zip(&arena.response) {
-        pivot.step[0] = response[0].mul_add(more, pivot.step[0]);
-        pivot.step[1] = response[1].mul_add(more, pivot.step[1]);
+    for (step, response) in arena.steps.iter_mut().zip(&arena.response) {
+        step[0] = response[0].mul_add(more, step[0]);
+        step[1] = response[1].mul_add(more, step[1]);
     }
     for (i, lane) in lanes.iter().enumerate().filter(|(_, lane)| lane.balanced.len() > 1) {
         for (row, island) in lane.island_at.iter().enumerate() {
             if let Some(of) = lane.balanced.iter().find(|b| b.island == *island) {
                 for k in 0..2 {
                     let response = arena.response[row][k].get(i);
-                    let step = arena.pivot[row].step[k].get(i);
-                    arena.pivot[row].step[k].set(i, response.mul_add(of.more_pu, step));
+                    let step = arena.steps[row][k].get(i);
+                    arena.steps[row][k].set(i, response.mul_add(of.more_pu, step));
                 }
             }
         }
@@ -285,7 +285,7 @@ fn border<L: Lane>(schedule: &Schedule, arena: &mut Arena<L>, lanes: &mut [Progr
 
 /// Moves `scale` times what the step adds to the units that share.
 #[inline(always)]
-fn move_slack<L: Lane>(arena: &mut Arena<L>, lanes: &mut [Progress], scale: f64) {
+pub(crate) fn move_slack<L: Lane>(arena: &mut Arena<L>, lanes: &mut [Progress], scale: f64) {
     let mut more = L::splat(0.0);
     for (i, lane) in lanes.iter_mut().enumerate().filter(|(_, lane)| lane.run == Run::Active) {
         for of in &mut lane.balanced {

@@ -168,9 +168,13 @@ pub(crate) fn dispatch<L: Lane>(
     let total = |node: NodeIdx| {
         injections[plan.position[node] as usize][1].get(lane) - problem.fixed_q_pu[node.row()]
     };
+    let mut count = vec![0.0f64; n];
+    for (_, node) in plan.nodes.unit.iter().filter(|(unit, _)| holding(*unit)) {
+        count[node.row()] += 1.0;
+    }
     let mut proxy = vec![0.0f64; n];
     for (unit, node) in plan.nodes.unit.iter().filter(|(unit, _)| holding(*unit)) {
-        for limit in [units.q_min_pu[unit], units.q_max_pu[unit], total(*node)] {
+        for limit in [units.q_min_pu[unit], units.q_max_pu[unit], total(*node) / count[node.row()]] {
             proxy[node.row()] += if limit.is_finite() { limit.abs() } else { 0.0 };
         }
     }
@@ -179,10 +183,9 @@ pub(crate) fn dispatch<L: Lane>(
         let limit = |q: f64| if q.is_finite() { q } else { far.copysign(q) };
         (limit(units.q_min_pu[unit]), limit(units.q_max_pu[unit]))
     };
-    let (mut count, mut low, mut range) = (vec![0.0f64; n], vec![0.0f64; n], vec![0.0f64; n]);
+    let (mut low, mut range) = (vec![0.0f64; n], vec![0.0f64; n]);
     for (unit, node) in plan.nodes.unit.iter().filter(|(unit, _)| holding(*unit)) {
         let (row, (own_low, own_high)) = (node.row(), range_of(unit, *node));
-        count[row] += 1.0;
         low[row] += own_low;
         range[row] += own_high - own_low;
     }

@@ -118,8 +118,8 @@ impl Schedule {
         let mut assembled = vec![u32::MAX; n];
         let mut values = 0;
         let mut right: Vec<u32> = Vec::new();
-        for i in 0..n {
-            let own = usize::from(unknowns[i]);
+        for (i, own_unknowns) in unknowns.iter().enumerate() {
+            let own = usize::from(*own_unknowns);
             let left = &plan.lower[plan.lower_start[i] as usize..plan.lower_start[i + 1] as usize];
             right.clear();
             right.extend(&plan.upper[plan.upper_start[i] as usize..plan.upper_start[i + 1] as usize]);
@@ -189,7 +189,7 @@ impl Schedule {
                 schedule.targets.extend(columns.iter().map(|k| offset_of[*k as usize] as u16));
             }
             schedule.rows.push(Row {
-                unknowns: unknowns[i],
+                unknowns: *own_unknowns,
                 diagonal: plan.diagonal[i],
                 slots_two: Part::new(slots.start..one),
                 slots_one: Part::new(one..none),

@@ -34,6 +34,12 @@ pub enum Rung {
     DcStart,
     /// Newton with shortened steps.
     Damped,
+    /// Newton from the solution without reactive limits, which were then imposed again a few buses at a time.
+    LimitsRelaxed,
+    /// Newton with a pivoted factorisation.
+    Pivoted,
+    /// Newton from the solutions at a rising share of the load.
+    Continuation,
 }
 
 /// A complex number, rectangular.
@@ -96,12 +102,20 @@ pub struct Solution {
     pub mismatch_pu: f64,
     /// Who answered.
     pub rung: Rung,
+    /// Whether the tolerance is below what double precision can reach in this network: rounding alone explains
+    /// `mismatch_pu`, and it is above the tolerance.
+    pub stagnated: bool,
 }
 
 impl Solution {
     /// Complex voltage of a bus (of its first busbar), pu; `None` where it is not energised.
     pub fn voltage(&self, bus: BusIdx) -> Option<Complex> {
         (self.status[bus] == BusStatus::Live).then(|| self.voltage[NodeIdx::from_row(bus.row())])
+    }
+
+    /// Whether a node (a bus, or one busbar of a split bus) is energised.
+    pub fn is_live(&self, node: NodeIdx) -> bool {
+        self.voltage.get(node).is_some_and(|v| v.abs() > 0.0)
     }
 
     /// Voltage angle of a bus, rad in (-pi, pi]; `None` where it is not energised.
@@ -203,6 +217,33 @@ pub enum DivergenceReason {
     LowVoltage,
     /// Newton stopped, but Kirchhoff's law recomputed from the case does not hold at its voltages.
     FailedAudit,
+    /// Rounding alone leaves a larger mismatch than can be told from a wrong answer: an impedance next to the worst bus is
+    /// too small for double precision.
+    RoundOff,
+}
+
+/// What a piece of evidence speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum EvidenceKind {
+    /// There is no solution: no grid can be operated there.
+    NoSolution,
+    /// The solver gave up: there may be a solution.
+    GaveUp,
+    /// The data is odd: look there before believing either.
+    OddData,
+}
+
+/// One finding about a power flow without an answer. It speaks for its kind and does not prove it, except where its
+/// message says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Evidence {
+    /// What it speaks for.
+    pub kind: EvidenceKind,
+    /// What was found, naming elements as the file does.
+    pub message: String,
 }
 
 /// A power flow without an answer. That is a result: it says which bus is worst, by how much, and how the attempts went.
@@ -222,6 +263,11 @@ pub struct Divergence {
     pub trend_pu: Vec<f64>,
     /// Attempts that were made, in order.
     pub tried: Vec<Rung>,
+    /// The largest share of demand and schedules, both scaled alike, that has a solution, by continuation from below;
+    /// `None` where that was not tried, or not even a small share has one.
+    pub largest_solvable_share: Option<f64>,
+    /// What speaks for which explanation, strongest kind first.
+    pub evidence: Vec<Evidence>,
 }
 
 impl std::fmt::Display for Divergence {
@@ -232,12 +278,17 @@ impl std::fmt::Display for Divergence {
             DivergenceReason::NoSource => "no bus has a source",
             DivergenceReason::LowVoltage => "only a collapsed root of the equations was found",
             DivergenceReason::FailedAudit => "Kirchhoff's law does not hold at the voltages that were found",
+            DivergenceReason::RoundOff => "rounding leaves more mismatch than an answer may have",
         };
         write!(
             f,
             "no solution found: {why}; worst is bus {}, {:.3} MW and {:.3} Mvar out of balance after {} iterations",
             self.worst_bus, self.mismatch_mw, self.mismatch_mvar, self.iterations
-        )
+        )?;
+        match self.largest_solvable_share {
+            Some(share) => write!(f, "; {:.1} % of demand and schedules have a solution", 100.0 * share),
+            None => Ok(()),
+        }
     }
 }
 

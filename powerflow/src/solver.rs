@@ -3,17 +3,23 @@
 use std::sync::Arc;
 
 use crate::batch::SideBySide;
-use crate::config::{NewtonConfig, Start};
+use crate::config::{NewtonConfig, Rescue};
 use crate::desk::{Beginning, Desk, Frame};
 use crate::kernel::shared::Factor;
 use crate::kirchhoff::Kirchhoff;
+use crate::ladder::Ladder;
 use crate::lane::Width;
 use crate::network::Network;
 use crate::plan::Plan;
 use crate::problem::Problem;
-use crate::solution::{Divergence, DivergenceReason, Flows, Rung, Solution};
+use crate::security::Point;
+use crate::solution::{Divergence, Flows, Solution};
 use crate::state::{State, Topology};
 use crate::sweep::Template;
+
+/// Plans of split topologies that are kept from one call to the next: a controller that splits buses at random must not fill
+/// the memory. One that is gone is made again, and is the same.
+const PLANS_KEPT: usize = 64;
 
 /// Solves any number of states of one network. One per thread: it holds the working memory.
 #[derive(Debug)]
@@ -62,6 +68,13 @@ impl Solver {
         Arc::clone(&self.plans[number])
     }
 
+    /// Forgets the oldest plans beyond those that are kept, never the first. Not while numbers of plans are in use.
+    pub(crate) fn forget_plans(&mut self) {
+        if self.plans.len() > PLANS_KEPT {
+            self.plans.drain(1..self.plans.len() - PLANS_KEPT + 1);
+        }
+    }
+
     /// Which of the cached plans belongs to a topology; made on first use.
     pub(crate) fn plan_number(&mut self, topology: &Arc<Topology>) -> usize {
         // The same allocation first: almost always it is, and then nothing needs to be compared.
@@ -83,15 +96,22 @@ impl Solver {
         previous: Option<&Solution>,
         config: &NewtonConfig,
     ) -> Result<Solution, Divergence> {
+        self.forget_plans();
         let plan = self.plan(&state.topology);
-        let found = match self.climb(&plan, state, previous, config, &[]) {
-            Ok(solution) => return Ok(solution),
-            Err(found) => found,
-        };
-        let islands = self.alone.problem(0).islands.len() as u32;
-        if !config.unsolved_islands_die || islands < 2 {
-            return Err(found);
+        let mut ladder = self.ladder(&plan, state, previous, config, &[]);
+        if let Some(solution) = ladder.quick(config.rescue) {
+            return Ok(solution);
         }
+        let islands = ladder.desk.problem(0).islands.len() as u32;
+        if !config.unsolved_islands_die || islands < 2 {
+            if config.rescue == Rescue::Full
+                && let Some(solution) = ladder.full()
+            {
+                return Ok(solution);
+            }
+            return Err(ladder.divergence(true));
+        }
+        let found = ladder.divergence(true);
         // Who is to blame shows only when each island is alone: one that runs away stops the iterations of the others.
         let unsolved: Vec<u32> = (0..islands)
             .filter(|alone| {
@@ -99,7 +119,9 @@ impl Solver {
                 self.climb(&plan, state, previous, config, &others).is_err()
             })
             .collect();
-        if unsolved.is_empty() || unsolved.len() == islands as usize {
+        // Where none is to blame, the rungs that cost much may still find all of them together.
+        let is_tried = unsolved.is_empty() && config.rescue < Rescue::Full;
+        if is_tried || unsolved.len() == islands as usize {
             return Err(found);
         }
         let mut solution = self.climb(&plan, state, previous, config, &unsolved)?;
@@ -107,7 +129,7 @@ impl Solver {
         Ok(solution)
     }
 
-    /// Tries one rung of the ladder after the other, with some islands left without voltage.
+    /// Climbs the whole ladder that the settings allow, with some islands left without voltage.
     fn climb(
         &mut self,
         plan: &Plan,
@@ -116,60 +138,51 @@ impl Solver {
         config: &NewtonConfig,
         killed: &[u32],
     ) -> Result<Solution, Divergence> {
-        let mut ladder = vec![(Rung::Newton, config.start)];
-        if config.rescue {
-            ladder.extend([
-                (Rung::FlatStart, Start::Flat),
-                (Rung::DcStart, Start::Dc),
-                (Rung::Damped, Start::Flat),
-            ]);
-        }
+        let mut ladder = self.ladder(plan, state, previous, config, killed);
+        let found = ladder.quick(config.rescue);
+        let found = if found.is_none() && config.rescue == Rescue::Full { ladder.full() } else { found };
+        found.ok_or_else(|| ladder.divergence(killed.is_empty()))
+    }
+
+    /// A ladder at the ground.
+    pub(crate) fn ladder<'a>(
+        &'a mut self,
+        plan: &'a Plan,
+        state: &'a State,
+        previous: Option<&'a Solution>,
+        config: &'a NewtonConfig,
+        killed: &'a [u32],
+    ) -> Ladder<'a> {
         let frame = Frame { network: &self.network, plan, kirchhoff: &self.kirchhoff, config };
-        let mut best: Option<Divergence> = None;
-        let mut iterations = 0;
-        for (rung, start) in ladder {
-            let begin = Beginning {
-                state,
-                previous: previous.filter(|_| rung == Rung::Newton),
-                start,
-                killed,
-                trend: best.is_none(),
-            };
-            self.alone.open(plan);
-            self.alone.seat(0, &frame, &begin)?;
-            let ended = loop {
-                self.alone.newton(plan, 0, rung == Rung::Damped);
-                if let Some(ended) = self.alone.settle(0, &frame, state) {
-                    break ended;
-                }
-            };
-            iterations += self.alone.iterations(0);
-            let failure = match ended {
-                Err(reason) => self.alone.failure(0, &frame, reason),
-                Ok(()) => match self.alone.finish(0, &frame, state, rung, !killed.is_empty()) {
-                    Ok(solution) => return Ok(Solution { iterations, ..solution }),
-                    Err(failure) => failure,
-                },
-            };
-            match &mut best {
-                None => {
-                    let trend_pu = self.alone.lanes[0].trend_pu.take().unwrap_or_default();
-                    best = Some(Divergence { trend_pu, tried: vec![rung], ..failure });
-                }
-                Some(best) => {
-                    best.tried.push(rung);
-                    let size = |d: &Divergence| d.mismatch_mw.abs().max(d.mismatch_mvar.abs());
-                    if size(&failure) < size(best) {
-                        best.reason = failure.reason;
-                        best.worst_bus = failure.worst_bus;
-                        best.mismatch_mw = failure.mismatch_mw;
-                        best.mismatch_mvar = failure.mismatch_mvar;
-                    }
-                }
+        Ladder::new(&mut self.alone, frame, state, previous, killed)
+    }
+
+    /// The desk with a solved state in its first lane, to be worked on from there, and the auditor.
+    ///
+    /// # Errors
+    /// Where the state is not found again from its own solution.
+    pub(crate) fn alone_at(
+        &mut self,
+        plan: &Plan,
+        state: &State,
+        solution: &Solution,
+        config: &NewtonConfig,
+    ) -> Result<(&mut Desk<f64>, &Kirchhoff), Divergence> {
+        let frame = Frame { network: &self.network, plan, kirchhoff: &self.kirchhoff, config };
+        let begin =
+            Beginning { state, previous: Some(solution), start: config.start, killed: &[], trend: false };
+        self.alone.open(plan);
+        self.alone.seat(0, &frame, &begin)?;
+        let ended = loop {
+            self.alone.newton(plan, 0, false);
+            if let Some(ended) = self.alone.settle(0, &frame, state) {
+                break ended;
             }
+        };
+        match ended {
+            Ok(()) => Ok((&mut self.alone, &self.kirchhoff)),
+            Err(reason) => Err(self.alone.failure(0, &frame, reason)),
         }
-        let best = best.unwrap_or_else(|| self.alone.failure(0, &frame, DivergenceReason::IterationLimit));
-        Err(Divergence { iterations, ..best })
     }
 
     /// The base of a sweep by elimination position, and its problem.
@@ -211,6 +224,25 @@ impl Solver {
         Ok((template, self.alone.problem(0).clone()))
     }
 
+    /// A solved state by elimination position, as estimates of its outages begin, and its problem.
+    ///
+    /// # Errors
+    /// Where no bus has a source.
+    pub(crate) fn point(
+        &mut self,
+        state: &State,
+        solution: &Solution,
+        config: &NewtonConfig,
+    ) -> Result<(Point, Problem), Divergence> {
+        let plan = self.plan(&state.topology);
+        let frame = Frame { network: &self.network, plan: &plan, kirchhoff: &self.kirchhoff, config };
+        let begin =
+            Beginning { state, previous: Some(solution), start: config.start, killed: &[], trend: false };
+        self.alone.open(&plan);
+        self.alone.seat(0, &frame, &begin)?;
+        Ok((Point::of(&self.alone.arena), self.alone.problem(0).clone()))
+    }
+
     /// Flows of a solution.
     pub fn flows(&mut self, state: &State, solution: &Solution) -> Flows {
         let plan = self.plan(&state.topology);
@@ -233,4 +265,26 @@ impl Solver {
 /// ```
 pub fn solve(network: &Arc<Network>, config: &NewtonConfig) -> Result<Solution, Divergence> {
     Solver::new(network).solve(&network.initial_state(), None, config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Case;
+
+    #[test]
+    fn plans_of_many_topologies_do_not_pile_up() {
+        let network = Network::build(Case::two_bus_example()).expect("a sound case");
+        let mut solver = Solver::new(&network);
+        let state = network.initial_state();
+        let config = NewtonConfig::default();
+        let unsplit = solver.solve(&state, None, &config).expect("a solution");
+        for _ in 0..3 * PLANS_KEPT {
+            solver.plans.push(Arc::new(Plan::new(&network, &state.topology)));
+            assert!(solver.solve(&state, None, &config).is_ok());
+        }
+        assert_eq!(solver.plans.len(), PLANS_KEPT);
+        let again = solver.solve(&state, None, &config).expect("a solution");
+        assert_eq!(again.voltage.as_slice(), unsplit.voltage.as_slice());
+    }
 }

@@ -51,6 +51,39 @@ impl Topology {
         self.shunts.get(shunt.row()).copied().unwrap_or_default()
     }
 
+    /// The same with a branch's ends on these busbars of their buses.
+    #[must_use]
+    pub fn with_branch_ends(mut self, branch: BranchIdx, ends: (Busbar, Busbar)) -> Self {
+        place(&mut self.branch_ends, branch.row(), ends);
+        self
+    }
+
+    /// The same with a unit on this busbar of its bus.
+    #[must_use]
+    pub fn with_unit(mut self, unit: UnitIdx, busbar: Busbar) -> Self {
+        place(&mut self.units, unit.row(), busbar);
+        self
+    }
+
+    /// The same with the demand of a bus on this busbar.
+    #[must_use]
+    pub fn with_demand(mut self, bus: BusIdx, busbar: Busbar) -> Self {
+        place(&mut self.demands, bus.row(), busbar);
+        self
+    }
+
+    /// The same with a shunt on this busbar of its bus.
+    #[must_use]
+    pub fn with_shunt(mut self, shunt: ShuntIdx, busbar: Busbar) -> Self {
+        place(&mut self.shunts, shunt.row(), busbar);
+        self
+    }
+
+    /// Whether everything is on the first busbar of its bus.
+    pub fn is_unsplit(&self) -> bool {
+        *self == Topology::unsplit()
+    }
+
     /// Buses with anything on their second busbar, ascending.
     pub(crate) fn second_busbars(&self, network: &Network) -> Vec<BusIdx> {
         let mut split = vec![false; network.buses.id.len()];
@@ -70,6 +103,17 @@ impl Topology {
         }
         (0..split.len()).filter(|row| split[*row]).map(BusIdx::from_row).collect()
     }
+}
+
+/// Replaces a row. Lists end at the last row that is not on the first busbar, so that equal topologies are equal lists, and
+/// one that was split and merged again is the unsplit one.
+fn place<T: Copy + Default + PartialEq>(rows: &mut Vec<T>, row: usize, value: T) {
+    if rows.len() <= row {
+        rows.resize(row + 1, T::default());
+    }
+    rows[row] = value;
+    let used = rows.iter().rposition(|value| *value != T::default()).map_or(0, |last| last + 1);
+    rows.truncate(used);
 }
 
 /// Injections, switches, set-points and taps: what the file gives at first, and what events and actions change.

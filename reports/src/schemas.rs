@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema};
 use crate::contingencies::ContingencyStudy;
 use crate::document::Document;
 use crate::evidence::{EpisodeRecord, Evidence, Manifest, NetworkRecord, RunRecord};
+use crate::nose::NoseStudy;
 
 /// A schema and the name of its file.
 #[derive(Clone, Debug)]
@@ -36,6 +37,7 @@ pub fn documents() -> Vec<Described> {
         of::<NetworkRecord>(),
         of::<Manifest>(),
         of::<ContingencyStudy>(),
+        of::<NoseStudy>(),
     ]
 }
 

@@ -6,13 +6,14 @@ use gridgate_tests::{Unpacked, bytes, json, reference};
 use powerflow::case::read;
 
 /// Samples that are refused on purpose, and why.
-const REFUSED: [(&str, &str); 11] = [
+const REFUSED: [(&str, &str); 12] = [
     // PSS/E revisions before 32.
     ("GridPACK__9b3g.raw", "case.parse.source.malformed"),
     ("GridPACK__IEEE14.raw", "case.parse.source.malformed"),
     ("GridPACK__IEEE145.raw", "case.parse.source.malformed"),
     ("case9.raw", "case.parse.source.malformed"),
     ("matpower__t_psse_case3.raw", "case.parse.source.malformed"),
+    ("matpower__t_psse_case2.raw", "case.psse.revision"),
     // No power base in the header.
     ("grg_pssedata__parser_test_defaults.raw", "case.parse.source.malformed"),
     // Open switches of pandapower would be taken as closed.

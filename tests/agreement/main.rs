@@ -2,8 +2,12 @@
 
 mod contingencies;
 mod damage;
+mod dc_lines;
 mod formats;
+mod nose;
+mod openloadflow;
 mod power_flow;
+mod psse;
 mod sensitivity;
 mod silent_failures;
 mod tables;

@@ -5,7 +5,7 @@ use gridgate_tests::Unpacked;
 use powerflow::case::read;
 use powerflow::{
     BranchIdx, BusId, BusStatus, Diagnostics, DivergenceReason, Index, Network, NewtonConfig, ReactiveLimits,
-    RowStatus, Rung, Severity, Slack, Solution, Solver, Sweep,
+    Rescue, RowStatus, Rung, Severity, Slack, Solution, Solver, Sweep,
 };
 use std::sync::Arc;
 
@@ -102,7 +102,7 @@ fn a_collapsed_root_is_no_answer() {
     assert!((solution.vm_pu(bus).expect("live") - high).abs() < 1e-8);
     assert_ne!(solution.rung, Rung::Newton, "the lower root was not found: this test tests nothing");
     // Without another start there is no answer, and the bus is named.
-    let alone = NewtonConfig { rescue: false, ..textbook() };
+    let alone = NewtonConfig { rescue: Rescue::No, ..textbook() };
     let divergence = powerflow::solve(&network, &alone).expect_err("no solution");
     assert_eq!((divergence.reason, divergence.worst_bus), (DivergenceReason::LowVoltage, BusId(7)));
 }

@@ -1,10 +1,12 @@
 //! Journeys by command line: from a case file to a report, and everything a user or an accident can put in the way.
 
 mod contingencies;
+mod controls;
 mod desk;
 
 mod interrupted;
 mod misbehaving;
+mod nose;
 mod refused;
 mod same_bytes;
 mod tampered;

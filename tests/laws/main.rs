@@ -1,12 +1,17 @@
 //! Properties that hold for every grid.
 
+mod busbars;
 mod contingencies;
 mod grid;
+mod jumpers;
 mod kirchhoff;
 mod lanes;
 mod limits;
 mod linear;
 mod linear_model;
+mod nose;
 mod refusal;
+mod security;
+mod sensitivity;
 mod switching;
 mod symmetry;

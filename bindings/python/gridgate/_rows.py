@@ -35,3 +35,9 @@ class Method(IntEnum):
     """Newton alone, from the angles of the linear power flow."""
     DAMPED = 6
     """Newton alone with shortened steps."""
+    LIMITS_RELAXED = 7
+    """Newton alone without reactive limits, which were then imposed again a few buses at a time."""
+    PIVOTED = 8
+    """Newton alone with a pivoted factorisation."""
+    CONTINUATION = 9
+    """Newton alone from the solutions at a rising share of the load."""

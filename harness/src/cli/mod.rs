@@ -4,6 +4,7 @@ mod bar;
 mod census;
 mod check;
 mod contingencies;
+mod nose;
 mod physics;
 mod replay;
 mod report;
@@ -33,6 +34,8 @@ enum Verb {
     Solve(solve::Solve),
     /// Study what becomes of a grid when its branches fail.
     Contingencies(contingencies::Contingencies),
+    /// Find how far a grid can be loaded.
+    Nose(nose::Nose),
     /// Check suites and candidate manifests without running anything.
     Check(check::Check),
     /// Judge a candidate by a suite.
@@ -85,6 +88,7 @@ pub fn main() -> u8 {
         Verb::Census(verb) => verb.run(),
         Verb::Solve(verb) => verb.run(),
         Verb::Contingencies(verb) => verb.run(),
+        Verb::Nose(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
         Verb::Run(verb) => verb.run(),
         Verb::Replay(verb) => verb.run(),

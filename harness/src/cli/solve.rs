@@ -3,11 +3,12 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use powerflow::control::ControlConfig;
 
 use super::physics::{Physics, StudyFormat};
 use super::{complain, exit, print, refuse};
-use crate::study::{self, SolutionDocument};
+use crate::study::{self, DcLines, Question, SolutionDocument};
 
 /// Solve the power flow of a case file.
 #[derive(Debug, Args)]
@@ -16,6 +17,15 @@ pub(super) struct Solve {
     case: PathBuf,
     #[command(flatten)]
     physics: Physics,
+    /// What the grid's own devices may move until they are content: taps, shunts, remote voltages, interchange of areas.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    control: Vec<ControlArg>,
+    /// Whether demand follows the voltage where the file says so, or is constant.
+    #[arg(long, value_enum, default_value_t = DemandArg::File)]
+    demand: DemandArg,
+    /// Whether DC lines run: as the file's own program does (off in MATPOWER, on elsewhere), on or off.
+    #[arg(long, value_enum, default_value_t = DcLinesArg::File)]
+    dc_lines: DcLinesArg,
     /// Solve the linear (DC) power flow instead.
     #[arg(long)]
     linear: bool,
@@ -24,10 +34,48 @@ pub(super) struct Solve {
     format: StudyFormat,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ControlArg {
+    Taps,
+    Shunts,
+    Remote,
+    Interchange,
+    All,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DemandArg {
+    File,
+    Constant,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DcLinesArg {
+    File,
+    On,
+    Off,
+}
+
 impl Solve {
     pub(super) fn run(self) -> u8 {
         let config = self.physics.config();
-        let solved = match study::solve(&self.case, &config, self.linear) {
+        let asked = |what| self.control.contains(&what) || self.control.contains(&ControlArg::All);
+        let question = Question {
+            dc_lines: match self.dc_lines {
+                DcLinesArg::File => DcLines::File,
+                DcLinesArg::On => DcLines::On,
+                DcLinesArg::Off => DcLines::Off,
+            },
+            control: ControlConfig {
+                taps: asked(ControlArg::Taps),
+                shunts: asked(ControlArg::Shunts),
+                remote_voltage: asked(ControlArg::Remote),
+                interchange: asked(ControlArg::Interchange),
+                demand: matches!(self.demand, DemandArg::File),
+                ..ControlConfig::default()
+            },
+        };
+        let solved = match study::solve_question(&self.case, &config, self.linear, &question) {
             Ok(solved) => solved,
             Err(complaints) => return refuse(&complaints),
         };

@@ -12,6 +12,7 @@ pub(super) const BLACKOUT: Metric = Metric {
     unit: "1",
     meaning: "its blackout: 1 where more than 5 % of the initial demand was unserved at any time",
     counts_unserved: true,
+    security: None,
     meter: || Box::new(Blackout(false)),
 };
 
@@ -20,6 +21,7 @@ pub(super) const COLLAPSE: Metric = Metric {
     unit: "1",
     meaning: "its collapse: 1 where less than 5 % of the initial demand was served at any time",
     counts_unserved: true,
+    security: None,
     meter: || Box::new(Collapse(false)),
 };
 

@@ -7,6 +7,7 @@ pub(super) const METRIC: Metric = Metric {
     unit: "MWh",
     meaning: "its energy not served: demand on dead buses and where no power flow exists, times time",
     counts_unserved: true,
+    security: None,
     meter: || Box::new(EnergyNotServed(0.0)),
 };
 

@@ -7,6 +7,7 @@ pub(super) const METRIC: Metric = Metric {
     unit: "MWh",
     meaning: "its losses: active power lost in branches, times time",
     counts_unserved: false,
+    security: None,
     meter: || Box::new(Losses(0.0)),
 };
 

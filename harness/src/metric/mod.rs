@@ -5,9 +5,12 @@ mod energy_not_served;
 mod losses;
 mod overload;
 mod redispatch;
+mod security;
 mod switching;
 mod unmet_balance;
 mod voltage;
+
+use powerflow::security::{Depth, Security};
 
 use crate::grid::grant::Grants;
 use crate::grid::{Grid, Unserved};
@@ -25,6 +28,8 @@ pub struct Step<'a> {
     pub initial_demand_mw: f64,
     /// What was granted in this step.
     pub grants: &'a Grants,
+    /// Its N-1 security, where a gate asks for it and there is a power flow.
+    pub security: Option<&'a Security>,
 }
 
 /// Accumulates one metric over one rollout.
@@ -46,6 +51,9 @@ pub struct Metric {
     /// Whether it depends on what is not served: where the solver gave up it is measured twice, with the doubtful part
     /// as lost and as served.
     pub counts_unserved: bool,
+    /// How far the N-1 security of every step must be looked at for it. That costs more than the rest of a step, so such a
+    /// metric exists only where a gate asks for it, or for one that looks further.
+    pub security: Option<Depth>,
     /// A fresh meter.
     pub meter: fn() -> Box<dyn Meter>,
 }
@@ -63,7 +71,14 @@ pub const LIST: &[Metric] = &[
     losses::METRIC,
     redispatch::METRIC,
     switching::METRIC,
+    security::MINUTES,
+    security::VIOLATIONS,
 ];
+
+/// The metrics that exist where the N-1 security of every step is looked at so far, in the order of [`LIST`].
+pub fn measured(security: Option<Depth>) -> impl Iterator<Item = &'static Metric> {
+    LIST.iter().filter(move |metric| metric.security <= security)
+}
 
 /// Ids of every metric.
 pub fn ids() -> Vec<&'static str> {

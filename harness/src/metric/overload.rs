@@ -10,6 +10,7 @@ pub(super) const MINUTES: Metric = Metric {
     unit: "min",
     meaning: "its overload: minutes above rating, summed over branches",
     counts_unserved: false,
+    security: None,
     meter: || Box::new(Minutes(0.0)),
 };
 
@@ -18,6 +19,7 @@ pub(super) const WORST: Metric = Metric {
     unit: "1",
     meaning: "its worst loading: the largest share of a rating that any branch carried (1 = rating)",
     counts_unserved: false,
+    security: None,
     meter: || Box::new(Worst(0.0)),
 };
 

@@ -7,6 +7,7 @@ pub(super) const METRIC: Metric = Metric {
     unit: "MWh",
     meaning: "its redispatch: how far the schedules of running units are from the file's, times time",
     counts_unserved: false,
+    security: None,
     meter: || Box::new(Redispatch(0.0)),
 };
 

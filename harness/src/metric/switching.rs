@@ -8,6 +8,7 @@ pub(super) const METRIC: Metric = Metric {
     unit: "1",
     meaning: "its switching: branches opened or closed, shunt and tap positions asked to change",
     counts_unserved: false,
+    security: None,
     meter: || Box::new(Switching { count: 0, last: Vec::new() }),
 };
 

@@ -7,6 +7,7 @@ pub(super) const METRIC: Metric = Metric {
     unit: "MW",
     meaning: "its unmet balance: the most power that no unit could provide or take back, at any time",
     counts_unserved: false,
+    security: None,
     meter: || Box::new(Unmet(0.0)),
 };
 

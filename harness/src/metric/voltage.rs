@@ -10,6 +10,7 @@ pub(super) const VIOLATION: Metric = Metric {
     unit: "pu min",
     meaning: "its voltage violation: how far beyond its limit each bus is, times time, summed over buses",
     counts_unserved: false,
+    security: None,
     meter: || Box::new(Violation(0.0)),
 };
 
@@ -18,6 +19,7 @@ pub(super) const WORST: Metric = Metric {
     unit: "pu",
     meaning: "its worst voltage violation: the farthest that any bus was beyond a limit",
     counts_unserved: false,
+    security: None,
     meter: || Box::new(Worst(0.0)),
 };
 

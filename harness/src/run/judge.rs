@@ -213,7 +213,8 @@ pub(super) fn measurements(prepared: &Prepared, simulated: &Simulated) -> Vec<Me
     for (population, own) in prepared.populations.iter().zip(&simulated.populations) {
         for metric in metric::LIST {
             for episodes in [&own.candidate, &own.champion] {
-                let Some(first) = episodes.first() else { continue };
+                let known = |e: &&Episode| e.metrics.contains_key(metric.id);
+                let Some(first) = episodes.first().filter(known) else { continue };
                 let values: Vec<f64> = episodes.iter().filter_map(|e| e.metric(metric.id)).collect();
                 all.push(measurement(metric, &population.id, &first.subject, values));
             }

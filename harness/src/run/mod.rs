@@ -170,6 +170,7 @@ fn loop_config(suite: &Suite) -> LoopConfig {
             cooldown_s: physics.cooldown_s,
             ..GridRules::default()
         }),
+        security: suite.gates.iter().filter_map(|gate| metric::by_id(&gate.metric)?.1.security).max(),
     }
 }
 

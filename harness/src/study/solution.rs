@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use powerflow::control::{ControlConfig, Controlled, Element, LeftReason, solve_controlled};
 use powerflow::{
-    BusStatus, Diagnostic, Diagnostics, Divergence, Index, Network, NewtonConfig, Rung, Slack, Solution,
-    Solver,
+    BusStatus, Diagnostic, Diagnostics, Divergence, Evidence, Index, Network, NewtonConfig, Rung, Slack,
+    Solution, Solver,
 };
 use serde::Serialize;
 
@@ -67,6 +68,44 @@ pub struct GeneratorRow {
     /// Reactive power, Mvar; absent in a linear flow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q_mvar: Option<f64>,
+    /// Row of the DC line whose end this is, from 1; absent for a unit of the file. Ends of DC lines follow the units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dc_line: Option<usize>,
+}
+
+/// Something that a control moved.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct MovedRow {
+    /// `tap` (turns ratio), `shunt` (Mvar at 1 pu), `set_point` (pu) or `schedule` (MW).
+    pub what: &'static str,
+    /// Row of the branch, shunt or unit in the file, from 1.
+    pub row: usize,
+    /// Its bus; of a branch, its from bus.
+    pub bus: u64,
+    /// The to bus of a branch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_bus: Option<u64>,
+    /// Value before.
+    pub from: f64,
+    /// Value afterwards.
+    pub to: f64,
+    /// How often it moved.
+    pub times: u32,
+}
+
+/// Something whose control is not content.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LeftRow {
+    /// `tap`, `shunt`, `set_point` or `schedule`.
+    pub what: &'static str,
+    /// Row of the branch, shunt or unit in the file, from 1.
+    pub row: usize,
+    /// Its bus; of a branch, its from bus.
+    pub bus: u64,
+    /// Why: `end_of_range`, `no_position`, `no_effect`, `no_solution` or `pass_limit`.
+    pub why: &'static str,
 }
 
 /// A power flow in engineering units, by file ids. Rows are in file order.
@@ -104,8 +143,52 @@ pub struct SolutionDocument {
     pub unmet_mw: Option<f64>,
     /// Buses that do not hold their voltage because their units are at a reactive limit.
     pub at_reactive_limit: Vec<u64>,
+    /// What controls moved; absent where they moved nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub moved: Vec<MovedRow>,
+    /// What controls left although they are not content; absent where there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<LeftRow>,
+    /// Where there is no solution: the largest share of demand and schedules, scaled alike, that has one; absent where that
+    /// was not tried or found none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub largest_solvable_share: Option<f64>,
+    /// Where there is no solution: what speaks for which explanation, strongest kind first. Only a message that says so
+    /// proves its kind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
     /// What is worth knowing about the case and the answer.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Whether DC lines run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DcLines {
+    /// As programs of the file's format do: off in MATPOWER's, on in all others.
+    #[default]
+    File,
+    /// On.
+    On,
+    /// Off: nothing is injected at their ends.
+    Off,
+}
+
+/// What else belongs to the question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// DC lines.
+    pub dc_lines: DcLines,
+    /// Controls. By default demand follows the voltage where the file says so, and nothing is switched.
+    pub control: ControlConfig,
+}
+
+impl Default for Question {
+    fn default() -> Self {
+        Question {
+            dc_lines: DcLines::File,
+            control: ControlConfig { demand: true, ..ControlConfig::default() },
+        }
+    }
 }
 
 /// A case with its answer.
@@ -122,23 +205,51 @@ pub struct Solved {
 /// # Errors
 /// `usage.tolerance`, and everything that is wrong with the file; a power flow without a solution is no error but a document that says so.
 pub fn solve(path: &Path, config: &NewtonConfig, linear: bool) -> Result<Solved, Diagnostics> {
+    solve_question(path, config, linear, &Question::default())
+}
+
+/// The same with DC lines and controls; a linear flow knows DC lines, and no controls.
+///
+/// # Errors
+/// As [`solve`].
+pub fn solve_question(
+    path: &Path,
+    config: &NewtonConfig,
+    linear: bool,
+    question: &Question,
+) -> Result<Solved, Diagnostics> {
     check(config)?;
-    let network = Network::build(powerflow::case::read(path)?)?;
-    let document = solve_network(&network, config, linear)?;
+    let network = read_network(path, question.dc_lines)?;
+    let document = answer(&network, config, linear, &question.control)?;
     Ok(Solved { network, document })
 }
 
-/// Solves the operating point in the file of a network.
+/// Reads a case as every study does: its DC lines run where they are to run.
 ///
 /// # Errors
-/// `usage.tolerance`; a power flow without a solution is no error but a document that says so.
+/// Everything that is wrong with the file.
+pub fn read_network(path: &Path, dc_lines: DcLines) -> Result<Arc<Network>, Diagnostics> {
+    let case = powerflow::case::read(path)?;
+    let run = match dc_lines {
+        DcLines::File => case.dc_lines_run,
+        DcLines::On => true,
+        DcLines::Off => false,
+    };
+    Network::build(if run { case.with_dc_lines() } else { case })
+}
+
+/// Solves the operating point in the file of a network, with the controls of the default [`Question`]; of a network from
+/// [`read_network`] with the default of [`DcLines`] the document is that of [`solve`].
+///
+/// # Errors
+/// `usage.tolerance`, and what a linear flow cannot answer; a power flow without a solution is no error but a document that says so.
 pub fn solve_network(
     network: &Arc<Network>,
     config: &NewtonConfig,
     linear: bool,
 ) -> Result<SolutionDocument, Diagnostics> {
     check(config)?;
-    if linear { linear_document(network, config) } else { Ok(document(network, config)) }
+    answer(network, config, linear, &Question::default().control)
 }
 
 /// What a caller may have got wrong in the settings.
@@ -153,6 +264,16 @@ pub fn check(config: &NewtonConfig) -> Result<(), Diagnostics> {
             .into());
     }
     Ok(())
+}
+
+/// The one way to a document.
+fn answer(
+    network: &Arc<Network>,
+    config: &NewtonConfig,
+    linear: bool,
+    control: &ControlConfig,
+) -> Result<SolutionDocument, Diagnostics> {
+    if linear { linear_document(network, config) } else { Ok(document(network, config, control)) }
 }
 
 fn empty(network: &Network) -> SolutionDocument {
@@ -170,20 +291,87 @@ fn empty(network: &Network) -> SolutionDocument {
         losses_mw: None,
         unmet_mw: None,
         at_reactive_limit: Vec::new(),
+        moved: Vec::new(),
+        left: Vec::new(),
+        largest_solvable_share: None,
+        evidence: Vec::new(),
         diagnostics: network.diagnostics.0.clone(),
     }
 }
 
-fn document(network: &Arc<Network>, config: &NewtonConfig) -> SolutionDocument {
+fn document(network: &Arc<Network>, config: &NewtonConfig, control: &ControlConfig) -> SolutionDocument {
     let mut solver = Solver::new(network);
     let state = network.initial_state();
-    match solver.solve(&state, None, config) {
-        Ok(solution) => {
-            let flows = solver.flows(&state, &solution);
-            solved(network, config, &solution, &flows)
+    match solve_controlled(&mut solver, &state, None, config, control) {
+        Ok(answer) => {
+            let mut document = solved(network, config, &answer.solution, &answer.flows);
+            followed(&mut document, control);
+            switched(&mut document, network, &answer);
+            document
         }
         Err(divergence) => diverged(network, &divergence),
     }
+}
+
+/// What was followed was not left out.
+fn followed(document: &mut SolutionDocument, control: &ControlConfig) {
+    let gone: Vec<&str> = [
+        (control.taps, "case.transformer.control"),
+        (control.shunts, "case.shunt.control"),
+        (control.remote_voltage, "case.unit.remote-regulation"),
+        (control.interchange, "case.area.ignored"),
+        (control.demand, "case.load.voltage-dependence"),
+    ]
+    .iter()
+    .filter(|(on, _)| *on)
+    .map(|(_, code)| *code)
+    .collect();
+    document.diagnostics.retain(|d| !gone.contains(&d.code.as_ref()));
+}
+
+/// What an element is called, its row from 1, its bus and, of a branch, its other bus.
+fn place(network: &Network, element: Element) -> (&'static str, usize, u64, Option<u64>) {
+    let id = |bus: &powerflow::BusIdx| network.buses.id[*bus].0;
+    let unit_bus = |unit: powerflow::UnitIdx| id(&network.units.bus[unit]);
+    match element {
+        Element::Tap(branch) => {
+            let b = &network.branches;
+            ("tap", branch.row() + 1, id(&b.from[branch]), Some(id(&b.to[branch])))
+        }
+        Element::Shunt(shunt) => ("shunt", shunt.row() + 1, id(&network.shunts.bus[shunt]), None),
+        Element::SetPoint(unit) => ("set_point", unit.row() + 1, unit_bus(unit), None),
+        Element::Schedule(unit) => ("schedule", unit.row() + 1, unit_bus(unit), None),
+    }
+}
+
+/// Writes what controls moved and left.
+fn switched(document: &mut SolutionDocument, network: &Network, answer: &Controlled) {
+    let shown = |element: Element, value: f64| match element {
+        Element::Tap(_) | Element::SetPoint(_) => value,
+        Element::Shunt(shunt) => network.base.from_pu(network.shunts.steps_pu[shunt][value as usize]),
+        Element::Schedule(_) => network.base.from_pu(value),
+    };
+    for made in &answer.moved {
+        let (what, row, bus, to_bus) = place(network, made.element);
+        let (from, to) = (shown(made.element, made.from), shown(made.element, made.to));
+        document.moved.push(MovedRow { what, row, bus, to_bus, from, to, times: made.times });
+    }
+    for left in &answer.left {
+        let (what, row, bus, _) = place(network, left.element);
+        let why = match left.reason {
+            LeftReason::EndOfRange => "end_of_range",
+            LeftReason::NoPosition => "no_position",
+            LeftReason::NoEffect => "no_effect",
+            LeftReason::NoSolution => "no_solution",
+            LeftReason::PassLimit => "pass_limit",
+        };
+        document.left.push(LeftRow { what, row, bus, why });
+    }
+}
+
+/// The DC line whose end a unit is, from 1.
+fn dc_line(network: &Network, unit: usize) -> Option<usize> {
+    network.case.dc_units.iter().find(|(row, _)| *row == unit).map(|(_, line)| line + 1)
 }
 
 fn solved(
@@ -229,6 +417,7 @@ fn solved(
                 && solution.status[network.units.bus[unit]] == BusStatus::Live,
             p_mw: base.from_pu(solution.unit_p_pu[unit]),
             q_mvar: Some(base.from_pu(solution.unit_q_pu[unit])),
+            dc_line: dc_line(network, unit.row()),
         });
     }
     let diagnostics = &mut document.diagnostics;
@@ -237,6 +426,19 @@ fn solved(
             "solve.rescued",
             format!("Newton from the start that was asked for failed; {} answered", rung_id(solution.rung)),
         ));
+    }
+    if solution.stagnated {
+        diagnostics.push(
+            Diagnostic::warning(
+                "solve.round-off",
+                format!(
+                    "rounding leaves {:.1e} pu out of balance, more than the tolerance of {:.1e} pu: in this network \
+                     double precision cannot tell less from nothing",
+                    solution.mismatch_pu, config.tolerance_pu
+                ),
+            )
+            .hint("ask for a larger tolerance, or merge buses that an impedance near zero joins"),
+        );
     }
     for island in &solution.islands {
         let unmet_mw = base.from_pu(island.unmet_pu);
@@ -328,6 +530,8 @@ pub fn diverged(network: &Network, divergence: &Divergence) -> SolutionDocument 
         divergence.worst_bus
     ));
     document.diagnostics.push(complaint);
+    document.largest_solvable_share = divergence.largest_solvable_share;
+    document.evidence.clone_from(&divergence.evidence);
     document
 }
 
@@ -368,6 +572,7 @@ fn linear_document(network: &Arc<Network>, config: &NewtonConfig) -> Result<Solu
                 && flow.status[network.units.bus[unit].row()] == BusStatus::Live,
             p_mw: base.from_pu(flow.unit_p_pu[unit.row()]),
             q_mvar: None,
+            dc_line: dc_line(network, unit.row()),
         });
     }
     Ok(document)
@@ -379,6 +584,30 @@ pub(super) fn rung_id(rung: Rung) -> String {
         Rung::FlatStart => "flat_start",
         Rung::DcStart => "dc_start",
         Rung::Damped => "damped",
+        Rung::LimitsRelaxed => "limits_relaxed",
+        Rung::Pivoted => "pivoted",
+        Rung::Continuation => "continuation",
     }
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_read_once_answers_as_the_file_does() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/openloadflow/case14-zip.raw");
+        let config = NewtonConfig::default();
+        let text = |document: &SolutionDocument| serde_json::to_string(document).expect("a document");
+        let network = read_network(&path, DcLines::File).expect("a network");
+        let constant = Question { control: ControlConfig::default(), ..Question::default() };
+        for linear in [false, true] {
+            let of_file = solve(&path, &config, linear).expect("an answer").document;
+            let of_network = solve_network(&network, &config, linear).expect("an answer");
+            assert_eq!(text(&of_network), text(&of_file));
+            let other = solve_question(&path, &config, linear, &constant).expect("an answer").document;
+            assert_eq!(text(&other) == text(&of_file), linear, "only the AC flow knows demand in parts");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::case::complaints::{Complaints, show_lines};
 use crate::case::islands::Islands;
 use crate::case::matpower::nearest;
-use crate::case::{BusKind, Case, CaseBranch, CaseUnit};
+use crate::case::{BusKind, Case, CaseBranch, CaseUnit, JUMPER_X_PU};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::index::BusId;
 
@@ -233,6 +233,7 @@ impl Checker<'_> {
     }
 
     fn branches(&mut self) {
+        let mut jumpers = Vec::new();
         for (i, branch) in self.case.branches.iter().enumerate() {
             let name = branch_name(i, branch);
             let in_service = branch.in_service && self.islands.ends(self.case, branch).is_some();
@@ -240,9 +241,12 @@ impl Checker<'_> {
                 let message = format!("{name} starts and ends at one bus");
                 self.push(Diagnostic::error("case.branch.self-loop", message), branch.line);
             }
-            if branch.r_pu == 0.0 && branch.x_pu == 0.0 && in_service {
-                let message = format!("{name} has no impedance (r = x = 0) and is in service");
-                let hint = "join its buses, or give it a small reactance such as 1e-5 pu";
+            if self.case.is_jumper(branch) {
+                jumpers.extend(in_service.then(|| name.clone()));
+            } else if branch.r_pu == 0.0 && branch.x_pu == 0.0 && in_service {
+                let message =
+                    format!("{name} has no impedance (r = x = 0) and is in service, and is no jumper");
+                let hint = "a jumper joins two buses of one nominal voltage without a tap; a transformer needs its reactance";
                 self.push(Diagnostic::error("case.branch.zero-impedance", message).hint(hint), branch.line);
             }
             if branch.tap <= 0.0 {
@@ -259,6 +263,8 @@ impl Checker<'_> {
                 }
             }
         }
+        let effect = format!("each is a reactance of {JUMPER_X_PU:e} pu");
+        self.aggregate("case.branch.jumper", &jumpers, "branches without impedance", &effect);
     }
 
     fn units(&mut self) {
@@ -509,7 +515,7 @@ mod tests {
             ("case.branch.unknown-bus", |c| c.branches.push(branch(20, 31))),
             ("case.unit.unknown-bus", |c| c.units.push(unit(11))),
             ("case.branch.self-loop", |c| c.branches.push(branch(20, 20))),
-            ("case.branch.zero-impedance", |c| c.branches[1].x_pu = 0.0),
+            ("case.branch.zero-impedance", |c| (c.branches[1].x_pu, c.branches[1].transformer) = (0.0, true)),
             ("case.branch.tap", |c| c.branches[1].tap = -1.0),
             ("case.unit.p-range", |c| c.units[1].p_min_mw = 50.0),
             ("case.unit.v-set", |c| c.units[1].v_set_pu = 0.0),

@@ -9,14 +9,11 @@ use powerio_tx::{
 
 use crate::case::census::sum;
 use crate::case::complaints::Complaints;
-use crate::case::{BusKind, Case, CaseBranch, CaseBus, CaseLoad, CaseShunt, CaseUnit};
+use crate::case::convert_devices::{self, NotFollowed};
+use crate::case::{BusKind, Case, CaseBranch, CaseBus, CaseLoad, CaseShunt, CaseUnit, JUMPER_X_PU};
 use crate::diagnostic::Diagnostic;
 use crate::index::BusId;
 use crate::units::MvaBase;
-
-/// Reactance of a closed switch, pu: small enough to change no flow that is printed, large enough to leave the
-/// equations well conditioned in double precision (voltage rounding of 1e-16 stays below 1e-10 pu of power).
-const SWITCH_X_PU: f64 = 1e-5;
 
 /// Selectable steps beyond which a switched shunt is taken as fixed.
 const STEPS_MAX: u32 = 1000;
@@ -52,9 +49,10 @@ pub(super) fn fill(case: &mut Case, network: &BalancedNetwork, out: &mut Complai
     expand_three_windings(case, network, out);
     add_switches(case, network, out);
 
+    let not_followed = convert_devices::fill(case, network);
     let mut omissions = Omissions { case, out };
-    omissions.injections(network);
-    omissions.controls(network);
+    omissions.injections(network, &not_followed);
+    omissions.controls(network, &not_followed);
 }
 
 fn kind(kind: BusType) -> BusKind {
@@ -226,11 +224,12 @@ fn add_switches(case: &mut Case, network: &BalancedNetwork, out: &mut Complaints
     if switches.is_empty() {
         return;
     }
+    case.jumpers.extend(case.branches.len()..case.branches.len() + switches.len());
     case.branches.extend(switches.iter().map(|s| CaseBranch {
         from: id(s.from),
         to: id(s.to),
         r_pu: 0.0,
-        x_pu: SWITCH_X_PU,
+        x_pu: JUMPER_X_PU,
         from_shunt_pu: (0.0, 0.0),
         to_shunt_pu: (0.0, 0.0),
         rate_a_mva: s.thermal_rating.and_then(rate),
@@ -246,7 +245,7 @@ fn add_switches(case: &mut Case, network: &BalancedNetwork, out: &mut Complaints
     }));
     let closed = switches.iter().filter(|s| s.closed).count();
     let message = format!(
-        "switches: {closed} closed, as branches of {SWITCH_X_PU:e} pu; {} open",
+        "switches: {closed} closed, as branches of {JUMPER_X_PU:e} pu; {} open",
         switches.len() - closed
     );
     out.push(Diagnostic::note("case.switch.reactance", message).at(case.file.as_str(), None));
@@ -271,13 +270,13 @@ impl Omissions<'_> {
         self.case.ignored.push(what);
     }
 
-    fn injections(&mut self, network: &BalancedNetwork) {
+    fn injections(&mut self, network: &BalancedNetwork, not_followed: &NotFollowed) {
         let lines = network.hvdc();
         let running: Vec<_> = lines.iter().filter(|l| l.in_service).collect();
         let mw: f64 = sum(running.iter().map(|l| l.pf.abs()));
         if !lines.is_empty() {
             let what = format!(
-                "DC lines: {} ({} in service, {mw:.1} MW); nothing is injected at their ends",
+                "DC lines: {} ({} in service, {mw:.1} MW); nothing is injected at their ends unless they are switched on",
                 lines.len(),
                 running.len()
             );
@@ -332,12 +331,21 @@ impl Omissions<'_> {
             mw += load.p;
         }
         if loads > 0 {
-            let what = format!("voltage dependence of {loads} demands ({mw:.1} MW): they are constant power");
+            let what = format!(
+                "voltage dependence of {loads} demands ({mw:.1} MW): constant power unless they are followed"
+            );
             self.warn("case.load.voltage-dependence", what);
+        }
+        if not_followed.demands > 0 {
+            let what = format!(
+                "{} demands depend on the voltage by a reference of their own: always constant power",
+                not_followed.demands
+            );
+            self.warn("case.load.voltage-reference", what);
         }
     }
 
-    fn controls(&mut self, network: &BalancedNetwork) {
+    fn controls(&mut self, network: &BalancedNetwork, not_followed: &NotFollowed) {
         let corrected = network.branches().iter().filter(|b| b.impedance_correction().is_some()).count()
             + network
                 .transformers_3w()
@@ -358,30 +366,37 @@ impl Omissions<'_> {
         if !remote.is_empty() {
             let first: Vec<String> = remote.iter().take(5).map(usize::to_string).collect();
             let what = format!(
-                "units at {} buses regulate another bus (first: {}): they hold their own bus at that set-point",
+                "units at {} buses regulate another bus (first: {}): without that control they hold their own bus at that set-point",
                 remote.len(),
                 first.join(", ")
             );
             self.warn("case.unit.remote-regulation", what);
         }
-        let tapping =
-            network.branches().iter().filter(|b| b.control.as_ref().is_some_and(|c| c.enabled)).count();
-        if tapping > 0 {
-            self.note(
-                "case.transformer.control",
-                format!("automatic taps of {tapping} transformers: they stay put"),
-            );
+        let taps = self.case.controls.taps.len();
+        if taps > 0 {
+            let what =
+                format!("automatic taps of {taps} transformers: they stay put unless they are controlled");
+            self.note("case.transformer.control", what);
         }
-        let switched = network
-            .shunts()
-            .iter()
-            .filter(|s| s.control.as_ref().is_some_and(|c| c.mode != SwitchedShuntMode::Locked))
-            .count();
-        if switched > 0 {
-            self.note(
-                "case.shunt.control",
-                format!("automatic switching of {switched} shunts: they stay put"),
+        if not_followed.taps > 0 {
+            let what = format!(
+                "automatic taps of {} transformers: they always stay put, as they hold no voltage in a band by positions",
+                not_followed.taps
             );
+            self.note("case.transformer.fixed", what);
+        }
+        let shunts = self.case.controls.shunts.len();
+        if shunts > 0 {
+            let what =
+                format!("automatic switching of {shunts} shunts: they stay put unless they are controlled");
+            self.note("case.shunt.control", what);
+        }
+        if not_followed.shunts > 0 {
+            let what = format!(
+                "automatic switching of {} shunts: they always stay put, as they hold no voltage in a band by steps",
+                not_followed.shunts
+            );
+            self.note("case.shunt.fixed", what);
         }
         let areas = network.areas().len();
         if areas > 0 && network.source_format() != SourceFormat::Matpower {

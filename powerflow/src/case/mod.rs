@@ -4,8 +4,11 @@ mod census;
 pub mod check;
 mod complaints;
 mod convert;
+mod convert_devices;
+mod devices;
 mod islands;
 mod matpower;
+mod psse;
 mod read;
 
 pub use census::{
@@ -13,11 +16,23 @@ pub use census::{
     VoltageLevel, census,
 };
 pub use check::check;
+pub use devices::{
+    CaseArea, CaseControls, CaseDcLine, CaseDemandPart, CaseRemoteControl, CaseShuntControl, CaseTapControl,
+    DcTerminal,
+};
 pub use read::read;
 
 use crate::diagnostic::Diagnostics;
 use crate::index::BusId;
 use crate::units::MvaBase;
+
+/// Reactance of a jumper (a branch of no impedance between two buses of one nominal voltage) and of a closed switch, pu.
+///
+/// Small enough to change nothing that is printed: 1 pu of power through it turns the voltage by 1e-6 rad or moves it by
+/// 1e-6 pu. Large enough for double precision: the current is a difference of two voltages near 1 that are rounded to 1e-16,
+/// times 1e6, so that twenty jumpers on a bus leave its balance uncertain by 5e-9 pu, below the tolerance of 1e-8 pu.
+/// Measured in `docs/physics/controls.md`. PSS/E joins the buses of lines below its THRSHZ, 1e-4 pu by default.
+pub const JUMPER_X_PU: f64 = 1e-6;
 
 /// What the file wants a bus to be. The solver decides anew: see [`crate::Network::build`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +68,19 @@ pub struct Case {
     pub branches: Vec<CaseBranch>,
     /// Generating units in file order.
     pub units: Vec<CaseUnit>,
+    /// Automatic controls that the file switches on; a plain power flow leaves them alone.
+    pub controls: CaseControls,
+    /// Parts of demands that follow the voltage; a plain power flow takes every demand as constant.
+    pub demand_parts: Vec<CaseDemandPart>,
+    /// DC lines; nothing is injected at their ends before [`Case::with_dc_lines`].
+    pub dc_lines: Vec<CaseDcLine>,
+    /// Whether programs of this format run DC lines unasked: all but MATPOWER's, which wait for `toggle_dcline`.
+    pub dc_lines_run: bool,
+    /// Units that are ends of DC lines, with the row of their line; see [`Case::with_dc_lines`].
+    pub dc_units: Vec<(usize, usize)>,
+    /// Rows of the branches whose reactance is [`JUMPER_X_PU`] and not the file's: closed and open switches, and, once a
+    /// network is built of the case, branches without impedance.
+    pub jumpers: Vec<usize>,
     /// What the file holds and the reader or the model leaves out (DC lines, storage, areas, unknown tables ...), in
     /// words for the census; nothing is dropped without a line here.
     pub ignored: Vec<String>,
@@ -87,7 +115,7 @@ pub struct CaseBus {
     pub line: Option<u32>,
 }
 
-/// One demand: constant power.
+/// One demand: constant power, but for its [`CaseDemandPart`]s.
 #[derive(Clone, Debug)]
 pub struct CaseLoad {
     /// Its bus.
@@ -185,6 +213,28 @@ pub struct CaseUnit {
 }
 
 impl Case {
+    /// Whether a branch has no impedance and joins two buses of one nominal voltage: a jumper. A transformer without
+    /// impedance is none.
+    pub(crate) fn is_jumper(&self, branch: &CaseBranch) -> bool {
+        let kv = |id| self.buses.iter().find(|b| b.id == id).map(|b| b.base_kv);
+        branch.r_pu == 0.0
+            && branch.x_pu == 0.0
+            && !branch.transformer
+            && branch.tap == 1.0
+            && branch.shift_deg == 0.0
+            && kv(branch.from) == kv(branch.to)
+    }
+
+    /// Gives jumpers their reactance.
+    pub(crate) fn give_jumpers_reactance(&mut self) {
+        let jumpers: Vec<usize> =
+            (0..self.branches.len()).filter(|row| self.is_jumper(&self.branches[*row])).collect();
+        for row in &jumpers {
+            self.branches[*row].x_pu = JUMPER_X_PU;
+        }
+        self.jumpers.extend(jumpers);
+    }
+
     /// Two buses and a line: the smallest thing with a power flow. For examples and tests.
     pub fn two_bus_example() -> Self {
         let bus = |id, kind| CaseBus {

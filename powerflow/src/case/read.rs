@@ -8,7 +8,7 @@ use powerio_tx::BalancedNetwork;
 
 use crate::case::complaints::{Complaints, place_of};
 use crate::case::matpower::Scan;
-use crate::case::{Case, check, convert};
+use crate::case::{Case, check, convert, psse};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 
 /// The largest file that is read, in bytes.
@@ -45,6 +45,12 @@ pub fn read(path: &Path) -> Result<Case, Diagnostics> {
 
     if extension != "m" {
         let text = String::from_utf8_lossy(&bytes).into_owned();
+        if extension == "raw" {
+            let text = psse::prepared(&file, &text)?;
+            let source = Source::from_memory(file.clone(), text.as_bytes().to_vec())
+                .map_err(|e| translate(e.diagnostics(), &file, ""))?;
+            return finish(&file, path, &text, parse(source), None);
+        }
         // Profiles of one CGMES model lie in several files: only a source with a folder finds its neighbours.
         let source = if matches!(extension.as_str(), "xml" | "zip") {
             std::fs::canonicalize(path).map_err(|e| unreadable(&file, &e)).map(Source::open)?

@@ -9,184 +9,10 @@
 //! polar-equivalent form above.
 
 use crate::lane::{Lane, Work};
-use crate::plan::Plan;
 use crate::schedule::{Row, SCRATCH, Schedule};
-use crate::solution::Complex;
 
-/// A 2x2 block by rows: `[P/theta, P/V, Q/theta, Q/V]`.
-type Block<L> = [L; 4];
-
-/// What differs from the plan's shared admittances in one lane.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Patch {
-    /// Row, by elimination position.
-    pub(crate) row: u32,
-    /// Off-diagonal slot, or [`Patch::DIAGONAL`].
-    pub(crate) slot: u32,
-    /// Lane.
-    pub(crate) lane: u32,
-    /// Added admittance, pu.
-    pub(crate) g: f64,
-    /// Added admittance, pu.
-    pub(crate) b: f64,
-}
-
-impl Patch {
-    /// The slot that means the diagonal of the row.
-    pub(crate) const DIAGONAL: u32 = u32::MAX;
-}
-
-/// What later rows need of one that is eliminated.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pivot<L> {
-    inverse: Block<L>,
-    /// `(d theta, dV/V)`, after the backward substitution; until then the right-hand side.
-    pub(crate) step: [L; 2],
-}
-
-/// Everything one batch of lanes needs, by elimination position; allocated once per thread.
-#[derive(Clone, Debug)]
-pub(crate) struct Arena<L> {
-    /// Voltage, rectangular.
-    pub(crate) voltage: Vec<[L; 2]>,
-    /// Scheduled injection (P, Q).
-    pub(crate) schedule: Vec<[L; 2]>,
-    /// 1 where the angle, the magnitude is unknown and its equation holds; 0 makes an identity row.
-    pub(crate) free: Vec<[L; 2]>,
-    /// 1 where the active equation holds although the angle does not move: the slack of that island is distributed.
-    pub(crate) balance: Vec<L>,
-    /// Share of each row in the distributed slack; zero where there is none.
-    pub(crate) share: Vec<L>,
-    /// Sorted by row.
-    pub(crate) patches: Vec<Patch>,
-    /// Inverse of each diagonal block, and the step of the last solve.
-    pub(crate) pivot: Vec<Pivot<L>>,
-    /// The response of the step to one unit of slack.
-    pub(crate) response: Vec<[L; 2]>,
-    upper: Vec<L>,
-    scratch: Vec<L>,
-}
-
-impl<L> Default for Arena<L> {
-    fn default() -> Self {
-        Arena {
-            voltage: Vec::new(),
-            schedule: Vec::new(),
-            free: Vec::new(),
-            balance: Vec::new(),
-            share: Vec::new(),
-            patches: Vec::new(),
-            pivot: Vec::new(),
-            response: Vec::new(),
-            upper: Vec::new(),
-            scratch: Vec::new(),
-        }
-    }
-}
-
-impl<L: Lane> Arena<L> {
-    /// Makes room for a plan; the contents of earlier solves are gone.
-    pub(crate) fn fit(&mut self, plan: &Plan, schedule: &Schedule) {
-        let n = plan.node_count();
-        let zero = L::splat(0.0);
-        self.voltage.resize(n, [zero; 2]);
-        self.schedule.resize(n, [zero; 2]);
-        self.free.resize(n, [zero; 2]);
-        self.share.resize(n, zero);
-        self.pivot.resize(n, Pivot { inverse: [zero; 4], step: [zero; 2] });
-        self.response.resize(n, [zero; 2]);
-        self.upper.resize(schedule.values(), zero);
-        self.scratch.resize(SCRATCH + 4, zero);
-        self.balance.resize(n, zero);
-        self.patches.clear();
-    }
-
-    /// Makes room for the values of another schedule of the same plan.
-    pub(crate) fn fit_schedule(&mut self, schedule: &Schedule) {
-        self.upper.resize(schedule.values(), L::splat(0.0));
-    }
-
-    /// Complex voltage of a row in a lane.
-    pub(crate) fn voltage_of(&self, row: usize, lane: usize) -> Complex {
-        let [re, im] = self.voltage[row];
-        Complex { re: re.get(lane), im: im.get(lane) }
-    }
-
-    /// Replaces the voltage of a row in a lane.
-    pub(crate) fn set_voltage(&mut self, row: usize, lane: usize, v: [f64; 2]) {
-        self.voltage[row][0].set(lane, v[0]);
-        self.voltage[row][1].set(lane, v[1]);
-    }
-
-    /// Scales the voltage of a row in a lane to a magnitude, keeping its angle.
-    pub(crate) fn set_magnitude(&mut self, row: usize, lane: usize, magnitude: f64) {
-        let v = self.voltage_of(row, lane);
-        let scale = magnitude / (v.re * v.re + v.im * v.im).sqrt();
-        let scaled = if scale.is_finite() { [v.re * scale, v.im * scale] } else { [magnitude, 0.0] };
-        self.set_voltage(row, lane, scaled);
-    }
-
-    /// Replaces the patches of a lane; `patches` are sorted.
-    pub(crate) fn set_patches(&mut self, lane: u32, patches: &[Patch]) {
-        self.patches.retain(|p| p.lane != lane);
-        self.patches.extend_from_slice(patches);
-        self.patches.sort_by_key(|p| (p.row, p.slot, p.lane));
-    }
-}
-
-/// A number of a factor: one for each lane, or the same for all.
-trait Broadcast<L>: Copy {
-    fn lanes(self) -> L;
-}
-
-impl<L: Lane> Broadcast<L> for L {
-    #[inline(always)]
-    fn lanes(self) -> L {
-        self
-    }
-}
-
-/// The same number in every lane.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Same(f64);
-
-impl<L: Lane> Broadcast<L> for Same {
-    #[inline(always)]
-    fn lanes(self) -> L {
-        L::splat(self.0)
-    }
-}
-
-/// The arena as slices that the compiler can keep in registers while it writes through them.
-struct Board<'a, L> {
-    voltage: &'a mut [[L; 2]],
-    scheduled: &'a [[L; 2]],
-    free: &'a [[L; 2]],
-    share: &'a [L],
-    patches: &'a [Patch],
-    pivot: &'a mut [Pivot<L>],
-    response: &'a mut [[L; 2]],
-    upper: &'a mut [L],
-    scratch: &'a mut [L; SCRATCH + 4],
-}
-
-impl<L: Lane> Arena<L> {
-    #[inline(always)]
-    fn board(&mut self) -> Board<'_, L> {
-        Board {
-            voltage: &mut self.voltage,
-            scheduled: &self.schedule,
-            free: &self.free,
-            share: &self.share,
-            patches: &self.patches,
-            pivot: &mut self.pivot,
-            response: &mut self.response,
-            upper: &mut self.upper,
-            // A known length lets every offset, which is masked to it, go unchecked.
-            scratch: (&mut self.scratch[..]).try_into().expect("the arena fits the plan"),
-        }
-    }
-}
+pub(crate) use arena::{Arena, Patch, Same};
+use arena::{Block, Board, Broadcast, WidePatch};
 
 /// `V_i conj(y V_j)`.
 #[inline(always)]
@@ -204,7 +30,7 @@ fn power<L: Lane>(vi: [L; 2], g: L, b: L, vj: [L; 2]) -> [L; 2] {
 
 /// The next patch of row `i`, passing over those of rows that were left out.
 #[inline(always)]
-fn patch_of_row<'a>(patches: &'a [Patch], next: &mut usize, i: usize) -> Option<&'a Patch> {
+fn patch_of_row<'a, L>(patches: &'a [WidePatch<L>], next: &mut usize, i: usize) -> Option<&'a WidePatch<L>> {
     while let Some(patch) = patches.get(*next) {
         if patch.row as usize > i {
             return None;
@@ -217,20 +43,10 @@ fn patch_of_row<'a>(patches: &'a [Patch], next: &mut usize, i: usize) -> Option<
     None
 }
 
-/// The power of a patch at row `i` in its lane.
+/// The column of a patch of row `i`.
 #[inline(always)]
-fn patch_power<L: Lane>(schedule: &Schedule, voltage: &[[L; 2]], patch: &Patch, i: usize) -> [f64; 2] {
-    let j =
-        if patch.slot == Patch::DIAGONAL { i } else { schedule.slots[patch.slot as usize].column as usize };
-    let lane = patch.lane as usize;
-    let (vi, vj) = (voltage[i], voltage[j]);
-    power::<f64>([vi[0].get(lane), vi[1].get(lane)], patch.g, patch.b, [vj[0].get(lane), vj[1].get(lane)])
-}
-
-/// Adds `term` to one lane.
-#[inline(always)]
-fn add_in_lane<L: Lane>(sum: &mut L, lane: usize, term: f64) {
-    sum.set(lane, sum.get(lane) + term);
+fn patch_column<L>(schedule: &Schedule, patch: &WidePatch<L>, i: usize) -> usize {
+    if patch.slot == Patch::DIAGONAL { i } else { schedule.slots[patch.slot as usize].column as usize }
 }
 
 /// Complex power leaving row `i` into the network: its voltage times the conjugate of its current.
@@ -239,7 +55,7 @@ fn row_power<L: Lane>(
     schedule: &Schedule,
     row: &Row,
     voltage: &[[L; 2]],
-    patches: &[Patch],
+    patches: &[WidePatch<L>],
     i: usize,
     next_patch: &mut usize,
 ) -> [L; 2] {
@@ -257,9 +73,8 @@ fn row_power<L: Lane>(
     let q = vi[0].neg_mul_add(im, vi[1].mul(re));
     let mut sum = [p, q];
     while let Some(patch) = patch_of_row(patches, next_patch, i) {
-        let s = patch_power(schedule, voltage, patch, i);
-        add_in_lane(&mut sum[0], patch.lane as usize, s[0]);
-        add_in_lane(&mut sum[1], patch.lane as usize, s[1]);
+        let s = power(vi, patch.g, patch.b, voltage[patch_column(schedule, patch, i)]);
+        sum = [sum[0].add(s[0]), sum[1].add(s[1])];
     }
     sum
 }
@@ -272,7 +87,7 @@ pub(crate) fn injections<L: Lane>(schedule: &Schedule, arena: &Arena<L>, out: &m
         #[inline(always)]
         fn run(self) {
             let Injections(schedule, arena, out) = self;
-            let (voltage, patches) = (&arena.voltage[..], &arena.patches[..]);
+            let (voltage, patches) = (&arena.voltage[..], &arena.wide_patches[..]);
             out.clear();
             let mut next_patch = 0;
             // A plain loop: the closure of an iterator adaptor would be compiled apart, without this machine's FMA.
@@ -290,7 +105,7 @@ pub(crate) fn injections<L: Lane>(schedule: &Schedule, arena: &Arena<L>, out: &m
 pub(crate) fn mismatch<L: Lane>(schedule: &Schedule, arena: &Arena<L>) -> L {
     let mut worst = L::splat(0.0);
     let mut next_patch = 0;
-    let Arena { voltage, schedule: scheduled, free, balance, patches, .. } = arena;
+    let Arena { voltage, schedule: scheduled, free, balance, wide_patches: patches, .. } = arena;
     let (voltage, patches) = (&voltage[..], &patches[..]);
     let (scheduled, free, balance) = (&scheduled[..], &free[..], &balance[..]);
     for (i, row) in schedule.rows.iter().enumerate() {
@@ -321,7 +136,7 @@ pub(crate) fn forward<L: Lane, const MASKED: bool, const SLACK: bool>(
                 eliminate_row::<L, 1, MASKED, SLACK, false>(schedule, row, &mut board, i, &mut pass)
             }
             _ => {
-                board.pivot[i].step = [zero; 2];
+                board.steps[i] = [zero; 2];
                 board.response[i] = [zero; 2];
             }
         }
@@ -353,7 +168,7 @@ pub(crate) fn backward_and_advance<L: Lane, const MASKED: bool>(
     for (i, row) in schedule.rows.iter().enumerate().rev() {
         substitute::<L, MASKED, false>(schedule, row, &mut board, i);
         if row.unknowns > 0 {
-            let step = board.pivot[i].step;
+            let step = board.steps[i];
             largest = move_voltage(&mut board.voltage[i], step, moving, largest);
         }
     }
@@ -369,32 +184,32 @@ fn substitute<L: Lane, const MASKED: bool, const SLACK: bool>(
     i: usize,
 ) {
     let zero = L::splat(0.0);
-    let Board { pivot, response, upper, .. } = board;
+    let Board { steps, inverse, response, upper, .. } = board;
     let (columns_two, columns_one) =
         (&schedule.upper[row.upper_two.range()], &schedule.upper[row.upper_one.range()]);
     let values = &upper[row.values.range()];
-    let Pivot { inverse: d, step: mut rhs } = pivot[i];
+    let (d, mut rhs) = (inverse[i], steps[i]);
     let mut unit = if SLACK { response[i] } else { [zero; 2] };
     match row.unknowns {
         2 => {
             let (blocks_two, blocks_one) = values.split_at(4 * columns_two.len());
             for (u, k) in blocks_two.chunks_exact(4).zip(columns_two) {
                 let k = *k as usize;
-                rhs = minus_product([u[0], u[1], u[2], u[3]], pivot[k].step, rhs);
+                rhs = minus_product([u[0], u[1], u[2], u[3]], steps[k], rhs);
                 if SLACK {
                     unit = minus_product([u[0], u[1], u[2], u[3]], response[k], unit);
                 }
             }
             for (u, k) in blocks_one.chunks_exact(2).zip(columns_one) {
                 let k = *k as usize;
-                let x = pivot[k].step[0];
+                let x = steps[k][0];
                 rhs = [u[0].neg_mul_add(x, rhs[0]), u[1].neg_mul_add(x, rhs[1])];
                 if SLACK {
                     let x = response[k][0];
                     unit = [u[0].neg_mul_add(x, unit[0]), u[1].neg_mul_add(x, unit[1])];
                 }
             }
-            pivot[i].step = times(d, rhs);
+            steps[i] = times(d, rhs);
             if SLACK {
                 response[i] = times(d, unit);
             }
@@ -403,7 +218,7 @@ fn substitute<L: Lane, const MASKED: bool, const SLACK: bool>(
             let (blocks_two, blocks_one) = values.split_at(2 * columns_two.len());
             for (u, k) in blocks_two.chunks_exact(2).zip(columns_two) {
                 let k = *k as usize;
-                let x = pivot[k].step;
+                let x = steps[k];
                 rhs[0] = u[1].neg_mul_add(x[1], u[0].neg_mul_add(x[0], rhs[0]));
                 if SLACK {
                     unit[0] = u[1].neg_mul_add(response[k][1], u[0].neg_mul_add(response[k][0], unit[0]));
@@ -411,12 +226,12 @@ fn substitute<L: Lane, const MASKED: bool, const SLACK: bool>(
             }
             for (u, k) in blocks_one.iter().zip(columns_one) {
                 let k = *k as usize;
-                rhs[0] = u.neg_mul_add(pivot[k].step[0], rhs[0]);
+                rhs[0] = u.neg_mul_add(steps[k][0], rhs[0]);
                 if SLACK {
                     unit[0] = u.neg_mul_add(response[k][0], unit[0]);
                 }
             }
-            pivot[i].step = [d[0].mul(rhs[0]), zero];
+            steps[i] = [d[0].mul(rhs[0]), zero];
             if SLACK {
                 response[i] = [d[0].mul(unit[0]), zero];
             }
@@ -483,22 +298,21 @@ pub(crate) fn backward_from_base<L: Lane>(
 ) -> L {
     let zero = L::splat(0.0);
     let mut largest = zero;
-    let Board { pivot, upper, voltage, .. } = arena.board();
+    let Board { steps, inverse, upper, voltage, .. } = arena.board();
     for (i, row) in schedule.rows.iter().enumerate().rev() {
         if row.unknowns == 0 {
-            pivot[i].step = [zero; 2];
+            steps[i] = [zero; 2];
             continue;
         }
         let range = row.values.range();
         let step = if base.changed[i] {
-            let Pivot { inverse, step } = pivot[i];
-            substituted(schedule, row, &upper[range], inverse, step, pivot)
+            substituted(schedule, row, &upper[range], inverse[i], steps[i], steps)
         } else {
             let values = &base.factor.upper[range];
             let (d, rhs) = (base.factor.inverse[i].map(L::splat), base.factor.forward[i].map(L::splat));
-            substituted(schedule, row, values, d, rhs, pivot)
+            substituted(schedule, row, values, d, rhs, steps)
         };
-        pivot[i].step = step;
+        steps[i] = step;
         largest = move_voltage(&mut voltage[i], step, moving, largest);
     }
     largest
@@ -512,28 +326,28 @@ fn substituted<L: Lane, U: Broadcast<L>>(
     values: &[U],
     d: Block<L>,
     mut rhs: [L; 2],
-    pivot: &[Pivot<L>],
+    steps: &[[L; 2]],
 ) -> [L; 2] {
     let (two, one) = (&schedule.upper[row.upper_two.range()], &schedule.upper[row.upper_one.range()]);
     if row.unknowns == 2 {
         let (blocks_two, blocks_one) = values.split_at(4 * two.len());
         for (u, k) in blocks_two.chunks_exact(4).zip(two) {
             let block = [u[0].lanes(), u[1].lanes(), u[2].lanes(), u[3].lanes()];
-            rhs = minus_product(block, pivot[*k as usize].step, rhs);
+            rhs = minus_product(block, steps[*k as usize], rhs);
         }
         for (u, k) in blocks_one.chunks_exact(2).zip(one) {
-            let x = pivot[*k as usize].step[0];
+            let x = steps[*k as usize][0];
             rhs = [u[0].lanes().neg_mul_add(x, rhs[0]), u[1].lanes().neg_mul_add(x, rhs[1])];
         }
         times(d, rhs)
     } else {
         let (blocks_two, blocks_one) = values.split_at(2 * two.len());
         for (u, k) in blocks_two.chunks_exact(2).zip(two) {
-            let x = pivot[*k as usize].step;
+            let x = steps[*k as usize];
             rhs[0] = u[1].lanes().neg_mul_add(x[1], u[0].lanes().neg_mul_add(x[0], rhs[0]));
         }
         for (u, k) in blocks_one.iter().zip(one) {
-            rhs[0] = u.lanes().neg_mul_add(pivot[*k as usize].step[0], rhs[0]);
+            rhs[0] = u.lanes().neg_mul_add(steps[*k as usize][0], rhs[0]);
         }
         [d[0].mul(rhs[0]), L::splat(0.0)]
     }
@@ -551,7 +365,7 @@ fn forward_keeping(schedule: &Schedule, arena: &mut Arena<f64>) -> (Vec<f64>, Ve
         match row.unknowns {
             2 => eliminate_row::<f64, 2, false, false, true>(schedule, row, &mut board, i, &mut pass),
             1 => eliminate_row::<f64, 1, false, false, true>(schedule, row, &mut board, i, &mut pass),
-            _ => board.pivot[i].step = [0.0; 2],
+            _ => board.steps[i] = [0.0; 2],
         }
         mismatch.push(pass.worst);
     }
@@ -577,7 +391,7 @@ fn eliminate_row<L: Lane, const OWN: usize, const MASKED: bool, const SLACK: boo
 ) {
     let zero = L::splat(0.0);
     let one = L::splat(1.0);
-    let Board { voltage, scheduled, free, share, patches, pivot, response, upper, scratch } = board;
+    let Board { voltage, scheduled, free, share, patches, steps, inverse, response, upper, scratch } = board;
     let (diagonal_at, len) = (row.diagonal_at as usize % SCRATCH, row.len as usize);
     for at in &schedule.filled_in[row.filled_in.range()] {
         scratch[*at as usize % SCRATCH] = zero;
@@ -612,20 +426,18 @@ fn eliminate_row<L: Lane, const OWN: usize, const MASKED: bool, const SLACK: boo
         sum = [sum[0].add(s[0]), sum[1].add(s[1])];
     }
     while let Some(patch) = patch_of_row(patches, &mut pass.next_patch, i) {
-        let s = patch_power(schedule, voltage, patch, i);
-        let (lane, slot) = (patch.lane as usize, patch.slot as usize);
-        add_in_lane(&mut sum[0], lane, s[0]);
-        add_in_lane(&mut sum[1], lane, s[1]);
+        let s = power(vi, patch.g, patch.b, voltage[patch_column(schedule, patch, i)]);
+        sum = [sum[0].add(s[0]), sum[1].add(s[1])];
+        let slot = patch.slot as usize;
         if patch.slot == Patch::DIAGONAL {
-            add_in_lane(&mut own[0], lane, s[0]);
-            add_in_lane(&mut own[1], lane, s[1]);
+            own = [own[0].add(s[0]), own[1].add(s[1])];
         } else if slot < row.slots_one.range().end {
             let at = schedule.slots[slot].at as usize % SCRATCH;
-            let terms = [s[1], s[0], -s[0], s[1]];
+            let terms = [s[1], s[0], zero.sub(s[0]), s[1]];
             let width = if slot < row.slots_two.range().end { 2 } else { 1 };
             for a in 0..OWN {
                 for c in 0..width {
-                    add_in_lane(&mut scratch[at + a * width + c], lane, terms[2 * a + c]);
+                    scratch[at + a * width + c] = scratch[at + a * width + c].add(terms[2 * a + c]);
                 }
             }
         }
@@ -683,8 +495,8 @@ fn eliminate_row<L: Lane, const OWN: usize, const MASKED: bool, const SLACK: boo
             }
             _ => {
                 let values = &upper[range];
-                l = multiplier::<L, OWN>(block, pivot[j].inverse, two);
-                step = pivot[j].step;
+                l = multiplier::<L, OWN>(block, inverse[j], two);
+                step = steps[j];
                 if two {
                     eliminate::<L, L, OWN, 2>(scratch, &l, values, targets);
                 } else {
@@ -712,7 +524,7 @@ fn eliminate_row<L: Lane, const OWN: usize, const MASKED: bool, const SLACK: boo
         }
     }
 
-    let inverse = if OWN == 2 {
+    let inverted = if OWN == 2 {
         let d: [L; 4] = std::array::from_fn(|k| scratch[diagonal_at + k]);
         let determinant = d[1].neg_mul_add(d[2], d[0].mul(d[3]));
         let scale = one.div(determinant);
@@ -724,7 +536,8 @@ fn eliminate_row<L: Lane, const OWN: usize, const MASKED: bool, const SLACK: boo
     for (to, from) in upper[row.values.range()].iter_mut().zip(&scratch[diagonal_at + OWN * OWN..]) {
         *to = *from;
     }
-    pivot[i] = Pivot { inverse, step: rhs };
+    inverse[i] = inverted;
+    steps[i] = rhs;
     if SLACK {
         response[i] = unit;
     }
@@ -800,7 +613,7 @@ fn times<L: Lane>(block: Block<L>, x: [L; 2]) -> [L; 2] {
 /// determines the distributed slack.
 #[inline(always)]
 pub(crate) fn slack_equation<L: Lane>(schedule: &Schedule, arena: &Arena<L>, i: usize) -> (L, L, L) {
-    let Arena { voltage, pivot, response, patches, .. } = arena;
+    let Arena { voltage, steps, response, wide_patches: patches, .. } = arena;
     let zero = L::splat(0.0);
     let row = &schedule.rows[i];
     let vi = voltage[i];
@@ -812,29 +625,25 @@ pub(crate) fn slack_equation<L: Lane>(schedule: &Schedule, arena: &Arena<L>, i: 
         let j = slot.column as usize;
         let s = power(vi, L::splat(slot.y.re), L::splat(slot.y.im), voltage[j]);
         sum = [sum[0].add(s[0]), sum[1].add(s[1])];
-        let (x, z) = (pivot[j].step, response[j]);
+        let (x, z) = (steps[j], response[j]);
         along[0] = s[0].mul_add(x[1], s[1].mul_add(x[0], along[0]));
         along[1] = s[0].mul_add(z[1], s[1].mul_add(z[0], along[1]));
     }
     let mut next_patch = patches.partition_point(|p| (p.row as usize) < i);
     while let Some(patch) = patch_of_row(patches, &mut next_patch, i) {
-        let s = patch_power(schedule, voltage, patch, i);
-        let lane = patch.lane as usize;
-        add_in_lane(&mut sum[0], lane, s[0]);
-        add_in_lane(&mut sum[1], lane, s[1]);
+        let j = patch_column(schedule, patch, i);
+        let s = power(vi, patch.g, patch.b, voltage[j]);
+        sum = [sum[0].add(s[0]), sum[1].add(s[1])];
         if patch.slot == Patch::DIAGONAL {
-            add_in_lane(&mut own[0], lane, s[0]);
-            add_in_lane(&mut own[1], lane, s[1]);
+            own = [own[0].add(s[0]), own[1].add(s[1])];
         } else {
-            let j = schedule.slots[patch.slot as usize].column as usize;
-            for (k, x) in [pivot[j].step, response[j]].into_iter().enumerate() {
-                let term = s[0].mul_add(x[1].get(lane), s[1].mul_add(x[0].get(lane), along[k].get(lane)));
-                along[k].set(lane, term);
-            }
+            let (x, z) = (steps[j], response[j]);
+            along[0] = s[0].mul_add(x[1], s[1].mul_add(x[0], along[0]));
+            along[1] = s[0].mul_add(z[1], s[1].mul_add(z[0], along[1]));
         }
     }
     let diagonal = [own[1].sub(sum[1]), own[0].add(sum[0])];
-    let (x, z) = (pivot[i].step, response[i]);
+    let (x, z) = (steps[i], response[i]);
     along[0] = diagonal[1].mul_add(x[1], diagonal[0].mul_add(x[0], along[0]));
     along[1] = diagonal[1].mul_add(z[1], diagonal[0].mul_add(z[0], along[1]));
     (arena.schedule[i][0].sub(sum[0]), along[0], along[1])
@@ -846,8 +655,11 @@ pub(crate) fn slack_equation<L: Lane>(schedule: &Schedule, arena: &Arena<L>, i: 
 #[inline(always)]
 pub(crate) fn advance<L: Lane>(arena: &mut Arena<L>, scale: L) -> L {
     let mut largest = L::splat(0.0);
-    for (v, pivot) in arena.voltage.iter_mut().zip(&arena.pivot) {
-        largest = move_voltage(v, pivot.step, scale, largest);
+    for (v, step) in arena.voltage.iter_mut().zip(&arena.steps) {
+        let (before, moving) = (*v, scale.mul(scale));
+        let step = [step[0].mul(scale), step[1].mul(scale)];
+        largest = move_voltage(v, step, L::splat(1.0), largest);
+        *v = [moving.choose(v[0], before[0]), moving.choose(v[1], before[1])];
     }
     largest
 }
@@ -882,6 +694,8 @@ fn move_voltage<L: Lane>(v: &mut [L; 2], step: [L; 2], scale: L, largest: L) -> 
     largest.max_abs(angle).max_abs(magnitude)
 }
 
+pub(crate) mod adjoint;
+mod arena;
 pub(crate) mod shared;
 #[cfg(test)]
 mod tests;

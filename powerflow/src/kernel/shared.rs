@@ -34,8 +34,8 @@ impl Factor {
                 Factor {
                     lower,
                     upper: arena.upper.iter().map(|u| Same(*u)).collect(),
-                    inverse: arena.pivot.iter().map(|p| p.inverse).collect(),
-                    forward: arena.pivot.iter().map(|p| p.step).collect(),
+                    inverse: arena.inverse.clone(),
+                    forward: arena.steps.clone(),
                     mismatch,
                 }
             }
@@ -51,10 +51,10 @@ pub(crate) fn mismatch_forward<L: Lane>(schedule: &Schedule, factor: &Factor, ar
     let mut worst = zero;
     let mut next_patch = 0;
     let mut blocks = &factor.lower[..];
-    let Board { voltage, scheduled, patches, pivot, .. } = arena.board();
+    let Board { voltage, scheduled, patches, steps, .. } = arena.board();
     for (i, row) in schedule.rows.iter().enumerate() {
         if row.unknowns == 0 {
-            pivot[i].step = [zero; 2];
+            steps[i] = [zero; 2];
             continue;
         }
         let sum = row_power(schedule, row, voltage, patches, i, &mut next_patch);
@@ -68,18 +68,18 @@ pub(crate) fn mismatch_forward<L: Lane>(schedule: &Schedule, factor: &Factor, ar
             let (own, left) = blocks.split_at(4 * lower.len());
             blocks = left;
             for (l, of) in own.chunks_exact(4).zip(lower) {
-                let x = pivot[of.row as usize].step;
+                let x = steps[of.row as usize];
                 rhs = substituted_two([l[0], l[1], l[2], l[3]], x, rhs);
             }
         } else {
             let (own, left) = blocks.split_at(2 * lower.len());
             blocks = left;
             for (l, of) in own.chunks_exact(2).zip(lower) {
-                let x = pivot[of.row as usize].step;
+                let x = steps[of.row as usize];
                 rhs[0] = L::splat(l[1]).neg_mul_add(x[1], L::splat(l[0]).neg_mul_add(x[0], rhs[0]));
             }
         }
-        pivot[i].step = rhs;
+        steps[i] = rhs;
     }
     worst
 }
@@ -93,23 +93,31 @@ fn substituted_two<L: Lane>(block: [f64; 4], x: [L; 2], rhs: [L; 2]) -> [L; 2] {
     ]
 }
 
-/// Substitutes backward, moving every voltage by its step where `moving` is one. Returns the largest step, per lane.
+/// Substitutes backward, moving every voltage by its step where `moving` is one.
 #[inline(always)]
 pub(crate) fn backward_and_advance<L: Lane>(
     schedule: &Schedule,
     factor: &Factor,
     arena: &mut Arena<L>,
     moving: L,
-) -> L {
-    let mut largest = L::splat(0.0);
-    let Board { pivot, voltage, .. } = arena.board();
+) {
+    let zero = L::splat(0.0);
+    let Board { steps, voltage, .. } = arena.board();
     for (i, row) in schedule.rows.iter().enumerate().rev() {
         if row.unknowns > 0 {
             let (values, d) = (&factor.upper[row.values.range()], factor.inverse[i].map(L::splat));
-            let step = substituted(schedule, row, values, d, pivot[i].step, pivot);
-            pivot[i].step = step;
-            largest = move_voltage(&mut voltage[i], step, moving, largest);
+            let step = substituted(schedule, row, values, d, steps[i], steps);
+            steps[i] = step;
+            if row.unknowns == 2 {
+                // Nobody holds this magnitude: what the tangent adds to it is corrected like everything else.
+                let v = voltage[i];
+                let (angle, magnitude) = (step[0].mul(moving), step[1].mul(moving));
+                let re = angle.neg_mul_add(v[1], magnitude.mul_add(v[0], v[0]));
+                let im = angle.mul_add(v[0], magnitude.mul_add(v[1], v[1]));
+                voltage[i] = [re, im];
+            } else {
+                move_voltage(&mut voltage[i], step, moving, zero);
+            }
         }
     }
-    largest
 }

@@ -5,6 +5,7 @@ use crate::case::{BusKind, Case};
 use crate::config::Slack;
 use crate::index::{BranchIdx, BusId, Index};
 use crate::network::Network;
+use crate::plan::Plan;
 use crate::problem::{Problem, patches};
 
 /// Six buses, two loops, a transformer with a shift; voltages that solve nothing.
@@ -83,6 +84,7 @@ fn a_step_solves_the_dense_jacobian_by_finite_differences() {
     let mut arena = Arena::default();
     arena.fit(&plan, plan.uniform());
     patches(&network, &plan, &state, 0, &mut arena.patches);
+    arena.gather_patches();
     let n = plan.node_count();
     for row in 0..n {
         let angle = 0.05 * (row as f64 - 2.0);
@@ -117,24 +119,19 @@ fn a_step_solves_the_dense_jacobian_by_finite_differences() {
     backward::<f64, true, true>(schedule, &mut arena);
     // Central differences with h = 1e-6 are good to about 1e-9.
     for (r, (i, k)) in unknown.iter().enumerate() {
-        assert!(
-            (arena.pivot[*i].step[*k] - step[r]).abs() < 1e-7,
-            "{} against {}",
-            arena.pivot[*i].step[*k],
-            step[r]
-        );
+        assert!((arena.steps[*i][*k] - step[r]).abs() < 1e-7, "{} against {}", arena.steps[*i][*k], step[r]);
         assert!((arena.response[*i][*k] - response[r]).abs() < 1e-7, "row {i}");
     }
     for i in 0..n {
         for k in (0..2).filter(|k| arena.free[i][*k] == 0.0) {
-            assert_eq!((arena.pivot[i].step[k], arena.response[i][k]), (0.0, 0.0), "row {i} is held");
+            assert_eq!((arena.steps[i][k], arena.response[i][k]), (0.0, 0.0), "row {i} is held");
         }
     }
 
     // The row that holds an island's angle: its active power changes along the step as its neighbours' do.
     let (gap, along_step, along_response) = slack_equation(schedule, &arena, 0);
     assert!((gap - (arena.schedule[0][0] - here[0][0])).abs() < 1e-12);
-    let steps: Vec<[f64; 2]> = arena.pivot.iter().map(|p| p.step).collect();
+    let steps: Vec<[f64; 2]> = arena.steps.clone();
     for (direction, along) in [(&steps, along_step), (&arena.response, along_response)] {
         let at = |h: f64| {
             let mut there = arena.clone();

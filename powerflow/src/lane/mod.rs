@@ -29,6 +29,8 @@ pub(crate) trait Lane: Copy + std::fmt::Debug + Send + Sync + 'static {
     fn mul(self, other: Self) -> Self;
     /// `self / other`.
     fn div(self, other: Self) -> Self;
+    /// Square root, correctly rounded.
+    fn sqrt(self) -> Self;
     /// `self * a + b`, rounded once.
     fn mul_add(self, a: Self, b: Self) -> Self;
     /// `b - self * a`, rounded once.
@@ -75,6 +77,10 @@ impl Lane for f64 {
     #[inline(always)]
     fn div(self, other: Self) -> Self {
         self / other
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        f64::sqrt(self)
     }
     #[inline(always)]
     fn mul_add(self, a: Self, b: Self) -> Self {

@@ -23,7 +23,7 @@ fn bits(x: f64) -> u64 {
     if x.is_nan() { f64::NAN.to_bits() } else { x.to_bits() }
 }
 
-fn all<L: Lane>(a: L, b: L, c: L) -> [L; 8] {
+fn all<L: Lane>(a: L, b: L, c: L) -> [L; 9] {
     [
         a.add(b),
         a.sub(b),
@@ -33,6 +33,7 @@ fn all<L: Lane>(a: L, b: L, c: L) -> [L; 8] {
         a.neg_mul_add(b, c),
         a.max_abs(b),
         a.choose(b, c),
+        a.sqrt(),
     ]
 }
 

@@ -113,6 +113,10 @@ impl Lane for F64x8 {
         F64x8(intrinsic!(Avx512, _mm512_div_pd(self.0, other.0)))
     }
     #[inline(always)]
+    fn sqrt(self) -> Self {
+        F64x8(intrinsic!(Avx512, _mm512_sqrt_pd(self.0)))
+    }
+    #[inline(always)]
     fn mul_add(self, a: Self, b: Self) -> Self {
         F64x8(intrinsic!(Avx512, _mm512_fmadd_pd(self.0, a.0, b.0)))
     }
@@ -122,10 +126,11 @@ impl Lane for F64x8 {
     }
     #[inline(always)]
     fn max_abs(self, other: Self) -> Self {
+        // Magnitudes order as their bits do, and a NaN is above infinity there: it never gets lost.
         F64x8(intrinsic!(Avx512, {
-            let (a, b) = (_mm512_abs_pd(self.0), _mm512_abs_pd(other.0));
-            // The maximum is its second operand where either is NaN; a NaN in the first must not get lost.
-            _mm512_mask_mov_pd(_mm512_max_pd(a, b), _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(a, a), a)
+            let a = _mm512_castpd_si512(_mm512_abs_pd(self.0));
+            let b = _mm512_castpd_si512(_mm512_abs_pd(other.0));
+            _mm512_castsi512_pd(_mm512_max_epu64(a, b))
         }))
     }
     #[inline(always)]
@@ -179,6 +184,10 @@ impl Lane for F64x4 {
     #[inline(always)]
     fn div(self, other: Self) -> Self {
         F64x4(intrinsic!(Avx2, _mm256_div_pd(self.0, other.0)))
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        F64x4(intrinsic!(Avx2, _mm256_sqrt_pd(self.0)))
     }
     #[inline(always)]
     fn mul_add(self, a: Self, b: Self) -> Self {

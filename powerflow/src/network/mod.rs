@@ -1,6 +1,9 @@
 //! What a solver sees: checked, per unit on the system base, dense, immutable, shared by every thread.
 
 pub(crate) mod admittance;
+mod controls;
+
+pub use controls::{AreaControl, Controls, DemandPart, RemoteControl, ShuntControl, TapControl};
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -122,6 +125,8 @@ pub struct Network {
     pub units: Units,
     /// Shunt elements.
     pub shunts: Shunts,
+    /// What the file wants controlled; a plain power flow leaves it alone, see [`crate::control`].
+    pub controls: Controls,
     /// The file it was built from.
     pub case: Arc<Case>,
     /// Warnings and notes of reading and checking the file.
@@ -134,11 +139,12 @@ impl Network {
     ///
     /// # Errors
     /// All complaints of the check at once, where any is an error.
-    pub fn build(case: Case) -> Result<Arc<Network>, Diagnostics> {
+    pub fn build(mut case: Case) -> Result<Arc<Network>, Diagnostics> {
         let complaints = crate::case::check::check(&case);
         if complaints.has_errors() {
             return Err(complaints);
         }
+        case.give_jumpers_reactance();
         let base = case.base_mva;
         let row_of: HashMap<BusId, BusIdx> =
             case.buses.iter().enumerate().map(|(row, bus)| (bus.id, BusIdx::from_row(row))).collect();
@@ -224,6 +230,7 @@ impl Network {
             branches,
             units,
             shunts,
+            controls: Controls::of(&case, &row_of),
             diagnostics: Diagnostics(case.diagnostics.0.iter().cloned().chain(complaints.0).collect()),
             case: Arc::new(case),
             row_of,

@@ -391,15 +391,19 @@ impl Rows for Injections<'_> {
         self.fill(base, row);
         let Base { network, plan, .. } = base;
         // The order of these sums is that of `Problem::set`, so that a row is to the bit the state that it describes.
-        lanes.schedule_nothing(lane);
+        let scheduled = lanes.scheduled(lane);
+        scheduled.fill([0.0; 2]);
         for (bus, node) in plan.nodes.demand.iter() {
-            let (p, q) = (self.scratch.demand_p_pu[bus], self.scratch.demand_q_pu[bus]);
-            lanes.inject(lane, plan.position[*node], -p, -q);
+            let [p, q] = &mut scheduled[plan.position[*node] as usize];
+            *p -= self.scratch.demand_p_pu[bus];
+            *q -= self.scratch.demand_q_pu[bus];
         }
         for (unit, node) in plan.nodes.unit.iter() {
             if base.running[unit.row()] {
-                let q = if network.units.regulates[unit] { 0.0 } else { network.units.q_pu[unit] };
-                lanes.inject(lane, plan.position[*node], self.scratch.unit_p_pu[unit], q);
+                let [p, q] = &mut scheduled[plan.position[*node] as usize];
+                // In the order of `Problem::set`: first what does not hold a voltage.
+                *q += if network.units.regulates[unit] { 0.0 } else { network.units.q_pu[unit] };
+                *p += self.scratch.unit_p_pu[unit];
             }
         }
         lanes.seat(lane, row, &base.template);

@@ -57,6 +57,8 @@ pub(super) struct Lanes<L> {
     row_of: Vec<Option<usize>>,
     parked: Vec<Parked>,
     voltage: Vec<Vec<Complex>>,
+    /// What is scheduled in each lane.
+    scheduled: Vec<Vec<[f64; 2]>>,
     /// Whether the schedule differs from row to row.
     own_schedules: bool,
     /// Whether rows are corrected by the shared factor.
@@ -75,6 +77,7 @@ impl<L: Lane> Default for Lanes<L> {
             row_of: vec![None; L::WIDTH],
             parked: Vec::new(),
             voltage: vec![Vec::new(); L::WIDTH],
+            scheduled: vec![Vec::new(); L::WIDTH],
             own_schedules: false,
             shared: false,
             fresh: false,
@@ -93,6 +96,9 @@ impl<L: Lane> Lanes<L> {
         self.row_of.fill(None);
         self.parked.clear();
         self.voltage.iter_mut().for_each(|v| v.resize(plan.node_count(), Complex::default()));
+        if own_schedules {
+            self.scheduled.iter_mut().for_each(|lane| lane.resize(plan.node_count(), [0.0; 2]));
+        }
         for at in 0..plan.node_count() {
             self.arena.schedule[at] = template.scheduled[at].map(L::splat);
             self.arena.free[at] = template.free[at].map(L::splat);
@@ -150,19 +156,9 @@ impl<L: Lane> Lanes<L> {
         self.arena.patches.extend_from_slice(patches);
     }
 
-    /// Clears what is scheduled in a lane.
-    pub(super) fn schedule_nothing(&mut self, lane: usize) {
-        for scheduled in &mut self.arena.schedule {
-            scheduled[0].set(lane, 0.0);
-            scheduled[1].set(lane, 0.0);
-        }
-    }
-
-    /// Adds to what is scheduled at a row of a lane, pu.
-    pub(super) fn inject(&mut self, lane: usize, position: u32, p_pu: f64, q_pu: f64) {
-        let [p, q] = &mut self.arena.schedule[position as usize];
-        p.set(lane, p.get(lane) + p_pu);
-        q.set(lane, q.get(lane) + q_pu);
+    /// What is scheduled in a lane, by elimination position, pu: written here, and moved into the lanes all at once.
+    pub(super) fn scheduled(&mut self, lane: usize) -> &mut [[f64; 2]] {
+        &mut self.scheduled[lane]
     }
 
     /// Iterates; finished rows go to `visit`. Without `to_the_end`, a few that are left are parked.
@@ -173,11 +169,14 @@ impl<L: Lane> Lanes<L> {
         to_the_end: bool,
         visit: &mut dyn FnMut(Finished<'_>),
     ) {
-        self.arena.patches.sort_by_key(|p| (p.row, p.slot, p.lane));
+        self.arena.gather_patches();
         let schedule = if template.as_planned { plan.of_base() } else { plan.uniform() };
         let leave = if to_the_end { 0 } else { L::WIDTH / 4 };
         let fresh = std::mem::take(&mut self.fresh);
-        if fresh {
+        if fresh && self.own_schedules {
+            L::dispatch(Load { from: &self.scheduled, to: &mut self.arena.schedule });
+        }
+        if fresh && !self.own_schedules {
             self.changed.clear();
             self.changed.resize(plan.node_count(), false);
             for patch in &self.arena.patches {
@@ -276,6 +275,27 @@ impl<L: Lane> Work for Splat<'_, L> {
     fn run(self) {
         for (to, from) in self.to.iter_mut().zip(self.from) {
             *to = [L::splat(from[0]), L::splat(from[1])];
+        }
+    }
+}
+
+/// From one row after the other to lanes.
+struct Load<'a, L> {
+    from: &'a [Vec<[f64; 2]>],
+    to: &'a mut [[L; 2]],
+}
+
+impl<L: Lane> Work for Load<'_, L> {
+    type Answer = ();
+    #[inline(always)]
+    fn run(self) {
+        let Load { from, to } = self;
+        for (at, to) in to.iter_mut().enumerate() {
+            for (lane, from) in from.iter().enumerate() {
+                let [p, q] = from[at];
+                to[0].set(lane, p);
+                to[1].set(lane, q);
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod junit;
 pub mod layout;
 pub mod markdown;
 pub mod network_picture;
+pub mod nose;
 pub mod sarif;
 mod svg;
 pub mod text;

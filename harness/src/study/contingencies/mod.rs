@@ -116,7 +116,7 @@ pub fn prepare_contingencies(
 ) -> Result<PreparedStudy, Diagnostics> {
     super::solution::check(&settings.newton)?;
     let threads = run::worker_threads(settings.threads)?;
-    let network = Network::build(powerflow::case::read(case)?)?;
+    let network = super::read_network(case, super::DcLines::File)?;
     let list = OutageList::of(&network, &settings.outages)?;
     if settings.screen.is_some_and(|threshold| !(threshold > 0.0 && threshold.is_finite())) {
         return Err(Diagnostic::error("usage.screen", "the loading to screen at is no positive number")
@@ -481,12 +481,12 @@ fn outages_name(outages: &Outages) -> String {
 }
 
 /// The last part of a path: where a file lies is of this machine and no part of a document.
-fn file_name(path: &Path) -> String {
+pub(super) fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 /// Digest of a case: of its file, or of a folder's files by name, each name with its digest on a line.
-fn digest_of(case: &Path) -> Result<Digest, Diagnostics> {
+pub(super) fn digest_of(case: &Path) -> Result<Digest, Diagnostics> {
     let unreadable = |path: &Path, error: std::io::Error| {
         Diagnostics::from(
             Diagnostic::error("case.file.unreadable", format!("the case cannot be read: {error}"))
