@@ -2,7 +2,10 @@
 
 use gridgate_tests::Dice;
 use powerflow::BusId;
-use powerflow::case::{BusKind, Case, CaseBranch, CaseBus, CaseLoad, CaseShunt, CaseUnit};
+use powerflow::case::{
+    BusKind, Case, CaseArea, CaseBranch, CaseBus, CaseDcLine, CaseDemandPart, CaseLoad, CaseRemoteControl,
+    CaseShunt, CaseShuntControl, CaseTapControl, CaseUnit, DcTerminal,
+};
 use powerflow::units::MvaBase;
 
 /// A number that nobody expects; rarely one that is none.
@@ -25,6 +28,9 @@ fn id(row: usize) -> BusId {
 /// A network whose number of buses, wiring and values are drawn; half of them ordinary but for a few values.
 pub(crate) fn case(dice: &mut Dice) -> Case {
     let mut case = ordinary(dice);
+    if dice.chance(0.3) {
+        devices(dice, &mut case);
+    }
     let how_many = match dice.below(10) {
         0..3 => 0,
         3..8 => 1 + dice.below(4),
@@ -158,6 +164,68 @@ fn units(dice: &mut Dice, case: &mut Case, row: usize, share: f64) {
             regulates: dice.chance(0.95),
             ..Case::two_bus_example().units.swap_remove(0)
         });
+    }
+}
+
+/// Controls, demand that follows the voltage, DC lines; some absurd.
+fn devices(dice: &mut Dice, case: &mut Case) {
+    let n = case.buses.len();
+    let some = |dice: &mut Dice, usual: f64| if dice.chance(0.05) { number(dice) } else { usual };
+    for load in 0..case.loads.len() {
+        if dice.chance(0.3) {
+            let exponent = *dice.pick(&[1.0, 2.0, 0.5, 1.7]);
+            case.demand_parts.push(CaseDemandPart {
+                load,
+                p_mw: some(dice, case.loads[load].p_mw),
+                p_exponent: some(dice, exponent),
+                q_mvar: some(dice, case.loads[load].q_mvar),
+                q_exponent: some(dice, exponent),
+            });
+        }
+    }
+    for row in 0..case.branches.len() {
+        if case.branches[row].transformer && dice.chance(0.5) {
+            case.branches[row].tap_range = Some((some(dice, 0.9), some(dice, 1.1), dice.below(40) as u32));
+            let from_side = dice.chance(0.5);
+            let bus = if from_side { case.branches[row].from } else { case.branches[row].to };
+            let (low_pu, high_pu) = (some(dice, 0.98), some(dice, 1.02));
+            case.controls.taps.push(CaseTapControl { branch: row, bus, low_pu, high_pu, from_side });
+        }
+    }
+    for shunt in 0..case.shunts.len() {
+        if dice.chance(0.5) {
+            let (low_pu, high_pu) = (some(dice, 0.99), some(dice, 1.01));
+            case.controls.shunts.push(CaseShuntControl { shunt, bus: id(dice.below(n)), low_pu, high_pu });
+        }
+    }
+    for unit in 0..case.units.len() {
+        if dice.chance(0.2) {
+            case.controls.remote.push(CaseRemoteControl { unit, bus: id(dice.below(n)) });
+        }
+    }
+    if dice.chance(0.3) {
+        case.controls.areas.push(CaseArea {
+            number: 1 + dice.below(2) as u64,
+            slack_bus: id(dice.below(n)),
+            export_mw: some(dice, 5.0),
+            tolerance_mw: some(dice, 0.1),
+        });
+        let split = dice.below(n);
+        case.buses[split..].iter_mut().for_each(|bus| bus.area = 2);
+    }
+    case.dc_lines_run = dice.chance(0.7);
+    for _ in 0..dice.below(3) {
+        let p_mw = some(dice, 10.0);
+        let end = |dice: &mut Dice, p_mw: f64| DcTerminal {
+            bus: id(dice.below(n)),
+            p_mw,
+            q_mvar: some(dice, 1.0),
+            q_min_mvar: some(dice, -5.0),
+            q_max_mvar: some(dice, 5.0),
+            v_set_pu: dice.chance(0.5).then_some(1.0),
+        };
+        let (from, to) = (end(dice, -p_mw), end(dice, 0.98 * p_mw));
+        case.dc_lines.push(CaseDcLine { from, to, in_service: dice.chance(0.9) });
     }
 }
 

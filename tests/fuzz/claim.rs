@@ -46,13 +46,21 @@ fn rows(case: &Case) -> HashMap<u64, usize> {
 }
 
 impl Moment {
-    /// What the file says.
-    pub(crate) fn of_case(case: &Case) -> Self {
+    /// What the file says, with the demand that follows these voltages.
+    pub(crate) fn of_case(case: &Case, polar: &[Option<(f64, f64)>]) -> Self {
         let (rows, base) = (rows(case), case.base_mva.0);
         let mut demand = vec![(0.0, 0.0); case.buses.len()];
         for load in case.loads.iter().filter(|l| l.in_service) {
             let at = &mut demand[rows[&load.bus.0]];
             *at = (at.0 + load.p_mw / base, at.1 + load.q_mvar / base);
+        }
+        for part in case.demand_parts.iter().filter(|part| case.loads[part.load].in_service) {
+            let row = rows[&case.loads[part.load].bus.0];
+            if let Some((v, _)) = polar[row] {
+                let more = |power: f64, exponent: f64| power / base * (v.powf(exponent) - 1.0);
+                demand[row].0 += more(part.p_mw, part.p_exponent);
+                demand[row].1 += more(part.q_mvar, part.q_exponent);
+            }
         }
         let on = |in_service: bool, value: f64| if in_service { value } else { 0.0 };
         Moment {
@@ -104,7 +112,10 @@ impl Claim {
         let square = branch.r_pu * branch.r_pu + branch.x_pu * branch.x_pu;
         let (g, b) = (branch.r_pu / square, -branch.x_pu / square);
         let ((gf, bf), (gt, bt)) = (branch.from_shunt_pu, branch.to_shunt_pu);
-        let (sin, cos) = (from.1 - to.1 - branch.shift_deg.to_radians()).sin_cos();
+        // Apart, since files may turn a phase by a thousand million degrees, which would take all digits from the angles.
+        let ((s, c), (shift_s, shift_c)) =
+            ((from.1 - to.1).sin_cos(), branch.shift_deg.to_radians().sin_cos());
+        let (sin, cos) = (s * shift_c - c * shift_s, c * shift_c + s * shift_s);
         let behind = from.0 / tap;
         let both = behind * to.0;
         let into_from = (
@@ -294,7 +305,7 @@ pub(crate) fn document(case: &Case, json: &str, tolerance_pu: f64, linear: bool)
         open: vec![(false, false); case.buses.len()],
         tolerance_pu,
     };
-    let flows = claim.hold(case, &Moment::of_case(case))?;
+    let flows = claim.hold(case, &Moment::of_case(case, &claim.polar))?;
     for (row, (flow, stated)) in flows.iter().zip(branches).enumerate() {
         let ends = [("p_from_mw", "q_from_mvar"), ("p_to_mw", "q_to_mvar")];
         for ((p, q), (p_name, q_name)) in flow.iter().zip(ends) {

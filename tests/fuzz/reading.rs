@@ -1,18 +1,20 @@
 //! Damaged files, read, checked, built, solved, and written as a document.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use gridgate_tests::Dice;
-use harness::study;
+use harness::study::{self, DcLines, Question};
 use powerflow::case::{census, check, read};
-use powerflow::{Case, Diagnostics, Network, NewtonConfig, ReactiveLimits, Slack};
+use powerflow::control::{ControlConfig, solve_controlled};
+use powerflow::{Case, Diagnostics, Network, NewtonConfig, ReactiveLimits, Rescue, Slack, Solver};
 
-use crate::claim;
+use crate::claim::{self, Claim, Moment};
 use crate::corpus::{Sample, corpus};
 use crate::finding::Finding;
 use crate::mutation::damage;
 use crate::shrink::shrink;
-use crate::worker::{Feed, guarded, panicked};
+use crate::worker::{Feed, goes_on, guarded, panicked};
 use crate::{Order, now};
 
 /// Cases that are solved; larger ones are only read and checked.
@@ -126,7 +128,21 @@ fn examine(path: &Path) -> Result<&'static str, Finding> {
         Ok(case) => case,
         Err(complaints) => return refusal(&complaints).map(|()| REFUSED),
     };
-    examine_case(&case)
+    let said = examine_case(&case)?;
+    // Once more from the file, with everything that it can ask for.
+    let question = Question { dc_lines: DcLines::On, control: ControlConfig::all() };
+    match study::solve_question(path, &NewtonConfig::default(), false, &question) {
+        Ok(_) if case.buses.len() > BUSES_MAX => {}
+        Ok(solved) => {
+            printable("a solution with controls", &solved.document)?;
+            let json = serde_json::to_value(&solved.document).unwrap_or_default();
+            if let Some(path) = claim::null(&json, "") {
+                return Err(Finding::new("number that is none in a document with controls", path));
+            }
+        }
+        Err(complaints) => refusal(&complaints)?,
+    }
+    Ok(said)
 }
 
 /// Everything that is done to a case.
@@ -135,9 +151,14 @@ pub(crate) fn examine_case(case: &Case) -> Result<&'static str, Finding> {
     if counted.to_string().is_empty() {
         return Err(Finding::new("an empty census", ""));
     }
-    printable("a census", &counted)?;
-    printable("complaints", &check(case))?;
-    let network = match Network::build(case.clone()) {
+    let complaints = check(case);
+    printable("complaints", &complaints)?;
+    // A case from a file has numbers throughout; one built in memory may not, which the check says.
+    if !complaints.0.iter().any(|d| d.code == "case.number.not-finite") {
+        printable("a census", &counted)?;
+    }
+    let whole = if case.dc_lines_run { case.clone().with_dc_lines() } else { case.clone() };
+    let network = match Network::build(whole) {
         Ok(network) => network,
         Err(complaints) => return refusal(&complaints).map(|()| "refused by the check"),
     };
@@ -151,6 +172,7 @@ pub(crate) fn examine_case(case: &Case) -> Result<&'static str, Finding> {
     };
     let mut solved = 0;
     for (config, linear) in [(NewtonConfig::default(), false), (textbook.clone(), false), (textbook, true)] {
+        goes_on();
         let document = match study::solve_network(&network, &config, linear) {
             Ok(document) => document,
             Err(complaints) => {
@@ -161,16 +183,39 @@ pub(crate) fn examine_case(case: &Case) -> Result<&'static str, Finding> {
         let json = serde_json::to_string(&document)
             .map_err(|error| Finding::new("a solution cannot be written", error.to_string()))?;
         printable("a solution", &document)?;
+        // What complaints say is the file's; the first line is its name.
         let text = document.to_string();
-        if text.split_whitespace().any(|word| ["NaN", "inf", "-inf"].contains(&word)) {
+        let own = text.split("\n\n").next().unwrap_or_default().lines().skip(1);
+        if own.flat_map(str::split_whitespace).any(|word| ["NaN", "inf", "-inf"].contains(&word)) {
             return Err(Finding::new("a number that is none in the text of a solution", text));
         }
         let named = if linear { "linear: " } else { "" };
-        claim::document(case, &json, config.tolerance_pu, linear)
+        claim::document(&network.case, &json, config.tolerance_pu, linear)
             .map_err(|found| Finding { kind: prefixed(named, found.kind), ..found })?;
         solved += u32::from(!linear && document.status == "solved");
     }
+    controlled(&network)?;
     Ok(["without a solution", "solved one way", "solved both ways"][solved as usize])
+}
+
+/// With all controls that the case has: what is moved is a number, and Kirchhoff's law holds for the state that it leads to.
+fn controlled(network: &Arc<Network>) -> Result<(), Finding> {
+    goes_on();
+    let config = NewtonConfig { rescue: Rescue::Quick, ..NewtonConfig::default() };
+    let state = network.initial_state();
+    let Ok(answer) =
+        solve_controlled(&mut Solver::new(network), &state, None, &config, &ControlConfig::all())
+    else {
+        return Ok(());
+    };
+    if let Some(made) = answer.moved.iter().find(|made| !(made.from.is_finite() && made.to.is_finite())) {
+        return Err(Finding::new("a control moved by no number", format!("{made:?}")));
+    }
+    let claim = Claim::of_solution(network, &answer.solution, config.tolerance_pu);
+    claim
+        .hold(&network.case, &Moment::of_state(network, &answer.state))
+        .map(|_| ())
+        .map_err(|found| Finding { kind: format!("controls: {}", found.kind), ..found })
 }
 
 /// A kind under a name; a note stays one.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::finding::{self, Finding};
 use crate::{Order, Target, now, reading, solving};
 
-/// Processor seconds after which a case hangs. All inputs are small.
+/// Processor seconds after which a step of a case hangs. All inputs are small.
 const HANG_CPU_S: f64 = 10.0;
 
 /// Seconds on the clock after which it does, however busy the machine is with other things.
@@ -19,7 +19,7 @@ const HANG_WALL_S: f64 = 120.0;
 /// Exit code of a child whose case hangs.
 const HANGS: i32 = 3;
 
-/// Counts beginnings of cases and of attempts to make one smaller: the watch starts anew with each.
+/// Counts what is begun, within a case too: the watch starts anew with each.
 static BEGINNINGS: AtomicU64 = AtomicU64::new(0);
 
 /// Where the last panic was raised.
@@ -35,9 +35,14 @@ pub(crate) trait Feed {
     fn smaller(&mut self, number: u64, kind: &str) -> Option<Vec<(String, Vec<u8>)>>;
 }
 
+/// Starts the watch anew: a case is many solves, and each has its time.
+pub(crate) fn goes_on() {
+    BEGINNINGS.fetch_add(1, Ordering::Relaxed);
+}
+
 /// Runs something that may panic; a panic is a finding of its own place.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Finding>) -> Result<T, Finding> {
-    BEGINNINGS.fetch_add(1, Ordering::Relaxed);
+    goes_on();
     *PANIC.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(panicked("panic")))
 }
@@ -131,7 +136,8 @@ pub(crate) fn work(order: &Order) -> std::io::Result<()> {
                 *tally.entry(if finding::is_note(&found.kind) { "noted" } else { "FAILED" }).or_insert(0) +=
                     1;
                 if finding::keep(order, number, &found, &feed.input())? {
-                    println!("case {number}: {}: {}", found.kind, found.detail);
+                    let line = found.detail.lines().next().unwrap_or_default();
+                    println!("case {number}: {}: {line}", found.kind);
                     if let Some(smaller) = feed.smaller(number, &found.kind) {
                         finding::keep_smaller(order, &found.kind, number, &smaller)?;
                     }

@@ -5,6 +5,7 @@ mod contingencies;
 mod grid;
 mod jumpers;
 mod kirchhoff;
+mod lanes;
 mod limits;
 mod linear;
 mod linear_model;

@@ -39,14 +39,14 @@ pub fn check(case: &Case) -> Diagnostics {
 const LARGEST: f64 = 1e100;
 
 /// Whether one can calculate with it.
-fn sound(value: f64) -> bool {
+fn usable(value: f64) -> bool {
     value.abs() <= LARGEST
 }
 
 /// Complains of every number that is NaN, infinite or as good as; the range of a unit may be unbounded.
 pub(super) fn numbers(case: &Case, out: &mut Complaints) {
     let mut demand = |element: &dyn Fn() -> String, line: Option<u32>, values: &[(&str, f64)]| {
-        for (what, value) in values.iter().filter(|(_, v)| !sound(*v)) {
+        for (what, value) in values.iter().filter(|(_, v)| !usable(*v)) {
             let message =
                 format!("{what} of {} is {value:?}, not a number one can calculate with", element());
             out.push(Diagnostic::error("case.number.not-finite", message).at(case.file.as_str(), line));
@@ -68,13 +68,13 @@ pub(super) fn numbers(case: &Case, out: &mut Complaints) {
         demand(&|| format!("bus {}", bus.id), bus.line, &values);
     }
     let line_of = |bus: BusId| case.buses.iter().find(|b| b.id == bus).and_then(|b| b.line);
-    for load in case.loads.iter().filter(|l| !(sound(l.p_mw) && sound(l.q_mvar))) {
+    for load in case.loads.iter().filter(|l| !(usable(l.p_mw) && usable(l.q_mvar))) {
         let values = [("P", load.p_mw), ("Q", load.q_mvar)];
         demand(&|| format!("the demand at bus {}", load.bus), line_of(load.bus), &values);
     }
     for shunt in case.shunts.iter() {
-        let stepped = shunt.steps_mvar.iter().find(|s| !sound(**s)).copied().unwrap_or(0.0);
-        if !(sound(shunt.g_mw) && sound(shunt.b_mvar) && sound(stepped)) {
+        let stepped = shunt.steps_mvar.iter().find(|s| !usable(**s)).copied().unwrap_or(0.0);
+        if !(usable(shunt.g_mw) && usable(shunt.b_mvar) && usable(stepped)) {
             let values = [("G", shunt.g_mw), ("B", shunt.b_mvar), ("a step", stepped)];
             demand(&|| format!("the shunt at bus {}", shunt.bus), line_of(shunt.bus), &values);
         }
@@ -504,8 +504,11 @@ mod tests {
 
     #[test]
     fn what_makes_a_solution_meaningless_is_an_error() {
-        let faults: [(&str, Fault); 12] = [
+        let faults: [(&str, Fault); 15] = [
             ("case.base-mva", |c| c.base_mva.0 = 0.0),
+            ("case.base-mva", |c| c.base_mva.0 = 1e-308),
+            ("case.number.not-finite", |c| c.loads[0].p_mw = 1e308),
+            ("case.number.not-finite", |c| c.branches[0].to_shunt_pu.1 = -1e155),
             ("case.number.not-finite", |c| c.branches[0].x_pu = f64::NAN),
             ("case.number.not-finite", |c| c.units[0].q_max_mvar = f64::NAN),
             ("case.bus.duplicate", |c| c.buses.push(bus(30, BusKind::Pq))),

@@ -87,11 +87,14 @@ fn solved(
     plan.position.as_slice().iter().map(|at| work.x[*at as usize]).collect()
 }
 
+/// A reactance below this is as good as none, pu: the susceptance and what is made of it would run out of numbers.
+const SMALLEST_PU: f64 = 1e-100;
+
 /// A complaint for each branch in service whose flow a linear model cannot tell.
 pub(super) fn without_reactance(network: &Network, state: &State) -> Diagnostics {
     let mut complaints = Diagnostics::default();
     for (branch, x) in network.branches.reactance_pu.iter() {
-        if *x == 0.0 && Problem::branch_live(network, state, branch) {
+        if x.abs() < SMALLEST_PU && Problem::branch_live(network, state, branch) {
             complaints.push(
                 Diagnostic::error(
                     "linear.no-reactance",
