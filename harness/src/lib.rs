@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod candidate;
+pub mod cascade;
 pub mod cli;
 mod cohort;
 pub mod fields;
