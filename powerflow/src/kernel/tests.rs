@@ -254,7 +254,7 @@ impl<const MASKED: bool, const SLACK: bool> Step<'_, MASKED, SLACK> {
             let voltage = arena.voltage_of(row, lane);
             bits.extend([voltage.re, voltage.im]);
             for k in 0..usize::from(plan.unknowns[row]) {
-                bits.push(arena.pivot[row].step[k].get(lane));
+                bits.push(arena.steps[row][k].get(lane));
                 bits.push(if SLACK { arena.response[row][k].get(lane) } else { 0.0 });
             }
         }
@@ -334,7 +334,7 @@ fn a_first_step_that_takes_rows_from_the_base_is_the_whole_step_to_the_bit() {
             let Wide(network, plan) = self;
             let schedule = plan.of_base();
             let mut base = scattered::<f64>(network, plan, schedule, &|_| 0);
-            base.patches.clear();
+            base.set_patches(0, &[]);
             let factor = shared::Factor::at(schedule, &mut base.clone());
             // Every lane at the base, with branches of its own out.
             let mut lanes = scattered::<L>(network, plan, schedule, &|lane| 3 * lane);
