@@ -106,7 +106,7 @@ fn examine(case: &Case, mut dice: Dice) -> Result<&'static str, Finding> {
     let said = reading::examine_case(case)?;
     let whole = if case.dc_lines_run { case.clone().with_dc_lines() } else { case.clone() };
     let Ok(network) = Network::build(whole) else { return Ok(said) };
-    if network.branches.from.len() == 0 && network.units.bus.len() == 0 {
+    if network.branches.from.is_empty() && network.units.bus.is_empty() {
         return Ok("solved: nothing");
     }
     let mut solved = 0;
@@ -219,7 +219,7 @@ fn mutated(dice: &mut Dice, network: &Network) -> State {
             state.shunt_step[shunt] = dice.below(network.shunts.steps_pu[shunt].len()) as u32;
         }
     }
-    if dice.chance(0.1) && network.branches.from.len() > 0 {
+    if dice.chance(0.1) && !network.branches.from.is_empty() {
         let mut topology = Topology::unsplit();
         for _ in 0..1 + dice.below(3) {
             let branch = BranchIdx::from_row(dice.below(network.branches.from.len()));
@@ -351,10 +351,11 @@ fn sweeps(network: &Arc<Network>, config: &NewtonConfig, dice: &mut Dice) -> Res
         let mut state = network.initial_state();
         outages[row].iter().for_each(|branch| state.branch_on[*branch] = false);
         found = found.take().or_else(|| in_lanes(network, &base, &state, answer, config).err());
-        if answer.method == Some(Method::Lanes) && found.is_none() {
-            if let Ok(alone) = solver.solve(&state, Some(&base), &merciful) {
-                other_bits = other_bits.take().or_else(|| apart(network, &alone, answer, config));
-            }
+        if answer.method == Some(Method::Lanes)
+            && found.is_none()
+            && let Ok(alone) = solver.solve(&state, Some(&base), &merciful)
+        {
+            other_bits = other_bits.take().or_else(|| apart(network, &alone, answer, config));
         }
     });
     let rows = if branches > 0 { 20 } else { 3 };
@@ -505,10 +506,11 @@ fn linear(network: &Arc<Network>, dice: &mut Dice) -> Result<(), Finding> {
             return;
         }
         let kinds = network.buses.kind.as_slice();
+        let largest = base.iter().chain(&flows).fold(0.0f64, |largest, p| largest.max(p.abs()));
         let worst = before.iter().zip(balance(&flows)).zip(kinds).position(|((a, b), kind)| {
             // Where several buses hold their angle, what they provide is not given.
-            let scale = a.1.max(b.1);
-            *kind != BusKind::Reference && !((a.0 - b.0).abs() <= 1e-6 * scale)
+            let allowed = 1e-6 * a.1.max(b.1) + 1e-12 * largest;
+            *kind != BusKind::Reference && !((a.0 - b.0).abs() <= allowed)
         });
         if let Some(bus) = worst {
             let detail = format!(
