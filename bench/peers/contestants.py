@@ -29,7 +29,7 @@ class Gridgate:
         self.network, self.threads = gridgate.Network(path), 1
 
     def outages(self, rows):
-        return self._both(lambda: self.network.solve_outages(rows, threads=self.threads))
+        return self._both(lambda: self.network.solve_outages(rows, threads=self.threads, rescue="no"))
 
     def loads(self, p, q, units):
         return self._both(lambda: self.network.solve_injections(p, q, units, threads=self.threads))

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use harness::study;
 use numpy::{PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use powerflow::case::CaseBranch;
-use powerflow::{BranchIdx, Diagnostic, Diagnostics, Index, InjectionTable, NewtonConfig, Sweeps, Table};
+use powerflow::{
+    BranchIdx, Diagnostic, Diagnostics, Index, InjectionTable, NewtonConfig, Rescue, Sweeps, Table,
+};
 use pyo3::prelude::*;
 
 use crate::convert::{ids, masked, to_python, vector};
@@ -153,10 +155,11 @@ impl Network {
     ///
     /// `outages` is `"n-1"` (each branch in service, one after the other), or a list whose entries are a branch or a list
     /// of branches that are out together, by their rows in the file from 0. Every row starts from the solution of the
-    /// operating point in the file, which is found once and kept. `threads` changes no bit of the answer.
+    /// operating point in the file, which is found once and kept. `threads` changes no bit of the answer. `rescue` says what
+    /// is tried where Newton fails: `"no"`, `"quick"` (other starts, damping) or `"full"` (the costly rungs too).
     ///
     /// Raises `NoSolution` where the operating point itself has none; an outage without a solution is a row that says so.
-    #[pyo3(signature = (outages, *, reactive_limits="ignore", slack="single", threads=1, tolerance=1e-8, start="case"))]
+    #[pyo3(signature = (outages, *, reactive_limits="ignore", slack="single", threads=1, tolerance=1e-8, start="case", rescue="quick"))]
     #[expect(clippy::too_many_arguments, reason = "the keywords of the Python function")]
     fn solve_outages(
         &self,
@@ -167,8 +170,10 @@ impl Network {
         threads: usize,
         tolerance: f64,
         start: &str,
+        rescue: &str,
     ) -> PyResult<Solutions> {
-        let config = settings(py, start, reactive_limits, slack, tolerance)?;
+        let mut config = settings(py, start, reactive_limits, slack, tolerance)?;
+        config.rescue = rescue_of(py, rescue)?;
         let rows = self.outage_rows(py, outages)?;
         let branches =
             |row: &Vec<u32>| row.iter().map(|branch| BranchIdx::from_row(*branch as usize)).collect();
@@ -181,12 +186,13 @@ impl Network {
     ///
     /// `p_mw` and `q_mvar` are the demand of each bus, `[row, bus]`, positive consumes; `unit_p_mw` is the scheduled power
     /// of each unit, `[row, unit]`. What is not given is that of the file. Every row starts from the solution of the
-    /// operating point in the file, which is found once and kept. `threads` changes no bit of the answer.
+    /// operating point in the file, which is found once and kept. `threads` changes no bit of the answer. `rescue` says what
+    /// is tried where Newton fails: `"no"`, `"quick"` (other starts, damping) or `"full"` (the costly rungs too).
     ///
     /// Raises `InputError` where a table has another shape or holds a number that is none, with its row and its element,
     /// and `NoSolution` where the operating point itself has none; a row without a solution says so.
     #[pyo3(signature = (p_mw=None, q_mvar=None, unit_p_mw=None, *, reactive_limits="ignore", slack="single", threads=1,
-        tolerance=1e-8, start="case"))]
+        tolerance=1e-8, start="case", rescue="quick"))]
     #[expect(clippy::too_many_arguments, reason = "the keywords of the Python function")]
     fn solve_injections(
         &self,
@@ -199,8 +205,10 @@ impl Network {
         threads: usize,
         tolerance: f64,
         start: &str,
+        rescue: &str,
     ) -> PyResult<Solutions> {
-        let config = settings(py, start, reactive_limits, slack, tolerance)?;
+        let mut config = settings(py, start, reactive_limits, slack, tolerance)?;
+        config.rescue = rescue_of(py, rescue)?;
         let p = self.table(py, "p_mw", p_mw, self.n_buses)?;
         let q = self.table(py, "q_mvar", q_mvar, self.n_buses)?;
         let units = self.table(py, "unit_p_mw", unit_p_mw, self.n_units)?;
@@ -313,5 +321,15 @@ impl Network {
         answer
             .map_err(|divergence| errors::no_solution(py, &study::diverged(&self.network, &divergence)))?
             .map_err(|complaints| errors::input(py, &complaints))
+    }
+}
+
+/// What is tried for a row that Newton does not solve.
+fn rescue_of(py: Python<'_>, rescue: &str) -> PyResult<Rescue> {
+    match rescue {
+        "no" => Ok(Rescue::No),
+        "quick" => Ok(Rescue::Quick),
+        "full" => Ok(Rescue::Full),
+        _ => Err(errors::choice(py, "rescue", rescue, &["no", "quick", "full"])),
     }
 }

@@ -83,8 +83,8 @@ impl Kirchhoff {
         let books = self.books(network, plan, state, solution);
         let mut audit = Audit { mismatch_pu: 0.0, failed: None };
         let mut furthest = 1.0;
-        for (node, bus) in plan.nodes.bus.iter() {
-            if solution.voltage(*bus).is_none() {
+        for node in plan.nodes.bus.indices() {
+            if !solution.is_live(node) {
                 continue;
             }
             let gap = books.sum[node.row()];

@@ -373,7 +373,9 @@ mod tests {
         let network = stored("pglib_opf_case30_ieee");
         for (out, rung) in [([3, 13], Rung::LimitsRelaxed), ([2, 20], Rung::Continuation)] {
             let mut state = network.initial_state();
-            out.map(|row| state.branch_on[crate::BranchIdx::from_row(row - 1)] = false);
+            for row in out {
+                state.branch_on[crate::BranchIdx::from_row(row - 1)] = false;
+            }
             let config = NewtonConfig::default();
             let mut solver = Solver::new(&network);
             let base = solver.solve(&network.initial_state(), None, &config).expect("a base");

@@ -319,6 +319,9 @@ fn damped_advance<L: Lane>(
     before: L,
     slack: bool,
 ) -> L {
+    if lanes.iter().all(|lane| lane.run != Run::Active) {
+        return L::splat(0.0);
+    }
     let (voltage, scheduled, progress) = (arena.voltage.clone(), arena.schedule.clone(), lanes.to_vec());
     let mut scale = 1.0;
     loop {

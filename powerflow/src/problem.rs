@@ -76,6 +76,14 @@ impl Problem {
             && kind[network.branches.to[branch]] != BusKind::Isolated
     }
 
+    /// Whether the plan's admittances hold a branch: in service in the file, and neither end out of service.
+    pub(crate) fn planned(network: &Network, branch: BranchIdx) -> bool {
+        let kind = &network.buses.kind;
+        network.branches.in_service[branch]
+            && kind[network.branches.from[branch]] != BusKind::Isolated
+            && kind[network.branches.to[branch]] != BusKind::Isolated
+    }
+
     /// Sets everything for a state.
     pub(crate) fn set(&mut self, network: &Network, plan: &Plan, state: &State, slack: Slack) {
         let n = plan.node_count();
@@ -270,7 +278,7 @@ pub(crate) fn patches(
     };
     for (branch, base) in plan.base.iter() {
         let live = Problem::branch_live(network, state, branch);
-        let unchanged = live == network.branches.in_service[branch]
+        let unchanged = live == Problem::planned(network, branch)
             && (!live || state.tap_ratio[branch] == network.branches.tap_ratio[branch]);
         if unchanged {
             continue;

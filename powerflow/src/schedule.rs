@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::solution::Complex;
 
 /// Numbers in the scratch of a row, at most.
-pub(crate) const SCRATCH: usize = 1 << 14;
+pub(crate) const SCRATCH: usize = 1 << 16;
 
 /// A part of one of the schedule's lists.
 #[derive(Clone, Copy, Debug, Default)]

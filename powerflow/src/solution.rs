@@ -159,7 +159,8 @@ impl Flows {
         };
         for (branch, from) in plan.nodes.branch_from.iter() {
             if !Problem::branch_live(network, state, branch)
-                || solution.status[network.branches.from[branch]] != BusStatus::Live
+                || !solution.is_live(*from)
+                || !solution.is_live(plan.nodes.branch_to[branch])
             {
                 continue;
             }

@@ -167,6 +167,7 @@ class Network:
         threads: int = 1,
         tolerance: float = 1e-8,
         start: Literal["case", "flat", "dc"] = "case",
+        rescue: Literal["no", "quick", "full"] = "quick",
     ) -> Solutions: ...
     def solve_injections(
         self,
@@ -179,6 +180,7 @@ class Network:
         threads: int = 1,
         tolerance: float = 1e-8,
         start: Literal["case", "flat", "dc"] = "case",
+        rescue: Literal["no", "quick", "full"] = "quick",
     ) -> Solutions: ...
 
 @final

@@ -157,7 +157,7 @@ pub struct Nose {
 #[derive(Clone, Debug, PartialEq)]
 pub enum NoseFailure {
     /// The base has no solution.
-    NoBase(Divergence),
+    NoBase(Box<Divergence>),
     /// In the base there is power that no unit can provide or take back, pu.
     UnmetBase(f64),
     /// The direction adds nothing that is energised, or has not one number for each bus and unit.
@@ -167,7 +167,7 @@ pub enum NoseFailure {
     /// The steps allowed ended at this lambda, before any nose.
     StepsMax(f64),
     /// What was found at this lambda does not balance by Kirchhoff's law recomputed from the case.
-    FailedAudit(f64, Divergence),
+    FailedAudit(f64, Box<Divergence>),
 }
 
 impl std::fmt::Display for NoseFailure {

@@ -49,13 +49,15 @@ impl Solver {
         if !fits(direction, state) {
             return Err(NoseFailure::NoDirection);
         }
-        let base = self.solve(state, None, newton).map_err(NoseFailure::NoBase)?;
+        let base = self.solve(state, None, newton).map_err(|found| NoseFailure::NoBase(Box::new(found)))?;
         if base.unmet_pu() > UNMET_PU {
             return Err(NoseFailure::UnmetBase(base.unmet_pu()));
         }
         let plan = self.plan(&state.topology);
         let network = Arc::clone(self.network());
-        let (desk, kirchhoff) = self.alone_at(&plan, state, &base, newton).map_err(NoseFailure::NoBase)?;
+        let (desk, kirchhoff) = self
+            .alone_at(&plan, state, &base, newton)
+            .map_err(|found| NoseFailure::NoBase(Box::new(found)))?;
         let frame = Frame { network: &network, plan: &plan, kirchhoff, config: newton };
         let curve = Curve::new(&network, &plan, desk, state, direction, newton.tolerance_pu);
         let rules = Rules::new(newton, config.releases, network.units.bus.len());
@@ -349,7 +351,7 @@ impl Trace<'_> {
             .curve
             .desk
             .finish(0, frame, &state, Rung::Newton, false)
-            .map_err(|divergence| NoseFailure::FailedAudit(lambda, divergence))?;
+            .map_err(|divergence| NoseFailure::FailedAudit(lambda, Box::new(divergence)))?;
         let along = self.slopes(tangent, 1.0);
         let fastest = along.iter().fold(0.0f64, |fastest, slope| fastest.max(-slope));
         let folds = cause == NoseCause::Fold;

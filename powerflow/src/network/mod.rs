@@ -140,7 +140,8 @@ impl Network {
     /// # Errors
     /// All complaints of the check at once, where any is an error.
     pub fn build(mut case: Case) -> Result<Arc<Network>, Diagnostics> {
-        let complaints = crate::case::check::check(&case);
+        let mut complaints = crate::case::check::check(&case);
+        complaints.0.extend(too_many_branches(&case));
         if complaints.has_errors() {
             return Err(complaints);
         }
@@ -272,4 +273,22 @@ impl Network {
     pub fn initial_state(&self) -> State {
         State::of(self)
     }
+}
+
+/// Branches that one bus may have: what elimination holds of one row at a time.
+const BRANCHES_MAX: usize = 16_000;
+
+/// Complains of buses with more branches than any grid has.
+fn too_many_branches(case: &Case) -> Vec<Diagnostic> {
+    let mut ends: Vec<BusId> = case.branches.iter().flat_map(|branch| [branch.from, branch.to]).collect();
+    ends.sort_unstable();
+    ends.chunk_by(|a, b| a == b)
+        .filter(|ends| ends.len() > BRANCHES_MAX)
+        .map(|ends| {
+            let message =
+                format!("bus {} has {} branches, at most {BRANCHES_MAX} can be solved", ends[0], ends.len());
+            Diagnostic::error("network.bus.too-many-branches", message)
+                .hint("split the bus, or leave out branches that only join buses of one substation")
+        })
+        .collect()
 }

@@ -169,7 +169,7 @@ impl<L: Lane> Desk<L> {
                 arena.patches.push(Patch { row, slot, lane, g: 0.0 - y.re, b: 0.0 - y.im });
             }
         }
-        arena.patches.sort_by_key(|p| (p.row, p.slot, p.lane));
+        arena.gather_patches();
     }
 
     /// Newton and reactive limits in turn; answers which lanes are left open.

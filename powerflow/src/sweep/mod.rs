@@ -171,8 +171,7 @@ impl Sweep {
         let branches = &network.branches;
         let ends: Vec<Option<[u32; 2]>> = branches.from.indices().map(in_use).collect();
         let changed = branches.from.indices().map(|branch| {
-            // A branch to a bus that is out of service is in the plan, but does not carry.
-            Problem::branch_live(network, &state, branch) != branches.in_service[branch]
+            Problem::branch_live(network, &state, branch) != Problem::planned(network, branch)
                 || state.tap_ratio[branch] != branches.tap_ratio[branch]
         });
         let flows = Flows::of(network, &plan, &state, &solution);
@@ -183,7 +182,9 @@ impl Sweep {
             cuts: Cuts::new(plan.node_count(), ends),
             running: problem.running,
             island: problem.island,
-            plain: config.reactive_limits == ReactiveLimits::Ignore && config.slack == Slack::Single,
+            plain: config.reactive_limits == ReactiveLimits::Ignore
+                && config.slack == Slack::Single
+                && solution.unsolved.is_empty(),
             network: Arc::clone(network),
             plan,
             state,
@@ -328,7 +329,9 @@ impl Rows for Outages<'_> {
         if !base.plain || out.iter().enumerate().any(twice) || base.splits(out) {
             return Seat::Alone;
         }
-        if out.iter().any(|branch| base.changed[branch.row()]) {
+        // Three terms at one place would be added in the order of the list, where a state adds them in the file's.
+        let mixed = out.len() > 2 || !base.template.patches.is_empty();
+        if mixed || out.iter().any(|branch| base.changed[branch.row()]) {
             let mut patches = Vec::new();
             problem::patches(&base.network, &base.plan, &self.state(base, row), lane as u32, &mut patches);
             lanes.set_patches(lane, &patches);
@@ -405,6 +408,10 @@ impl Rows for Injections<'_> {
                 *q += if network.units.regulates[unit] { 0.0 } else { network.units.q_pu[unit] };
                 *p += self.scratch.unit_p_pu[unit];
             }
+        }
+        // Rows without unknowns are not looked at again: a number that is none must not hide there.
+        if !scheduled.iter().flatten().all(|power| power.is_finite()) {
+            return Seat::Alone;
         }
         lanes.seat(lane, row, &base.template);
         Seat::Taken
