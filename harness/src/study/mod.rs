@@ -5,6 +5,8 @@ mod nose;
 mod page;
 mod solution;
 
+#[cfg(feature = "parquet")]
+pub use contingencies::ParquetTable;
 pub use contingencies::{
     ContingencySettings, Outages, PreparedStudy, Studied, contingencies, prepare_contingencies,
 };

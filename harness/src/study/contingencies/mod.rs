@@ -3,6 +3,8 @@
 mod folder;
 mod journal;
 mod list;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod row;
 mod screen;
 mod tally;
@@ -29,6 +31,8 @@ use self::tally::{Sufferers, Tally};
 use crate::run::{self, Progress, Watch};
 
 pub use list::Outages;
+#[cfg(feature = "parquet")]
+pub use parquet::ParquetTable;
 
 /// Outages of one block: a fixed size, so that the number of threads decides no byte.
 const BLOCK: u64 = 256;
