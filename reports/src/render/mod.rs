@@ -1,5 +1,6 @@
 //! One file per output. A rendering arranges and escapes; it never computes a number that a verdict could rest on.
 
+pub mod cascade;
 pub mod contingencies;
 mod contingencies_text;
 pub mod html;
