@@ -212,8 +212,12 @@ impl CascadeStudy {
                 "No end was found: {tripped}, and the demand that was still served, {:.1} MW, counts as without an answer.",
                 self.shed_mw.unsolved
             ),
-            None if self.trips.is_empty() && lost_mw == 0.0 => "Nothing tripped and no demand was lost.".into(),
-            None => format!("{tripped}; {lost_mw:.1} MW of {:.1} MW lost, {share:.2} %.", self.initial_load_mw),
+            None if self.trips.is_empty() && lost_mw == 0.0 => {
+                "Nothing tripped and no demand was lost.".into()
+            }
+            None => {
+                format!("{tripped}; {lost_mw:.1} MW of {:.1} MW lost, {share:.2} %.", self.initial_load_mw)
+            }
         }
     }
 
@@ -221,7 +225,9 @@ impl CascadeStudy {
     pub fn base_warning(&self) -> Option<String> {
         let base = &self.base;
         if let Some(why) = &base.stopped {
-            return Some(format!("Without any outage there is no end either: {why}. Nothing can be charged to the outage."));
+            return Some(format!(
+                "Without any outage there is no end either: {why}. Nothing can be charged to the outage."
+            ));
         }
         (base.trips > 0 || base.lost_mw != 0.0).then(|| {
             format!(

@@ -27,9 +27,10 @@ impl Table {
         let refuse = |problem: &str, message: String| {
             Diagnostics::from(Diagnostic::error(format!("{code}.{problem}"), message).at(file.as_str(), None))
         };
-        let bytes =
-            std::fs::read(path).map_err(|error| refuse("read", format!("the table cannot be read: {error}")))?;
-        let text = String::from_utf8(bytes).map_err(|_| refuse("encoding", "the table is not text in UTF-8".into()))?;
+        let bytes = std::fs::read(path)
+            .map_err(|error| refuse("read", format!("the table cannot be read: {error}")))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| refuse("encoding", "the table is not text in UTF-8".into()))?;
         Table::of(&file, &text, code)
     }
 

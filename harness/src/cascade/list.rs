@@ -43,7 +43,11 @@ fn read(network: &Network, table: Table) -> Result<Vec<Outage>, Diagnostics> {
         let row = |id: u64, count: usize, code: &str, what: &str| {
             let row = usize::try_from(id).ok().filter(|row| (1..=count).contains(row)).map(|row| row - 1);
             if row.is_none() {
-                complain(code, format!("there is no {what} {id}"), format!("rows are numbered from 1 to {count}"));
+                complain(
+                    code,
+                    format!("there is no {what} {id}"),
+                    format!("rows are numbered from 1 to {count}"),
+                );
             }
             row
         };

@@ -101,7 +101,10 @@ mod tests {
         assert_eq!(told("[dcspe]\n"), one("cascade.settings.unknown-key", 2));
         let hint = read("[dcsep]\nend = 3\n").unwrap_err().0[0].hint.clone().unwrap();
         assert!(hint.contains("end_s"), "{hint}");
-        assert_eq!(Settings::of("s.toml", "schema = \"x/1\"").unwrap_err().0[0].code, "cascade.settings.schema");
+        assert_eq!(
+            Settings::of("s.toml", "schema = \"x/1\"").unwrap_err().0[0].code,
+            "cascade.settings.schema"
+        );
         assert_eq!(Settings::of("s.toml", "").unwrap_err().0[0].code, "cascade.settings.missing");
     }
 }

@@ -24,7 +24,12 @@ pub(super) struct Cascade {
     #[arg(long, value_enum)]
     engine: Engine,
     /// What is lost at first: branches and generators by their row in the file, buses by number, with commas between.
-    #[arg(long, value_name = "branch:9,gen:3,bus:12", required_unless_present = "outages", conflicts_with = "outages")]
+    #[arg(
+        long,
+        value_name = "branch:9,gen:3,bus:12",
+        required_unless_present = "outages",
+        conflicts_with = "outages"
+    )]
     outage: Option<String>,
     /// A table of outages, a set a line: columns `branches`, `gens` (rows in the file) and `buses` (numbers), blank-separated.
     #[arg(long, value_name = "FILE.csv")]

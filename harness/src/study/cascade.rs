@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock};
 use powerflow::{BusIdx, Diagnostic, Diagnostics, Index, Network};
 use reports::InputRecord;
 use reports::cascade::{
-    CASCADE_SCHEMA, CascadeBase, CascadeStudy, ElementKind, ElementRecord, IslandRecord, ShedRecord, TripRecord,
+    CASCADE_SCHEMA, CascadeBase, CascadeStudy, ElementKind, ElementRecord, IslandRecord, ShedRecord,
+    TripRecord,
 };
 
 use super::contingencies::{digest_of, file_name};
@@ -72,9 +73,12 @@ pub fn prepare_cascades(question: &CascadeQuestion) -> Result<PreparedCascades, 
     };
     if matches!(question.source, CascadeSource::Tables(_)) && question.engine != Engine::Dcsep {
         let message = format!("engine {} needs voltages, which tables do not have", question.engine.id());
-        return Err(Diagnostic::error("cascade.engine", message).hint("give a case file instead of --tables").into());
+        return Err(Diagnostic::error("cascade.engine", message)
+            .hint("give a case file instead of --tables")
+            .into());
     }
-    let mut inputs = vec![InputRecord { role: "case".into(), name: file_name(path), digest: digest_of(path)? }];
+    let mut inputs =
+        vec![InputRecord { role: "case".into(), name: file_name(path), digest: digest_of(path)? }];
     if let Some(path) = &question.settings {
         inputs.push(InputRecord { role: "settings".into(), name: file_name(path), digest: digest_of(path)? });
     }
@@ -87,7 +91,9 @@ pub fn prepare_cascades(question: &CascadeQuestion) -> Result<PreparedCascades, 
 impl PreparedCascades {
     fn runner(&self) -> Result<Runner, Diagnostics> {
         match self.engine {
-            Engine::Dcsep => Ok(Runner::Dcsep(Box::new(Separation::new(&self.network, &self.settings.dcsep)?))),
+            Engine::Dcsep => {
+                Ok(Runner::Dcsep(Box::new(Separation::new(&self.network, &self.settings.dcsep)?)))
+            }
             Engine::Steps => Ok(Runner::Steps(Box::new(Steps::new(&self.network, &self.settings.steps)))),
             Engine::Protection | Engine::Acfm => {
                 let message = format!("engine {} is not in this build", self.engine.id());

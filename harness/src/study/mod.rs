@@ -6,10 +6,10 @@ mod nose;
 mod page;
 mod solution;
 
+pub use cascade::{CascadeQuestion, CascadeSource, PreparedCascades, prepare_cascades};
 pub use contingencies::{
     ContingencySettings, Outages, PreparedStudy, Studied, contingencies, prepare_contingencies,
 };
-pub use cascade::{CascadeQuestion, CascadeSource, PreparedCascades, prepare_cascades};
 pub use nose::nose;
 pub(crate) use solution::rung_id;
 pub use solution::{

@@ -85,8 +85,7 @@ impl SwitchedFlow {
         }
         complaints.into_result(())?;
         // A branch that is open from the beginning stays open, and what it would carry is never asked.
-        let susceptance =
-            |(row, x): (usize, &f64)| if closed[row] { 1.0 / x } else { 0.0 };
+        let susceptance = |(row, x): (usize, &f64)| if closed[row] { 1.0 / x } else { 0.0 };
         let susceptance_pu: Arc<[f64]> = reactance_pu.iter().enumerate().map(susceptance).collect();
         let n = plan.node_count();
         let mut at: Vec<Vec<u32>> = vec![Vec::new(); n];
@@ -193,14 +192,14 @@ impl SwitchedFlow {
             let from = x[i];
             for (column, u) in plan.upper[range.clone()].iter().zip(&self.now.upper[range]) {
                 let to = *column as usize;
-                x[to] = f64::mul_add(-u, from, x[to]);
+                x[to] -= u * from;
             }
         }
         for i in (0..n).rev() {
             let range = plan.upper_start[i] as usize..plan.upper_start[i + 1] as usize;
             let mut sum = x[i] * self.now.inverse_pivot[i];
             for (column, u) in plan.upper[range.clone()].iter().zip(&self.now.upper[range]) {
-                sum = f64::mul_add(-u, x[*column as usize], sum);
+                sum -= u * x[*column as usize];
             }
             x[i] = sum;
         }
@@ -279,7 +278,7 @@ impl SwitchedFlow {
                 }
                 for (u, target) in now.upper[range].iter().zip(targets) {
                     let target = *target as usize;
-                    row[target] = f64::mul_add(-eliminated, *u, row[target]);
+                    row[target] -= eliminated * u;
                 }
             }
             let pivot = row[lower.len()];

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::cascade::{CascadeStudy, TripRecord};
+use crate::cascade::{CascadeStudy, ElementKind, TripRecord};
 
-/// Events that are listed.
+/// Lines of events.
 const SHOWN: usize = 200;
+/// Elements that a line names.
+const NAMED: usize = 5;
 /// Islands that are listed.
 const ISLANDS_SHOWN: usize = 12;
 
@@ -33,13 +35,16 @@ pub fn text(study: &CascadeStudy) -> String {
     if !study.trips.is_empty() {
         out.push_str(&format!("\n{:>10}  {:>5}  {:>9}  event\n", "time s", "order", "lost MW"));
     }
-    for trip in study.trips.iter().take(SHOWN) {
-        let time = trip.t_s.map_or_else(|| "-".to_owned(), |t_s| format!("{t_s:.3}"));
-        let lost = if trip.lost_mw == 0.0 { String::new() } else { format!("{:.3}", trip.lost_mw) };
-        out.push_str(&format!("{time:>10}  {:>5}  {lost:>9}  {}\n", trip.generation, words(trip)));
+    let events = events(study);
+    for event in events.iter().take(SHOWN) {
+        let first = &event[0];
+        let time = first.t_s.map_or_else(|| "-".to_owned(), |t_s| format!("{t_s:.3}"));
+        let lost_mw: f64 = event.iter().map(|trip| trip.lost_mw).sum();
+        let lost = if lost_mw == 0.0 { String::new() } else { format!("{lost_mw:.3}") };
+        out.push_str(&format!("{time:>10}  {:>5}  {lost:>9}  {}\n", first.generation, words(event)));
     }
-    if study.trips.len() > SHOWN {
-        out.push_str(&format!("            and {} more: see --format json\n", study.trips.len() - SHOWN));
+    if events.len() > SHOWN {
+        out.push_str(&format!("            and {} more: see --format json\n", events.len() - SHOWN));
     }
     if !study.islands.is_empty() {
         out.push_str("\nserved at the end\n");
@@ -51,7 +56,10 @@ pub fn text(study: &CascadeStudy) -> String {
         ));
     }
     if study.islands.len() > ISLANDS_SHOWN {
-        out.push_str(&format!("  and {} more islands: see --format json\n", study.islands.len() - ISLANDS_SHOWN));
+        out.push_str(&format!(
+            "  and {} more islands: see --format json\n",
+            study.islands.len() - ISLANDS_SHOWN
+        ));
     }
     out.push_str(&format!("\n{} power flows{}\n", study.solves, rungs(&study.rungs)));
     for (name, value) in &study.settings {
@@ -71,13 +79,42 @@ fn rungs(rungs: &BTreeMap<String, u64>) -> String {
     format!(": {}", named.join(", "))
 }
 
-/// An event in words: `branch 9 (5-6): overload, 151.2 above 120.0`.
-pub(crate) fn words(trip: &TripRecord) -> String {
-    let cause = trip.cause.replace('_', " ");
-    match (&trip.why, trip.value, trip.limit) {
-        (Some(why), ..) => format!("{}: {cause}: {why}", trip.name),
-        (None, Some(value), Some(limit)) => format!("{}: {cause}, {value:.4} against {limit:.4}", trip.name),
-        (None, Some(value), None) => format!("{}: {cause}, {value:.4}", trip.name),
-        _ => format!("{}: {cause}", trip.name),
+/// What came at once, from one cause and for one reason, together.
+pub(crate) fn events(study: &CascadeStudy) -> Vec<&[TripRecord]> {
+    let same = |a: &TripRecord, b: &TripRecord| {
+        a.kind == b.kind
+            && a.kind != ElementKind::Branch
+            && (a.generation, a.t_s, &a.cause, &a.why) == (b.generation, b.t_s, &b.cause, &b.why)
+    };
+    study.trips.chunk_by(same).collect()
+}
+
+/// An event in words: `branch 9 (5-6): overload: 151.2 MW on a rating of 120.0 MW`.
+pub(crate) fn words(event: &[TripRecord]) -> String {
+    let Some(first) = event.first() else { return String::new() };
+    let who = if event.len() == 1 {
+        first.name.clone()
+    } else {
+        let kind = match first.kind {
+            ElementKind::Branch => "branches",
+            ElementKind::Gen => "units",
+            ElementKind::Bus => "buses",
+        };
+        // Units go by their row, as in the file; buses by their number.
+        let id = |trip: &TripRecord| match trip.kind {
+            ElementKind::Bus => trip.id.unwrap_or(trip.row).to_string(),
+            _ => trip.row.to_string(),
+        };
+        let named: Vec<String> = event.iter().take(NAMED).map(id).collect();
+        let more = event.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{} {kind} ({}{more})", event.len(), named.join(", "))
+    };
+    let cause = first.cause.replace('_', " ");
+    match (&first.why, first.value, first.limit) {
+        (Some(why), ..) => format!("{who}: {cause}: {why}"),
+        (None, Some(value), Some(limit)) => format!("{who}: {cause}, {value:.4} against {limit:.4}"),
+        (None, Some(value), None) => format!("{who}: {cause}, {value:.4}"),
+        _ => format!("{who}: {cause}"),
     }
 }

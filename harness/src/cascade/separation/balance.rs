@@ -3,9 +3,6 @@
 /// Power that is as good as none, MW.
 pub(super) const BALANCED_MW: f64 = 1e-6;
 
-/// Added to the largest power of a unit, MW, as the published program does.
-const P_MAX_EXTRA_MW: f64 = 1e-4;
-
 /// A unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Unit {
@@ -22,7 +19,7 @@ impl Unit {
     /// Lowest and highest power that it can reach now. One that is outside its range is not forced into it.
     fn reach(&self) -> (f64, f64) {
         let low = self.p_min_mw.max(self.p_mw - self.ramp_mw).min(self.p_mw);
-        let high = (self.p_max_mw + P_MAX_EXTRA_MW).min(self.p_mw + self.ramp_mw).max(self.p_mw);
+        let high = self.p_max_mw.min(self.p_mw + self.ramp_mw).max(self.p_mw);
         (low, high)
     }
 }
@@ -161,8 +158,8 @@ mod tests {
         // 30 MW are missing: 10 and 20 by ramp, but the second has 5 MW of room, so the first moves its 10 and no more.
         let mut units = [unit(50.0, 100.0, 10.0), unit(95.0, 100.0, 20.0)];
         let found = balance(&mut units, &[0, 1], 175.0);
-        assert!((units[0].p_mw - 60.0).abs() < 1e-9 && (units[1].p_mw - 100.0001).abs() < 1e-9);
-        assert!((found.served_share - 160.0001 / 175.0).abs() < 1e-12, "{found:?}");
+        assert!((units[0].p_mw - 60.0).abs() < 1e-9 && (units[1].p_mw - 100.0).abs() < 1e-9);
+        assert!((found.served_share - 160.0 / 175.0).abs() < 1e-12, "{found:?}");
         assert!(found.off.is_empty() && !found.dead);
     }
 

@@ -33,6 +33,8 @@ pub use tables::read_tables;
 
 /// The moment of the outage on the engine's clock, s.
 const OUTAGE_S: f64 = 1.0;
+/// Added to the largest power that a ramp is a share of, MW, as in the published program; not to what the unit can reach.
+const RAMP_EXTRA_MW: f64 = 1e-4;
 /// Beyond this, MW, a unit is as good as unbounded; ramps are shares of it, and must stay numbers.
 const UNBOUNDED_MW: f64 = 1e9;
 
@@ -75,7 +77,8 @@ impl Separation {
     /// # Errors
     /// `linear.no-reactance` for each branch in service without one.
     pub fn new(network: &Arc<Network>, settings: &Settings) -> Result<Self, Diagnostics> {
-        let in_service: Vec<bool> = network.buses.kind.iter().map(|(_, kind)| *kind != BusKind::Isolated).collect();
+        let in_service: Vec<bool> =
+            network.buses.kind.iter().map(|(_, kind)| *kind != BusKind::Isolated).collect();
         let branches = &network.branches;
         let closed: Vec<bool> = branches
             .in_service
@@ -85,8 +88,12 @@ impl Separation {
             })
             .collect();
         let mut flow = SwitchedFlow::new(network, &closed)?;
-        let ratings: Vec<Option<f64>> =
-            network.case.branches.iter().map(|branch| branch.rate_b_mva.filter(|rating| *rating > 0.0)).collect();
+        let ratings: Vec<Option<f64>> = network
+            .case
+            .branches
+            .iter()
+            .map(|branch| branch.rate_b_mva.filter(|rating| *rating > 0.0))
+            .collect();
         let relays = Relays::new(&ratings, settings.relay_share * settings.relay_s);
         let mut base = Injections::of(network, settings, &in_service);
         let (island, islands_in_base) = flow.islands();
@@ -332,9 +339,11 @@ impl Injections {
         let unit = |unit: UnitIdx| {
             let on = units.in_service[unit] && in_service[units.bus[unit].row()];
             let p_max_mw = mw(units.p_max_pu[unit]).min(UNBOUNDED_MW);
-            let ramp_mw_per_min = units.ramp_pu_per_min[unit].map(mw).filter(|ramp| *ramp > 0.0).unwrap_or_else(|| {
-                (settings.ramp_share_per_min * p_max_mw).max(settings.ramp_mw_per_min_min)
-            });
+            let ramp_mw_per_min =
+                units.ramp_pu_per_min[unit].map(mw).filter(|ramp| *ramp > 0.0).unwrap_or_else(|| {
+                    (settings.ramp_share_per_min * (p_max_mw + RAMP_EXTRA_MW))
+                        .max(settings.ramp_mw_per_min_min)
+                });
             Unit {
                 bus: units.bus[unit].row(),
                 on,

@@ -56,7 +56,10 @@ impl Relays {
 
     /// Rating of a branch, MW.
     pub(super) fn rating_mw(&self, branch: usize) -> Option<f64> {
-        self.relays.binary_search_by_key(&branch, |relay| relay.branch).ok().map(|at| self.relays[at].rating_mw)
+        self.relays
+            .binary_search_by_key(&branch, |relay| relay.branch)
+            .ok()
+            .map(|at| self.relays[at].rating_mw)
     }
 
     /// Largest flow in shares of its rating, and the branch; `None` without ratings.
@@ -128,10 +131,14 @@ mod tests {
         let mut relays = relays();
         // 10 MW for 60 s of the 750 MW s that it endures; then 5 MW below the rating for 15 s, while another one trips.
         assert_eq!(relays.step(&[110.0, 0.0, 0.0, 0.0], 60.0), Step::Passes(60.0, vec![]));
-        let Step::Passes(step_s, trips) = relays.step(&[95.0, 0.0, 0.0, 120.0], 60.0) else { panic!("a relay operates") };
+        let Step::Passes(step_s, trips) = relays.step(&[95.0, 0.0, 0.0, 120.0], 60.0) else {
+            panic!("a relay operates")
+        };
         assert!((step_s - 15.0).abs() < 1e-6 && trips == [3]);
         // 600 - 75 of 750 are left to be forgotten: 225 at 15 MW is 15 s.
-        let Step::Passes(step_s, trips) = relays.step(&[115.0, 0.0, 0.0, 0.0], 60.0) else { panic!("a relay operates") };
+        let Step::Passes(step_s, trips) = relays.step(&[115.0, 0.0, 0.0, 0.0], 60.0) else {
+            panic!("a relay operates")
+        };
         assert!((step_s - 15.0).abs() < 1e-6, "{step_s}");
         assert_eq!(trips, [0]);
     }
@@ -147,7 +154,9 @@ mod tests {
     fn a_trip_that_takes_longer_than_a_step_waits_for_the_next() {
         let mut relays = relays();
         assert_eq!(relays.step(&[110.0, 0.0, 0.0, 0.0], 60.0), Step::Passes(60.0, vec![]));
-        let Step::Passes(step_s, trips) = relays.step(&[110.0, 0.0, 0.0, 0.0], 60.0) else { panic!("a relay operates") };
+        let Step::Passes(step_s, trips) = relays.step(&[110.0, 0.0, 0.0, 0.0], 60.0) else {
+            panic!("a relay operates")
+        };
         assert!((step_s - 15.0).abs() < 1e-6 && trips == [0]);
     }
 }

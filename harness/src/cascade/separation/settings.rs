@@ -77,7 +77,8 @@ impl Settings {
         let ramp_mw_per_min_min = not_negative("ramp_mw_per_min_min", default.ramp_mw_per_min_min);
         let p_min = fields.choice("p_min", &[("zero", LowestPower::Zero), ("file", LowestPower::File)]);
         let p_min = fields.or("p_min", p_min, default.p_min);
-        let share = fields.number("stop_served_share", "between 0 and 1", |share| (0.0..=1.0).contains(&share));
+        let share =
+            fields.number("stop_served_share", "between 0 and 1", |share| (0.0..=1.0).contains(&share));
         let stop_served_share = fields.or("stop_served_share", share, default.stop_served_share);
         fields.finish();
         Some(Settings {

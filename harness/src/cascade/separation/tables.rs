@@ -30,7 +30,8 @@ pub fn read_tables(folder: &Path) -> Result<Arc<Network>, Diagnostics> {
             complaints.0.extend(found.0);
         }
     };
-    let name = folder.file_name().map_or_else(|| "tables".to_owned(), |name| name.to_string_lossy().into_owned());
+    let name =
+        folder.file_name().map_or_else(|| "tables".to_owned(), |name| name.to_string_lossy().into_owned());
     let mut case = Case { name, frequency_hz: 50.0, base_mva: MvaBase(100.0), ..Case::default() };
     read("bus.csv", &buses, &mut case);
     read("branch.csv", &branches, &mut case);
@@ -48,8 +49,11 @@ fn buses(table: &Table, case: &mut Case) -> Option<()> {
             let found = kind.checked_sub(1).and_then(|at| kinds.get(at).copied());
             if found.is_none() {
                 table.complain(
-                    powerflow::Diagnostic::error("cascade.tables.cell", format!("there is no bus of type {kind}"))
-                        .hint("1 is PQ, 2 PV, 3 the reference, 4 out of service"),
+                    powerflow::Diagnostic::error(
+                        "cascade.tables.cell",
+                        format!("there is no bus of type {kind}"),
+                    )
+                    .hint("1 is PQ, 2 PV, 3 the reference, 4 out of service"),
                     Some(row.0),
                 );
             }

@@ -27,6 +27,9 @@ use crate::study::rung_id;
 
 pub use settings::{FlowModel, Isolation, Settings};
 
+/// Elements that a sentence names.
+const NAMED: usize = 5;
+
 /// The engine: one a thread, for any number of outages. See the module.
 #[derive(Debug)]
 pub struct Steps {
@@ -142,11 +145,11 @@ impl Steps {
         way.change = change;
         let now = self.solve(way, Some(before))?;
         let cut_off = way.cut_off(&network, &now);
-        if let Some(first) = cut_off.first()
-            && self.settings.isolation == Isolation::End
-        {
-            let more = if cut_off.len() > 1 { format!(" and {} more", cut_off.len() - 1) } else { String::new() };
-            return Err(format!("{first}{more} cut off by {}: the rules of the steps end there", way.change));
+        if !cut_off.is_empty() && self.settings.isolation == Isolation::End {
+            let more = cut_off.len().saturating_sub(NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let named = cut_off[..cut_off.len().min(NAMED)].join(", ");
+            return Err(format!("{} cut off {named}{more}: the rules of the steps end there", way.change));
         }
         for row in 0..way.overloaded.len() {
             if self.is_above(&now, row, self.settings.soft_limit) && way.overloaded[row].is_none() {
@@ -185,7 +188,9 @@ impl Steps {
         let settings = &self.settings;
         let mut trips = Vec::new();
         for row in 0..now.loading.len() {
-            let Some(loading) = now.loading[row].filter(|loading| *loading > settings.soft_limit) else { continue };
+            let Some(loading) = now.loading[row].filter(|loading| *loading > settings.soft_limit) else {
+                continue;
+            };
             // Overloaded before the outage, and seen here first.
             let overloaded = way.overloaded[row].get_or_insert_with(|| Overloaded {
                 before: loading,
@@ -217,7 +222,8 @@ impl Steps {
                 format!("overloaded since {} went, {:.1} % before", overloaded.by, 100.0 * overloaded.before)
             };
             let limit = if is_hard { settings.hard_limit } else { settings.soft_limit };
-            let rating_mva = self.network.branches.rating_pu[branch].map(|rating| self.network.base.from_pu(rating));
+            let rating_mva =
+                self.network.branches.rating_pu[branch].map(|rating| self.network.base.from_pu(rating));
             let trip = Trip {
                 value: rating_mva.map(|rating| rating * loading),
                 limit: rating_mva.map(|rating| rating * limit),
@@ -279,7 +285,8 @@ impl Way {
         let branches = &network.branches;
         for branch in branches.from.indices() {
             let (from, to) = (branches.from[branch], branches.to[branch]);
-            let is_out = outage.branches.contains(&branch) || outage.buses.iter().any(|bus| [from, to].contains(bus));
+            let is_out =
+                outage.branches.contains(&branch) || outage.buses.iter().any(|bus| [from, to].contains(bus));
             if is_out && std::mem::replace(&mut self.state.branch_on[branch], false) {
                 changed |= in_service(from) && in_service(to);
             }
@@ -320,7 +327,7 @@ impl Way {
                 dark.push((bus, self.lose_demand(network, bus)));
             }
         }
-        let mut named = Vec::new();
+        let (mut demands, mut named) = (Vec::new(), Vec::new());
         let island = islands(network, &self.state);
         let mut is_served = vec![false; island.len()];
         for (bus, p) in self.state.demand_p_pu.iter() {
@@ -342,9 +349,10 @@ impl Way {
             self.account.shed.island_dead_mw += lost_mw;
             let trip = Trip { lost_mw, ..self.event(Tripped::Bus(bus), Cause::IslandDead) };
             self.log(trip, "cut off from every source");
-            named.push(format!("the demand of bus {}", network.buses.id[bus]));
+            demands.push(format!("the demand of bus {}", network.buses.id[bus]));
         }
-        named
+        demands.extend(named);
+        demands
     }
 
     fn log(&mut self, trip: Trip, why: impl Into<String>) {

@@ -1,8 +1,8 @@
 //! One solved moment, as the rules of the steps look at it.
 
 use powerflow::{
-    BranchIdx, BusIdx, BusStatus, DivergenceReason, Flows, Index, Network, NewtonConfig, Rung, Solution, Solver,
-    State, UnitIdx, solve_linear,
+    BranchIdx, BusIdx, BusStatus, DivergenceReason, Flows, Index, Network, NewtonConfig, Rung, Solution,
+    Solver, State, UnitIdx, solve_linear,
 };
 
 use super::settings::FlowModel;

@@ -104,7 +104,10 @@ impl Settings {
                 }
                 .to_owned(),
             ),
-            word("power balance", "pmax_share: units with headroom, in proportion to their largest power".to_owned()),
+            word(
+                "power balance",
+                "pmax_share: units with headroom, in proportion to their largest power".to_owned(),
+            ),
             word(
                 "overload",
                 format!(
@@ -113,7 +116,10 @@ impl Settings {
                     self.soft_limit, self.soft_steps, self.hard_limit
                 ),
             ),
-            word("steps", format!("{} of {} s; the outage is at the beginning of the first", self.steps, self.step_s)),
+            word(
+                "steps",
+                format!("{} of {} s; the outage is at the beginning of the first", self.steps, self.step_s),
+            ),
             word(
                 "a demand or a unit that is cut off",
                 match self.isolation {
