@@ -199,17 +199,16 @@ impl CascadeStudy {
         let of = |kind: ElementKind| self.trips.iter().filter(|trip| trip.kind == kind).count();
         let (branches, units) = (of(ElementKind::Branch), of(ElementKind::Gen));
         let plural = |count: usize, one: &str, more: &str| match count {
-            1 => format!("1 {one}"),
-            _ => format!("{count} {more}"),
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            _ => Some(format!("{count} {more}")),
         };
-        let tripped = format!(
-            "{} and {} tripped",
-            plural(branches, "branch", "branches"),
-            plural(units, "unit", "units")
-        );
+        let tripped = [plural(branches, "branch", "branches"), plural(units, "unit", "units")];
+        let tripped: Vec<String> = tripped.into_iter().flatten().collect();
+        let tripped = if tripped.is_empty() { "nothing".to_owned() } else { tripped.join(" and ") };
         match &self.stopped {
             Some(_) => format!(
-                "No end was found: {tripped}, and the demand that was still served, {:.1} MW, counts as without an answer.",
+                "No end was found: {tripped} tripped, and the demand that was still served, {:.1} MW, counts as unsolved.",
                 self.shed_mw.unsolved
             ),
             None if self.trips.is_empty() && lost_mw == 0.0 => {

@@ -9,7 +9,7 @@ use harness::cascade::separation::{self, Separation};
 use harness::cascade::steps::{self, FlowModel, Isolation, Steps};
 use harness::cascade::{Cascade, Cause, Outage, Told, Trip, Tripped};
 use powerflow::case::Case;
-use powerflow::{BranchIdx, BusIdx, Index, Network, UnitIdx};
+use powerflow::{BranchIdx, BusIdx, Index, Network, UnitIdx, solve_linear};
 use proptest::prelude::*;
 
 use super::grid::{Dice, Recipe, Solved, build, cases, operated, recipe};
@@ -189,12 +189,17 @@ fn strained(recipe: Recipe) -> Option<Case> {
     }
     let solved =
         Solved::initial(case.clone(), &operated()).filter(|solved| solved.solution.unmet_pu() < 1e-6)?;
-    let mut linear = Separation::new(&solved.network, &separation::Settings::default()).expect("reactances");
-    let (linear_mw, _) = linear.base_flows().expect("angles");
+    let mut separation =
+        Separation::new(&solved.network, &separation::Settings::default()).expect("reactances");
+    let (separation_mw, _) = separation.base_flows().expect("angles");
+    let linear_pu =
+        solve_linear(&solved.network, &solved.state, &operated()).expect("reactances").branch_p_pu;
     for (row, branch) in case.branches.iter_mut().enumerate() {
-        let mva = |p: f64, q: f64| p.hypot(q);
         let [p_from, q_from, p_to, q_to] = solved.flow_mw(row);
-        let flow_mva = mva(p_from, q_from).max(mva(p_to, q_to)).max(linear_mw[row].abs()) / 0.9 + 0.5;
+        let linear_mw = separation_mw[row].abs().max(solved.network.base.from_pu(linear_pu[row]).abs());
+        let ac_mva = p_from.hypot(q_from).max(p_to.hypot(q_to));
+        // As currents at a low voltage, and none so small that anything trips it.
+        let flow_mva = ac_mva.max(linear_mw) / 0.9 + 0.5;
         branch.rate_a_mva = dice.chance(0.95).then(|| flow_mva * dice.between(1.05, 1.7));
         branch.rate_b_mva = branch.rate_a_mva;
     }

@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use powerflow::{Diagnostic, Diagnostics};
 
-use super::{Format, complain, exit, print, refuse};
+use super::{complain, exit, print, refuse};
 use crate::cascade::Engine;
 use crate::run::local::cannot_write;
 use crate::study::{self, CascadeQuestion, CascadeSource, PreparedCascades};
@@ -45,7 +45,19 @@ pub(super) struct Cascade {
     threads: Option<usize>,
     /// How to print one outage; a table of outages is always CSV.
     #[arg(long, value_enum, default_value_t, conflicts_with = "outages")]
-    format: Format,
+    format: CascadeFormat,
+}
+
+/// How a cascade is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum CascadeFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON document.
+    Json,
+    /// A page with pictures.
+    Html,
 }
 
 impl Cascade {
@@ -67,14 +79,21 @@ impl Cascade {
     }
 }
 
-fn one(prepared: &PreparedCascades, outage: &str, format: Format) -> u8 {
+fn one(prepared: &PreparedCascades, outage: &str, format: CascadeFormat) -> u8 {
     let document = match prepared.study(outage) {
         Ok(document) => document,
         Err(complaints) => return refuse(&complaints),
     };
     match format {
-        Format::Text => print(&reports::render::cascade::text(&document)),
-        Format::Json => match reports::canonical_json(&document) {
+        CascadeFormat::Text => print(&reports::render::cascade::text(&document)),
+        CascadeFormat::Html => match reports::render::cascade::html(&document, &prepared.picture()) {
+            Ok(page) => print(&page),
+            Err(problem) => {
+                complain(&problem.to_string());
+                return exit::INFRASTRUCTURE;
+            }
+        },
+        CascadeFormat::Json => match reports::canonical_json(&document) {
             Ok(json) => print(&String::from_utf8_lossy(&json)),
             Err(problem) => {
                 complain(&problem.to_string());

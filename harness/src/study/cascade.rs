@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use powerflow::{BusIdx, Diagnostic, Diagnostics, Index, Network};
-use reports::InputRecord;
 use reports::cascade::{
     CASCADE_SCHEMA, CascadeBase, CascadeStudy, ElementKind, ElementRecord, IslandRecord, ShedRecord,
     TripRecord,
 };
+use reports::{InputRecord, NetworkRecord};
 
 use super::contingencies::{digest_of, file_name};
 use crate::cascade::separation::{self, Separation};
@@ -112,6 +112,11 @@ impl PreparedCascades {
         let base = runner.cascade(&Outage::default());
         let told = runner.cascade(&outage);
         Ok(self.document(&outage, &base, &told, runner.notes()))
+    }
+
+    /// The network, as pictures need it.
+    pub fn picture(&self) -> NetworkRecord {
+        run::folder::network_record(&self.network)
     }
 
     /// What each outage of a table sets off, as a line of the engine's own table, in the order of the list and on any number of
@@ -245,7 +250,7 @@ impl Runner {
                 let unlimited = engine.unlimited();
                 if unlimited > 0 {
                     notes.push(format!(
-                        "{unlimited} branches in service have no emergency rating (RATE_B) in the file: nothing overloads them"
+                        "branches in service without an emergency rating (RATE_B) in the file, which nothing overloads: {unlimited}"
                     ));
                 }
                 let moved_mw = engine.base_redispatch_mw();

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::cascade::{CascadeStudy, ElementKind, TripRecord};
 
+pub use super::cascade_html::render as html;
+
 /// Lines of events.
 const SHOWN: usize = 200;
 /// Elements that a line names.

@@ -134,3 +134,19 @@ fn what_is_not_followed_is_not_served() {
     assert_eq!(account.served_mw, 0.0);
     assert!((account.shed.unsolved_mw - 155.0).abs() < 1e-4 && account.imbalance_mw().abs() < 1e-9);
 }
+
+/// Where reactances cancel there is no flow, and nobody may take one for it.
+#[test]
+fn angles_that_are_not_determined_are_no_end() {
+    let mut case = two_lines();
+    case.branches[1].x_pu = -case.branches[0].x_pu;
+    case.branches[1].rate_b_mva = None;
+    case.branches[0].rate_b_mva = None;
+    let told = engine(case.clone()).cascade(&Outage::default());
+    assert!(told.cascade.numerically_doubtful);
+    assert!(told.cascade.stopped.is_some_and(|why| why.contains("does not determine")));
+    assert_eq!((told.cascade.account.served_mw, told.cascade.account.shed.unsolved_mw), (0.0, 120.0));
+    assert!(engine(case.clone()).base_flows().is_none());
+    // With one of them gone there is a flow again.
+    assert_eq!(engine(case).cascade(&branch(1)).cascade.account.served_mw, 120.0);
+}
