@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gridgate_tests::reference;
-use harness::cascade::separation::{self, Separation, read_tables};
+use harness::cascade::separation::{self, BaseFlow, Separation, read_tables};
 use harness::cascade::{Cascade, Outage, Tripped, read_outages};
 use powerflow::{BranchIdx, Index, Network};
 
@@ -91,7 +91,7 @@ fn kolmogorov_smirnov(a: &mut [f64], b: &mut [f64]) -> f64 {
 fn the_base_of_the_polish_grid() {
     let Some((folder, network)) = tables() else { return };
     let mut engine = Separation::new(&network, &separation::Settings::default()).expect("reactances");
-    let (flow_mw, largest) = engine.base_flows().expect("angles");
+    let BaseFlow { flow_mw, largest } = engine.base_flow().expect("angles");
     assert_eq!((network.buses.id.len(), flow_mw.len(), network.units.bus.len()), (2383, 2896, 327));
     assert_eq!(engine.base_redispatch_mw(), 0.0);
     assert!(largest.is_some_and(|(share, _)| (share - 0.96744).abs() < 5e-6), "{largest:?}");

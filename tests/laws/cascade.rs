@@ -191,7 +191,7 @@ fn strained(recipe: Recipe) -> Option<Case> {
         Solved::initial(case.clone(), &operated()).filter(|solved| solved.solution.unmet_pu() < 1e-6)?;
     let mut separation =
         Separation::new(&solved.network, &separation::Settings::default()).expect("reactances");
-    let (separation_mw, _) = separation.base_flows().expect("angles");
+    let separation_mw = separation.base_flow().expect("angles").flow_mw;
     let linear_pu =
         solve_linear(&solved.network, &solved.state, &operated()).expect("reactances").branch_p_pu;
     for (row, branch) in case.branches.iter_mut().enumerate() {

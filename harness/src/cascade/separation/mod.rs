@@ -53,6 +53,15 @@ pub struct Separation {
     in_service: Vec<bool>,
 }
 
+/// What flows before any outage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BaseFlow {
+    /// By branch row, MW, from its from to its to end; zero where it is open.
+    pub flow_mw: Vec<f64>,
+    /// Largest flow in shares of its emergency rating, and the branch; `None` where no branch has one.
+    pub largest: Option<(f64, BranchIdx)>,
+}
+
 /// Demand by bus row, MW, and units.
 #[derive(Clone, Debug)]
 struct Injections {
@@ -131,14 +140,13 @@ impl Separation {
             .count()
     }
 
-    /// Flows of the base, MW, by branch row from its from to its to end, and the largest in shares of its rating with its
-    /// branch; `None` where angles are not determined.
-    pub fn base_flows(&mut self) -> Option<(Vec<f64>, Option<(f64, BranchIdx)>)> {
+    /// The base before any outage; `None` where its angles are not determined.
+    pub fn base_flow(&mut self) -> Option<BaseFlow> {
         self.flow.restore();
         let mut flow_mw = vec![0.0; self.network.branches.from.len()];
         self.flow.flows(&self.base.net_mw(), &mut flow_mw).ok()?;
         let largest = self.relays.largest_loading(&flow_mw);
-        Some((flow_mw, largest.map(|(share, branch)| (share, BranchIdx::from_row(branch)))))
+        Some(BaseFlow { flow_mw, largest: largest.map(|(share, row)| (share, BranchIdx::from_row(row))) })
     }
 
     /// What an outage sets off.

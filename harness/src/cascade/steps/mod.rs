@@ -336,7 +336,7 @@ impl Way {
         for unit in network.units.bus.indices() {
             let bus = network.units.bus[unit];
             let is_out = network.buses.kind[bus] == BusKind::Isolated;
-            if !self.state.unit_on[unit] || !(is_out || !is_served[island[bus.row()]]) {
+            if !self.state.unit_on[unit] || (!is_out && is_served[island[bus.row()]]) {
                 continue;
             }
             self.state.unit_on[unit] = false;
