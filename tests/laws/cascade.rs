@@ -194,12 +194,14 @@ fn strained(recipe: Recipe) -> Option<Case> {
     let separation_mw = separation.base_flow().expect("angles").flow_mw;
     let linear_pu =
         solve_linear(&solved.network, &solved.state, &operated()).expect("reactances").branch_p_pu;
+    let voltages = solved.network.buses.id.indices().filter_map(|bus| solved.solution.vm_pu(bus));
+    let lowest_pu = voltages.fold(1.0, f64::min);
     for (row, branch) in case.branches.iter_mut().enumerate() {
         let [p_from, q_from, p_to, q_to] = solved.flow_mw(row);
         let linear_mw = separation_mw[row].abs().max(solved.network.base.from_pu(linear_pu[row]).abs());
         let ac_mva = p_from.hypot(q_from).max(p_to.hypot(q_to));
-        // As currents at a low voltage, and none so small that anything trips it.
-        let flow_mva = ac_mva.max(linear_mw) / 0.9 + 0.5;
+        // As currents at the lowest voltage, and none so small that anything trips it.
+        let flow_mva = ac_mva.max(linear_mw) / lowest_pu + 0.5;
         branch.rate_a_mva = dice.chance(0.95).then(|| flow_mva * dice.between(1.05, 1.7));
         branch.rate_b_mva = branch.rate_a_mva;
     }
