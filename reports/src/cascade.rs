@@ -61,9 +61,9 @@ impl ShedRecord {
             ("under-voltage shedding", self.uvls),
             ("collapse", self.collapse),
             ("dead islands", self.island_dead),
-            ("without an answer", self.unsolved),
+            ("lack of an answer", self.unsolved),
             ("buses taken out", self.bus_outage),
-            ("manual", self.manual),
+            ("decision of an operator or a candidate", self.manual),
         ]
     }
 }
@@ -214,8 +214,10 @@ impl CascadeStudy {
             None if self.trips.is_empty() && lost_mw == 0.0 => {
                 "Nothing tripped and no demand was lost.".into()
             }
+            None if lost_mw == 0.0 => format!("{tripped} tripped, and no demand was lost."),
             None => {
-                format!("{tripped}; {lost_mw:.1} MW of {:.1} MW lost, {share:.2} %.", self.initial_load_mw)
+                let demand_mw = self.initial_load_mw;
+                format!("{lost_mw:.1} MW of {demand_mw:.1} MW lost, {share:.2} %; {tripped} tripped.")
             }
         }
     }

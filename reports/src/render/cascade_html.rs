@@ -212,7 +212,7 @@ fn timeline(study: &CascadeStudy) -> Option<String> {
         Some(t_s) if timed => t_s,
         _ => trip.generation as f64,
     };
-    let begin = study.trips.first().map(at)?;
+    let begin = if timed { 0.0 } else { study.trips.first().map(at)? };
     let end = study.trips.last().map(at)?;
     let span = (end - begin).max(1e-9);
     let (width, height, left, right, top, floor) = (960.0, 250.0, 60.0, 20.0, 16.0, 206.0);
