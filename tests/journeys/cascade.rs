@@ -42,6 +42,12 @@ fn a_cascade_in_words_and_as_a_document() {
     let desk = desk();
     let said = desk.say(&["cascade", "lines.m", "--engine", "dcsep", "--outage", "branch:1"]).with(0);
     insta::assert_snapshot!("cascade", said.out);
+    let arguments =
+        ["cascade", "lines.m", "--engine", "dcsep", "--outage", "branch:1,branch:3", "--format", "html"];
+    let page = desk.say(&arguments).with(0).out;
+    // The grid, and the course of the demand: without the third line both sides are on their own in the end.
+    assert_eq!(page.matches("<svg").count(), 2);
+    assert!(page.contains("branch 2 (1-2)") && !page.contains("<script"), "{page}");
     let document = document(&desk, &["--engine", "dcsep", "--outage", "branch:1"]);
     assert_eq!(
         (&document["schema"], &document["engine"]),
