@@ -1,6 +1,7 @@
 //! Paper: what was found, in a form that a stranger can read and verify without owning the simulator.
 
 pub mod attest;
+pub mod cascade;
 pub mod contingencies;
 mod document;
 pub mod evidence;
@@ -14,6 +15,7 @@ pub mod schemas;
 mod words;
 
 pub use attest::verify::{Verified, population_digest, seal, unlisted, verify};
+pub use cascade::{CASCADE_SCHEMA, CascadeStudy};
 pub use contingencies::{CONTINGENCIES_SCHEMA, ContingencyStudy};
 pub use document::{Document, canonical_json, canonical_line, read};
 pub use evidence::*;

@@ -3,6 +3,7 @@
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
+use crate::cascade::CascadeStudy;
 use crate::contingencies::ContingencyStudy;
 use crate::document::Document;
 use crate::evidence::{EpisodeRecord, Evidence, Manifest, NetworkRecord, RunRecord};
@@ -38,6 +39,7 @@ pub fn documents() -> Vec<Described> {
         of::<Manifest>(),
         of::<ContingencyStudy>(),
         of::<NoseStudy>(),
+        of::<CascadeStudy>(),
     ]
 }
 

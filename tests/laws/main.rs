@@ -1,6 +1,7 @@
 //! Properties that hold for every grid.
 
 mod busbars;
+mod cascade;
 mod contingencies;
 mod grid;
 mod jumpers;
@@ -13,5 +14,6 @@ mod nose;
 mod refusal;
 mod security;
 mod sensitivity;
+mod switched_flow;
 mod switching;
 mod symmetry;

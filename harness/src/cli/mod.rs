@@ -1,6 +1,7 @@
 //! The command line: one file per verb.
 
 mod bar;
+mod cascade;
 mod census;
 mod check;
 mod contingencies;
@@ -36,6 +37,8 @@ enum Verb {
     Contingencies(contingencies::Contingencies),
     /// Find how far a grid can be loaded.
     Nose(nose::Nose),
+    /// Follow what an outage sets off.
+    Cascade(cascade::Cascade),
     /// Check suites and candidate manifests without running anything.
     Check(check::Check),
     /// Judge a candidate by a suite.
@@ -89,6 +92,7 @@ pub fn main() -> u8 {
         Verb::Solve(verb) => verb.run(),
         Verb::Contingencies(verb) => verb.run(),
         Verb::Nose(verb) => verb.run(),
+        Verb::Cascade(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
         Verb::Run(verb) => verb.run(),
         Verb::Replay(verb) => verb.run(),

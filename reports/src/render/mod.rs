@@ -1,5 +1,7 @@
 //! One file per output. A rendering arranges and escapes; it never computes a number that a verdict could rest on.
 
+pub mod cascade;
+mod cascade_html;
 pub mod contingencies;
 mod contingencies_text;
 pub mod html;
