@@ -1,5 +1,6 @@
 //! Our answers against published ones.
 
+mod acfm;
 mod contingencies;
 mod damage;
 mod dc_lines;

@@ -9,6 +9,7 @@ pub use contingencies::{
     ContingencySettings, Outages, PreparedStudy, Studied, contingencies, prepare_contingencies,
 };
 pub use nose::nose;
+pub(crate) use solution::rung_id;
 pub use solution::{
     BranchRow, BusRow, DcLines, GeneratorRow, LeftRow, MovedRow, Question, SOLUTION_SCHEMA, SolutionDocument,
     Solved, check, diverged, read_network, solve, solve_network, solve_question,

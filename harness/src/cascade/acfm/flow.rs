@@ -1,0 +1,110 @@
+//! The power flow of one island, as the model prescribes it: which bus is the reference, who holds a voltage.
+
+use std::sync::Arc;
+
+use powerflow::{
+    Column, Flows, Index, Network, NewtonConfig, ReactiveLimits, Rescue, Slack, Solution, Solver, Start,
+    State,
+};
+
+use super::Settings;
+use super::grid::{Grid, Island, Role};
+use powerflow::BusIdx;
+
+/// A solver and the state that it was last asked for.
+#[derive(Debug)]
+pub(super) struct Flow {
+    network: Arc<Network>,
+    solver: Solver,
+    state: State,
+    config: NewtonConfig,
+}
+
+impl Flow {
+    /// For a network in which every unit can hold its bus's voltage: who does is said by the grid.
+    pub(super) fn new(network: &Arc<Network>, settings: &Settings) -> Self {
+        let config = NewtonConfig {
+            reactive_limits: ReactiveLimits::Ignore,
+            slack: Slack::Single,
+            start: Start::Case,
+            tolerance_pu: settings.tolerance_pu,
+            iterations_max: settings.iterations_max,
+            rescue: Rescue::No,
+            ..NewtonConfig::default()
+        };
+        let state = network.initial_state();
+        Flow { network: Arc::clone(network), solver: Solver::new(network), state, config }
+    }
+
+    /// Newton from the last voltages.
+    pub(super) fn newton(
+        &mut self,
+        grid: &Grid,
+        island: &Island,
+        reference: BusIdx,
+        last: Option<&Solution>,
+    ) -> Option<Solution> {
+        self.ask(grid, island, reference);
+        self.solver.solve(&self.state, last, &self.config).ok()
+    }
+
+    /// Newton from other starts and with shortened steps, where it has failed from the last voltages.
+    pub(super) fn ladder(&mut self, grid: &Grid, island: &Island, reference: BusIdx) -> Option<Solution> {
+        self.ask(grid, island, reference);
+        let config = NewtonConfig {
+            start: Start::Flat,
+            iterations_max: NewtonConfig::default().iterations_max,
+            rescue: Rescue::Quick,
+            ..self.config.clone()
+        };
+        self.solver.solve(&self.state, None, &config).ok()
+    }
+
+    /// The largest share of demand and schedules that has a power flow, in (0, 1], with its solution.
+    pub(super) fn largest_share(
+        &mut self,
+        grid: &Grid,
+        island: &Island,
+        reference: BusIdx,
+    ) -> Option<(f64, Solution)> {
+        self.ask(grid, island, reference);
+        self.solver.largest_solvable(&self.state, &self.config)
+    }
+
+    /// Flows of the island that was solved last.
+    pub(super) fn flows(&mut self, solution: &Solution) -> Flows {
+        self.solver.flows(&self.state, solution)
+    }
+
+    /// Writes an island into the state; all else has neither a source nor a closed branch.
+    fn ask(&mut self, grid: &Grid, island: &Island, reference: BusIdx) {
+        let Flow { network, state, .. } = self;
+        let base = network.base;
+        state.unit_on = Column::filled(false, state.unit_on.len());
+        state.branch_on = Column::filled(false, state.branch_on.len());
+        state.references.clear();
+        state.references.push(reference);
+        for bus in &island.buses {
+            state.demand_p_pu[*bus] = base.to_pu(grid.demand_mw[*bus]);
+            state.demand_q_pu[*bus] = base.to_pu(grid.demand_mvar[*bus]);
+        }
+        for unit in island.running(grid) {
+            let bus = network.units.bus[unit];
+            let power = (base.to_pu(grid.unit_mw[unit]), base.to_pu(grid.unit_mvar[unit]));
+            if grid.role[bus] == Role::Load {
+                // It gives what it gave last, whatever the voltage: a negative demand.
+                state.demand_p_pu[bus] -= power.0;
+                state.demand_q_pu[bus] -= power.1;
+            } else {
+                state.unit_on[unit] = true;
+                state.unit_p_pu[unit] = power.0;
+            }
+        }
+        for branch in &island.branches {
+            state.branch_on[*branch] = true;
+        }
+        for (shunt, on) in grid.shunt_on.iter() {
+            state.shunt_step[shunt] = if *on { network.shunts.step[shunt] } else { 0 };
+        }
+    }
+}
