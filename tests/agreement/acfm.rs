@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gridgate_tests::reference;
-use harness::cascade::acfm::{Acfm, Run, Settings, csv_header, csv_row};
 use harness::cascade::Outage;
+use harness::cascade::acfm::{Acfm, Run, Settings, csv_header, csv_row};
 use powerflow::{BranchIdx, Index, Network, UnitIdx};
 
 /// Tables and their case files.
@@ -35,7 +35,9 @@ fn rows(text: &str) -> Vec<Row> {
     let mut lines = text.lines();
     let header: Vec<&str> = lines.next().expect("a header").split(',').collect();
     lines
-        .map(|line| header.iter().zip(line.split(',')).map(|(h, c)| ((*h).to_owned(), c.to_owned())).collect())
+        .map(|line| {
+            header.iter().zip(line.split(',')).map(|(h, c)| ((*h).to_owned(), c.to_owned())).collect()
+        })
         .collect()
 }
 
@@ -88,7 +90,7 @@ fn is_far(row: &Row, table: &str) -> bool {
 
 /// Events up to and with a generation.
 fn until(events: &str, generation: u32) -> Vec<&str> {
-    let of = |event: &&str| event.split_once('@').is_some_and(|(_, g)| g.parse::<u32>() <= Ok(generation));
+    let of = |event: &&str| event.split_once('@').is_some_and(|(_, g)| g.parse().is_ok_and(|g: u32| g <= generation));
     events.split_whitespace().filter(of).collect()
 }
 
@@ -174,8 +176,16 @@ fn all_tables() {
         let t = compare(&folder, table, &mut model);
         println!(
             "{table}: rows {} noresult {} collapse {} edge {}/{} counted {}/{}  far collapse {} begin {} within {}",
-            t.rows, t.no_result, t.collapse, t.knife_edge_agreeing, t.knife_edge, t.agreeing, t.counted,
-            t.far_collapse, t.same_beginning, t.within_two_percent
+            t.rows,
+            t.no_result,
+            t.collapse,
+            t.knife_edge_agreeing,
+            t.knife_edge,
+            t.agreeing,
+            t.counted,
+            t.far_collapse,
+            t.same_beginning,
+            t.within_two_percent
         );
     }
 }

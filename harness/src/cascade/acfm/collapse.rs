@@ -17,7 +17,8 @@ impl Walk<'_> {
         self.record.counts.collapses += 1;
         self.record.doubtful = true;
         let generation = self.record.generation;
-        self.record.first_collapse = Some(self.record.first_collapse.map_or(generation, |g| g.min(generation)));
+        self.record.first_collapse =
+            Some(self.record.first_collapse.map_or(generation, |g| g.min(generation)));
         let found = self.least_collapse(island);
         if found.is_none() {
             self.record.counts.unsolved += 1;

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use powerflow::{
-    Column, Flows, Index, Network, NewtonConfig, ReactiveLimits, Rescue, Slack, Solution, Solver, Start,
+    BusIdx, Column, Flows, Network, NewtonConfig, ReactiveLimits, Rescue, Slack, Solution, Solver, Start,
     State,
 };
 
 use super::Settings;
 use super::grid::{Grid, Island, Role};
-use powerflow::BusIdx;
 
 /// A solver and the state that it was last asked for.
 #[derive(Debug)]

@@ -64,7 +64,7 @@ impl Grid {
         let runs =
             |unit: UnitIdx| network.units.in_service[unit] && role[network.units.bus[unit]] != Role::Out;
         let power = |power: f64, unit: UnitIdx| if runs(unit) { power } else { 0.0 };
-        let units = network.units.bus.indices();
+        let units = || network.units.bus.indices();
         let joins = |branch: BranchIdx| {
             let ends = [network.branches.from[branch], network.branches.to[branch]];
             network.branches.in_service[branch] && ends.iter().all(|bus| role[*bus] != Role::Out)
@@ -73,9 +73,9 @@ impl Grid {
             demand_mw,
             demand_mvar,
             uvls_steps: Column::filled(0, n),
-            unit_on: units.clone().map(runs).collect(),
-            unit_mw: units.clone().map(|unit| power(case.units[unit.row()].p_mw, unit)).collect(),
-            unit_mvar: units.map(|unit| power(case.units[unit.row()].q_mvar, unit)).collect(),
+            unit_on: units().map(runs).collect(),
+            unit_mw: units().map(|unit| power(case.units[unit.row()].p_mw, unit)).collect(),
+            unit_mvar: units().map(|unit| power(case.units[unit.row()].q_mvar, unit)).collect(),
             branch_on: network.branches.from.indices().map(joins).collect(),
             shunt_on: network.shunts.step.iter().map(|(_, step)| *step > 0).collect(),
             role,

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use powerflow::{BusIdx, Index, Network, Solution};
+use powerflow::{BusIdx, Network, Solution};
 
 use super::balance::Frequency;
 use super::flow::Flow;
