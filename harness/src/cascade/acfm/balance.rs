@@ -150,7 +150,8 @@ impl Walk<'_> {
             sum_mw += self.grid.unit_mw[*unit];
             sum_mw > surplus_mw
         });
-        let count = beyond.unwrap_or(smallest.len()).max(1);
+        // Where all together are not enough, the published program trips one.
+        let count = beyond.unwrap_or(0).max(1);
         self.record.counts.ofgs += 1;
         for unit in smallest.into_iter().take(count) {
             self.grid.trip_unit(unit);

@@ -27,7 +27,8 @@ pub(super) struct Grid {
     /// Steps of under-voltage load shedding that were used.
     pub(super) uvls_steps: Column<BusIdx, u32>,
     pub(super) unit_on: Column<UnitIdx, bool>,
-    /// Active power of each unit, MW, zero where it is off.
+    /// Active power of each unit, MW. A unit that the file or the outage has off keeps its last one until its island is
+    /// solved: so its loss is no change of generation to the frequency judgement, as in the published program.
     pub(super) unit_mw: Column<UnitIdx, f64>,
     /// Reactive power of each unit, Mvar.
     pub(super) unit_mvar: Column<UnitIdx, f64>,
@@ -61,9 +62,9 @@ impl Grid {
                 demand_mvar[bus] += load.q_mvar;
             }
         }
-        let runs =
-            |unit: UnitIdx| network.units.in_service[unit] && role[network.units.bus[unit]] != Role::Out;
-        let power = |power: f64, unit: UnitIdx| if runs(unit) { power } else { 0.0 };
+        let is_in = |unit: UnitIdx| role[network.units.bus[unit]] != Role::Out;
+        let runs = |unit: UnitIdx| network.units.in_service[unit] && is_in(unit);
+        let power = |power: f64, unit: UnitIdx| if is_in(unit) { power } else { 0.0 };
         let units = || network.units.bus.indices();
         let joins = |branch: BranchIdx| {
             let ends = [network.branches.from[branch], network.branches.to[branch]];
@@ -121,7 +122,7 @@ impl Grid {
     pub(super) fn take(&mut self, network: &Network, island: &Island, reference: BusIdx, found: &Solution) {
         for unit in &island.units {
             if !self.unit_on[*unit] {
-                self.unit_mvar[*unit] = 0.0;
+                (self.unit_mw[*unit], self.unit_mvar[*unit]) = (0.0, 0.0);
             } else if self.role[network.units.bus[*unit]] != Role::Load {
                 self.unit_mvar[*unit] = network.base.from_pu(found.unit_q_pu[*unit]);
             }

@@ -68,7 +68,7 @@ impl Walk<'_> {
             }
         }
         for unit in &outage.units {
-            self.grid.trip_unit(*unit);
+            self.grid.unit_on[*unit] = false;
         }
     }
 
@@ -107,7 +107,7 @@ impl Walk<'_> {
 
     /// Solves, shares, judges and trips. Whether anything acted, and the voltages afterwards.
     fn live(&mut self, island: &Island, last: Option<Rc<Solution>>) -> (bool, Option<Rc<Solution>>) {
-        let before_mw = island.generation_mw(&self.grid);
+        let before_mw = island.units.iter().map(|unit| self.grid.unit_mw[*unit]).sum();
         let Some(reference) = island.choose_reference(self.network, &mut self.grid, false) else {
             return (true, self.collapse(island));
         };
