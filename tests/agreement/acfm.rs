@@ -189,3 +189,23 @@ fn all_tables() {
         );
     }
 }
+
+#[test]
+fn trace_one() {
+    let Some(folder) = reference() else { return };
+    let Ok(what) = std::env::var("ACFM_TRACE") else { return };
+    let (case, text) = what.split_once(' ').unwrap();
+    let network = network(&folder, case);
+    let outage = Outage::parse(&network, text).unwrap();
+    let run = Acfm::new(&network, &Settings::default()).cascade(&outage);
+    for trip in &run.cascade.trips {
+        let name = match trip.what {
+            harness::cascade::Tripped::Branch(b) => network.branch_name(b),
+            harness::cascade::Tripped::Unit(u) => network.unit_name(u),
+            harness::cascade::Tripped::Bus(b) => format!("bus {}", network.buses.id[b]),
+        };
+        println!("{} {:?} {name} {:?} {:?} {:.4}", trip.generation, trip.cause, trip.value, trip.limit, trip.lost_mw);
+    }
+    println!("{}", csv_row(&outage, &run));
+    println!("{:?}", run.cascade.rungs);
+}

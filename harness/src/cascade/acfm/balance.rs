@@ -106,6 +106,10 @@ impl Walk<'_> {
         let change_mw = now_mw - before_mw;
         let demand_mw = island.demand_mw(&self.grid);
         let borne_mw = self.settings.generation_change_max * (now_mw - change_mw);
+        // What one solution of a state differs in from the next is no change; its sign must decide nothing.
+        if change_mw.abs() <= self.network.base.from_pu(self.settings.tolerance_pu) {
+            return Frequency::Held;
+        }
         if change_mw > 0.0 && demand_mw > 0.0 {
             let most_mw: f64 = island.running(&self.grid).map(|unit| self.unit(unit).p_max_mw).sum();
             let is_possible = round(most_mw, 1e2) >= round(now_mw, 1e2);
