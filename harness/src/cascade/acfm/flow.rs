@@ -10,6 +10,9 @@ use powerflow::{
 use super::Settings;
 use super::grid::{Grid, Island, Role};
 
+/// Power that no unit can give and that passes for rounding, pu.
+const UNMET_PU: f64 = 1e-6;
+
 /// A solver and the state that it was last asked for.
 #[derive(Debug)]
 pub(super) struct Flow {
@@ -59,6 +62,40 @@ impl Flow {
         self.solver.solve(&self.state, None, &config).ok()
     }
 
+    /// A power flow of a share of the demand in which every running unit holds a voltage within its reactive limits, and all give
+    /// what is lacking within their active ones: what a dispatcher could reach. `None` where a limit does not allow it.
+    pub(super) fn within_limits(
+        &mut self,
+        grid: &Grid,
+        island: &Island,
+        reference: BusIdx,
+        share: f64,
+        last: Option<&Solution>,
+    ) -> Option<Solution> {
+        self.ask(grid, island, reference);
+        let Flow { network, state, .. } = self;
+        for bus in &island.buses {
+            state.demand_p_pu[*bus] = network.base.to_pu(grid.demand_mw[*bus] * share);
+            state.demand_q_pu[*bus] = network.base.to_pu(grid.demand_mvar[*bus] * share);
+        }
+        for unit in island.running(grid) {
+            let (low, high) = (network.units.p_min_pu[unit].min(0.0), network.units.p_max_pu[unit].max(0.0));
+            state.unit_on[unit] = true;
+            state.unit_p_pu[unit] = (network.base.to_pu(grid.unit_mw[unit]) * share).clamp(low, high);
+            (state.unit_p_low_pu[unit], state.unit_p_high_pu[unit]) = (low, high);
+        }
+        let config = NewtonConfig {
+            reactive_limits: ReactiveLimits::Enforce,
+            slack: Slack::Distributed,
+            start: Start::Flat,
+            iterations_max: NewtonConfig::default().iterations_max,
+            rescue: Rescue::Quick,
+            ..self.config.clone()
+        };
+        let found = self.solver.solve(&self.state, last, &config).ok()?;
+        (found.unmet_pu() <= UNMET_PU && found.unsettled.is_empty()).then_some(found)
+    }
+
     /// The largest share of demand and schedules that has a power flow, in (0, 1], with its solution.
     pub(super) fn largest_share(
         &mut self,
@@ -97,6 +134,7 @@ impl Flow {
             } else {
                 state.unit_on[unit] = true;
                 state.unit_p_pu[unit] = power.0;
+                state.unit_v_set_pu[unit] = grid.unit_v_set_pu[unit];
             }
         }
         for branch in &island.branches {

@@ -32,6 +32,8 @@ pub(super) struct Grid {
     pub(super) unit_mw: Column<UnitIdx, f64>,
     /// Reactive power of each unit, Mvar.
     pub(super) unit_mvar: Column<UnitIdx, f64>,
+    /// Voltage set-point of each unit, pu.
+    pub(super) unit_v_set_pu: Column<UnitIdx, f64>,
     pub(super) branch_on: Column<BranchIdx, bool>,
     pub(super) shunt_on: Column<ShuntIdx, bool>,
 }
@@ -77,6 +79,7 @@ impl Grid {
             unit_on: units().map(runs).collect(),
             unit_mw: units().map(|unit| power(case.units[unit.row()].p_mw, unit)).collect(),
             unit_mvar: units().map(|unit| power(case.units[unit.row()].q_mvar, unit)).collect(),
+            unit_v_set_pu: network.units.v_set_pu.clone(),
             branch_on: network.branches.from.indices().map(joins).collect(),
             shunt_on: network.shunts.step.iter().map(|(_, step)| *step > 0).collect(),
             role,
