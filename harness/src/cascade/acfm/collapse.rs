@@ -5,24 +5,33 @@
 
 use std::rc::Rc;
 
-use powerflow::{BusIdx, Solution};
+use powerflow::{BusIdx, Column, Solution};
 
 use super::grid::Island;
 use super::walk::Walk;
 use crate::cascade::Cause;
 
 /// The largest share is known to this much.
-const SHARE_RESOLUTION: f64 = 1e-4;
+const SHARE_RESOLUTION: f64 = 1e-3;
+
+/// Beyond this share of a bus's demand the least shedding is not refined.
+const FRACTION_RESOLUTION: f64 = 1e-2;
+
+/// What every bus keeps of its demand, with the power flow of that.
+struct Kept {
+    share: Column<BusIdx, f64>,
+    found: Solution,
+}
 
 impl Walk<'_> {
     /// Gives up as much of an island's demand as it takes; all of it where that does not help. The voltages afterwards.
-    pub(super) fn collapse(&mut self, island: &Island) -> Option<Rc<Solution>> {
+    pub(super) fn collapse(&mut self, island: &Island, reference: Option<BusIdx>) -> Option<Rc<Solution>> {
+        let generation = self.record.generation;
         self.record.counts.collapses += 1;
         self.record.doubtful = true;
-        let generation = self.record.generation;
         self.record.first_collapse =
-            Some(self.record.first_collapse.map_or(generation, |g| g.min(generation)));
-        let found = self.least_collapse(island);
+            Some(self.record.first_collapse.map_or(generation, |first| first.min(generation)));
+        let found = self.least_collapse(island, reference);
         if found.is_none() {
             self.record.counts.unsolved += 1;
             self.kill(island, Cause::Unsolved);
@@ -30,24 +39,27 @@ impl Walk<'_> {
         found.map(Rc::new)
     }
 
-    fn least_collapse(&mut self, island: &Island) -> Option<Solution> {
-        let reference = island
-            .choose_reference(self.network, &mut self.grid, false)
-            .or_else(|| island.choose_reference(self.network, &mut self.grid, true))?;
-        if let Some((share, found)) = self.largest_dispatchable(island, reference) {
+    fn least_collapse(&mut self, island: &Island, reference: Option<BusIdx>) -> Option<Solution> {
+        // Without a reference all units are at a reactive limit: a power flow that ignores those would end there again.
+        let heeds_limits = reference.is_none();
+        let reference = reference.or_else(|| island.choose_reference(self.network, &mut self.grid, true))?;
+        if let Some(Kept { share, found }) = self.most_within_limits(island, reference) {
             self.dispatch(island, &found);
-            self.give_up(island, share);
+            self.give_up(island, |bus| share[bus]);
             if let Some(found) = self.newton(island, reference, Some(&found)) {
                 return Some(found);
             }
         }
+        if heeds_limits {
+            return None;
+        }
         let (share, _) = self.flow.largest_share(&self.grid, island, reference)?;
-        let keep = share * self.settings.collapse_share;
+        let keep = if share < 1.0 { share * self.settings.collapse_share } else { 1.0 };
         for unit in &island.units {
             self.grid.unit_mw[*unit] *= keep;
             self.grid.unit_mvar[*unit] *= keep;
         }
-        self.give_up(island, keep);
+        self.give_up(island, |_| keep);
         self.record.solves += 1;
         let found = self.flow.ladder(&self.grid, island, reference)?;
         self.record.answered(found.rung);
@@ -55,22 +67,52 @@ impl Walk<'_> {
         Some(found)
     }
 
-    /// The largest share of an island's demand, alike at all buses, that its units can feed within their limits, to
-    /// [`SHARE_RESOLUTION`], with its power flow.
-    fn largest_dispatchable(&mut self, island: &Island, reference: BusIdx) -> Option<(f64, Solution)> {
+    /// The most of an island's demand that its units can feed within their limits: the better of all buses alike, and of the weakest
+    /// first.
+    fn most_within_limits(&mut self, island: &Island, reference: BusIdx) -> Option<Kept> {
+        let n = self.grid.role.len();
         let (grid, flow) = (&self.grid, &mut self.flow);
-        if let Some(whole) = flow.within_limits(grid, island, reference, 1.0, None) {
-            return Some((1.0, whole));
+        let mut solve = |share: &Column<BusIdx, f64>, last: Option<&Solution>| {
+            flow.within_limits(grid, island, reference, |bus| share[bus], last)
+        };
+        let whole = Column::filled(1.0, n);
+        if let Some(found) = solve(&whole, None) {
+            return Some(Kept { share: whole, found });
         }
-        let (mut low, mut high, mut best) = (0.0, 1.0, None);
-        while high - low > SHARE_RESOLUTION {
-            let middle = 0.5 * (low + high);
-            match flow.within_limits(grid, island, reference, middle, best.as_ref()) {
-                Some(found) => (low, best) = (middle, Some(found)),
-                None => high = middle,
+        let alike = |share: f64| Column::filled(share, n);
+        let (low, found) = largest(SHARE_RESOLUTION, |share, last| solve(&alike(share), last))?;
+        let uniform = Kept { share: alike(low), found };
+        let kept_mw = |share: &Column<BusIdx, f64>| -> f64 {
+            island.buses.iter().map(|bus| share[*bus] * grid.demand_mw[*bus]).sum()
+        };
+
+        // The weakest buses are those whose voltage gives way most on the way to the limit.
+        let half = solve(&alike(0.5 * low), Some(&uniform.found));
+        let Some(half) = half else { return Some(uniform) };
+        let drop = |bus: BusIdx| Some(half.vm_pu(bus)? - uniform.found.vm_pu(bus)?);
+        let mut weakest: Vec<(BusIdx, f64)> = island
+            .buses
+            .iter()
+            .filter(|bus| grid.demand_mw[**bus] > 0.0)
+            .filter_map(|bus| Some((*bus, drop(*bus)?)))
+            .collect();
+        weakest.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let without = |count: f64| {
+            let mut share = Column::filled(1.0, n);
+            for (at, (bus, _)) in weakest.iter().enumerate() {
+                share[*bus] = 1.0 - (count - at as f64).clamp(0.0, 1.0);
             }
-        }
-        best.map(|found| (low, found))
+            share
+        };
+        let all = weakest.len() as f64;
+        let resolution = FRACTION_RESOLUTION / all.max(1.0);
+        let first = largest(resolution, |share, last| solve(&without(all * (1.0 - share)), last));
+        Some(match first {
+            Some((low, found)) if kept_mw(&without(all * (1.0 - low))) > kept_mw(&uniform.share) => {
+                Kept { share: without(all * (1.0 - low)), found }
+            }
+            _ => uniform,
+        })
     }
 
     /// Takes powers and set-points from a dispatch.
@@ -86,15 +128,29 @@ impl Walk<'_> {
     }
 
     /// Keeps a share of the demand of every bus; what a bus loses counts as a step of its under-voltage relay.
-    fn give_up(&mut self, island: &Island, keep: f64) {
-        if keep >= 1.0 {
-            return;
-        }
+    fn give_up(&mut self, island: &Island, keep: impl Fn(BusIdx) -> f64) {
         for bus in &island.buses {
-            if self.grid.demand_mw[*bus] != 0.0 {
+            let keep = keep(*bus);
+            if keep < 1.0 {
                 self.grid.uvls_steps[*bus] += 1;
+                self.scale_demand(*bus, keep, Cause::Collapse, Some((keep, 1.0)));
             }
-            self.scale_demand(*bus, keep, Cause::Collapse, Some((keep, 1.0)));
         }
     }
+}
+
+/// The largest number below 1 for which there is an answer, by halving, to a resolution, each attempt from the answer before.
+fn largest(
+    resolution: f64,
+    mut answer: impl FnMut(f64, Option<&Solution>) -> Option<Solution>,
+) -> Option<(f64, Solution)> {
+    let (mut low, mut high, mut best) = (0.0, 1.0, None);
+    while high - low > resolution {
+        let middle = 0.5 * (low + high);
+        match answer(middle, best.as_ref()) {
+            Some(found) => (low, best) = (middle, Some(found)),
+            None => high = middle,
+        }
+    }
+    best.map(|found| (low, found))
 }

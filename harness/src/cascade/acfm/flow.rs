@@ -62,34 +62,42 @@ impl Flow {
         self.solver.solve(&self.state, None, &config).ok()
     }
 
-    /// A power flow of a share of the demand in which every running unit holds a voltage within its reactive limits, and all give
-    /// what is lacking within their active ones: what a dispatcher could reach. `None` where a limit does not allow it.
+    /// A power flow with `keep` of each bus's demand in which every running unit holds a voltage within its reactive limits, the
+    /// highest that its bus may have, and all give what is lacking within their active limits: what a dispatcher could
+    /// reach. `None` where a limit does not allow it.
     pub(super) fn within_limits(
         &mut self,
         grid: &Grid,
         island: &Island,
         reference: BusIdx,
-        share: f64,
+        keep: impl Fn(BusIdx) -> f64,
         last: Option<&Solution>,
     ) -> Option<Solution> {
         self.ask(grid, island, reference);
         let Flow { network, state, .. } = self;
+        let (mut asked_mw, mut left_mw) = (0.0, 0.0);
         for bus in &island.buses {
-            state.demand_p_pu[*bus] = network.base.to_pu(grid.demand_mw[*bus] * share);
-            state.demand_q_pu[*bus] = network.base.to_pu(grid.demand_mvar[*bus] * share);
+            let keep = keep(*bus);
+            asked_mw += grid.demand_mw[*bus];
+            left_mw += grid.demand_mw[*bus] * keep;
+            state.demand_p_pu[*bus] = network.base.to_pu(grid.demand_mw[*bus] * keep);
+            state.demand_q_pu[*bus] = network.base.to_pu(grid.demand_mvar[*bus] * keep);
         }
+        let share = if asked_mw > 0.0 { (left_mw / asked_mw).clamp(0.0, 1.0) } else { 1.0 };
         for unit in island.running(grid) {
             let (low, high) = (network.units.p_min_pu[unit].min(0.0), network.units.p_max_pu[unit].max(0.0));
             state.unit_on[unit] = true;
             state.unit_p_pu[unit] = (network.base.to_pu(grid.unit_mw[unit]) * share).clamp(low, high);
             (state.unit_p_low_pu[unit], state.unit_p_high_pu[unit]) = (low, high);
+            let highest = network.buses.voltage_pu_max[network.units.bus[unit]];
+            state.unit_v_set_pu[unit] = grid.unit_v_set_pu[unit].max(highest);
         }
         let config = NewtonConfig {
             reactive_limits: ReactiveLimits::Enforce,
             slack: Slack::Distributed,
             start: Start::Flat,
             iterations_max: NewtonConfig::default().iterations_max,
-            rescue: Rescue::Quick,
+            rescue: if last.is_some() { Rescue::No } else { Rescue::Quick },
             ..self.config.clone()
         };
         let found = self.solver.solve(&self.state, last, &config).ok()?;

@@ -109,7 +109,7 @@ impl Walk<'_> {
     fn live(&mut self, island: &Island, last: Option<Rc<Solution>>) -> (bool, Option<Rc<Solution>>) {
         let before_mw = island.units.iter().map(|unit| self.grid.unit_mw[*unit]).sum();
         let Some(reference) = island.choose_reference(self.network, &mut self.grid, false) else {
-            return (true, self.collapse(island));
+            return (true, self.collapse(island, None));
         };
         let slack = island.first_running(&self.grid, self.network, reference);
         let slack_mw = slack.map_or(0.0, |unit| self.grid.unit_mw[unit]);
@@ -117,7 +117,7 @@ impl Walk<'_> {
             .newton(island, reference, last.as_deref())
             .and_then(|solution| self.share_slack(island, reference, slack_mw, solution));
         let Some(solution) = solution else {
-            return (true, self.collapse(island));
+            return (true, self.collapse(island, Some(reference)));
         };
         if let Frequency::Acted(found) = self.judge_frequency(island, reference, before_mw, &solution) {
             return (true, Some(Rc::new(found.unwrap_or(solution))));
