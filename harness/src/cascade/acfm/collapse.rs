@@ -14,6 +14,9 @@ use crate::cascade::Cause;
 /// The largest share is known to this much.
 const SHARE_RESOLUTION: f64 = 1e-3;
 
+/// Steps in which the largest share is looked for.
+const STEPS: u32 = 20;
+
 /// Beyond this share of a bus's demand the least shedding is not refined.
 const FRACTION_RESOLUTION: f64 = 1e-2;
 
@@ -139,18 +142,21 @@ impl Walk<'_> {
     }
 }
 
-/// The largest number below 1 for which there is an answer, by halving, to a resolution, each attempt from the answer before.
+/// The largest number below 1 for which there is an answer, to a resolution: from above in [`STEPS`], as a small share of a demand
+/// may leave units more reactive power than they can take; then by halving, each attempt from the answer before.
 fn largest(
     resolution: f64,
     mut answer: impl FnMut(f64, Option<&Solution>) -> Option<Solution>,
 ) -> Option<(f64, Solution)> {
-    let (mut low, mut high, mut best) = (0.0, 1.0, None);
+    let step = |at: u32| f64::from(at) / f64::from(STEPS);
+    let (at, found) = (1..STEPS).rev().find_map(|at| answer(step(at), None).map(|found| (at, found)))?;
+    let (mut low, mut high, mut best) = (step(at), step(at + 1), found);
     while high - low > resolution {
         let middle = 0.5 * (low + high);
-        match answer(middle, best.as_ref()) {
-            Some(found) => (low, best) = (middle, Some(found)),
+        match answer(middle, Some(&best)) {
+            Some(found) => (low, best) = (middle, found),
             None => high = middle,
         }
     }
-    best.map(|found| (low, found))
+    Some((low, best))
 }

@@ -97,7 +97,7 @@ impl Flow {
             slack: Slack::Distributed,
             start: Start::Flat,
             iterations_max: NewtonConfig::default().iterations_max,
-            rescue: if last.is_some() { Rescue::No } else { Rescue::Quick },
+            rescue: Rescue::No,
             ..self.config.clone()
         };
         let found = self.solver.solve(&self.state, last, &config).ok()?;
