@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use powerflow::{
     BusIdx, Column, Flows, Network, NewtonConfig, ReactiveLimits, Rescue, Slack, Solution, Solver, Start,
-    State,
+    State, UnitIdx,
 };
 
 use super::Settings;
@@ -62,8 +62,8 @@ impl Flow {
         self.solver.solve(&self.state, None, &config).ok()
     }
 
-    /// A power flow with `keep` of each bus's demand in which every running unit holds a voltage within its reactive limits, the
-    /// highest that its bus may have, and all give what is lacking within their active limits: what a dispatcher could
+    /// A power flow with `keep` of each bus's demand in which every running unit holds a voltage within its reactive limits (the
+    /// highest that its bus may have; where that leads nowhere, its set-point), and all give what is lacking within their active limits: what a dispatcher could
     /// reach. `None` where a limit does not allow it.
     pub(super) fn within_limits(
         &mut self,
@@ -89,8 +89,6 @@ impl Flow {
             state.unit_on[unit] = true;
             state.unit_p_pu[unit] = (network.base.to_pu(grid.unit_mw[unit]) * share).clamp(low, high);
             (state.unit_p_low_pu[unit], state.unit_p_high_pu[unit]) = (low, high);
-            let highest = network.buses.voltage_pu_max[network.units.bus[unit]];
-            state.unit_v_set_pu[unit] = grid.unit_v_set_pu[unit].max(highest);
         }
         let config = NewtonConfig {
             reactive_limits: ReactiveLimits::Enforce,
@@ -100,8 +98,16 @@ impl Flow {
             rescue: Rescue::No,
             ..self.config.clone()
         };
-        let found = self.solver.solve(&self.state, last, &config).ok()?;
-        (found.unmet_pu() <= UNMET_PU && found.unsettled.is_empty()).then_some(found)
+        let highest: fn(&Network, &Grid, UnitIdx) -> f64 =
+            |network, _, unit| network.buses.voltage_pu_max[network.units.bus[unit]];
+        let present: fn(&Network, &Grid, UnitIdx) -> f64 = |_, grid, unit| grid.unit_v_set_pu[unit];
+        [highest, present].into_iter().find_map(|set_point| {
+            for unit in island.running(grid) {
+                self.state.unit_v_set_pu[unit] = set_point(&self.network, grid, unit);
+            }
+            let found = self.solver.solve(&self.state, last, &config).ok()?;
+            (found.unmet_pu() <= UNMET_PU && found.unsettled.is_empty()).then_some(found)
+        })
     }
 
     /// The largest share of demand and schedules that has a power flow, in (0, 1], with its solution.
