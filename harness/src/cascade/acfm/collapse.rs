@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use powerflow::{BusIdx, Column, Solution};
+use powerflow::{BusIdx, Column, Rung, Solution};
 
 use super::grid::Island;
 use super::walk::Walk;
@@ -13,6 +13,10 @@ use crate::cascade::Cause;
 
 /// The largest share is known to this much.
 const SHARE_RESOLUTION: f64 = 1e-3;
+
+/// Part of the largest share from which voltages are watched on the way to it: near enough for the buses that give way there to
+/// stand out.
+const NEAR: f64 = 0.95;
 
 /// Steps in which the largest share is looked for.
 const STEPS: u32 = 20;
@@ -49,6 +53,7 @@ impl Walk<'_> {
         if let Some(Kept { share, found }) = self.most_within_limits(island, reference) {
             self.dispatch(island, &found);
             self.give_up(island, |bus| share[bus]);
+            self.record.answered(Rung::Continuation);
             if let Some(found) = self.newton(island, reference, Some(&found)) {
                 return Some(found);
             }
@@ -65,7 +70,7 @@ impl Walk<'_> {
         self.give_up(island, |_| keep);
         self.record.solves += 1;
         let found = self.flow.ladder(&self.grid, island, reference)?;
-        self.record.answered(found.rung);
+        self.record.answered(Rung::Continuation);
         self.grid.take(self.network, island, reference, &found);
         Some(found)
     }
@@ -90,9 +95,9 @@ impl Walk<'_> {
         };
 
         // The weakest buses are those whose voltage gives way most on the way to the limit.
-        let half = solve(&alike(0.5 * low), Some(&uniform.found));
-        let Some(half) = half else { return Some(uniform) };
-        let drop = |bus: BusIdx| Some(half.vm_pu(bus)? - uniform.found.vm_pu(bus)?);
+        let before = solve(&alike(NEAR * low), Some(&uniform.found));
+        let Some(before) = before else { return Some(uniform) };
+        let drop = |bus: BusIdx| Some(before.vm_pu(bus)? - uniform.found.vm_pu(bus)?);
         let mut weakest: Vec<(BusIdx, f64)> = island
             .buses
             .iter()

@@ -20,6 +20,8 @@ pub(super) struct Flow {
     solver: Solver,
     state: State,
     config: NewtonConfig,
+    /// Power flows in search of a dispatch, over its life.
+    pub(super) searched: u64,
 }
 
 impl Flow {
@@ -35,7 +37,7 @@ impl Flow {
             ..NewtonConfig::default()
         };
         let state = network.initial_state();
-        Flow { network: Arc::clone(network), solver: Solver::new(network), state, config }
+        Flow { network: Arc::clone(network), solver: Solver::new(network), state, config, searched: 0 }
     }
 
     /// Newton from the last voltages.
@@ -105,6 +107,7 @@ impl Flow {
             for unit in island.running(grid) {
                 self.state.unit_v_set_pu[unit] = set_point(&self.network, grid, unit);
             }
+            self.searched += 1;
             let found = self.solver.solve(&self.state, last, &config).ok()?;
             (found.unmet_pu() <= UNMET_PU && found.unsettled.is_empty()).then_some(found)
         })
@@ -153,9 +156,6 @@ impl Flow {
         }
         for branch in &island.branches {
             state.branch_on[*branch] = true;
-        }
-        for (shunt, on) in grid.shunt_on.iter() {
-            state.shunt_step[shunt] = if *on { network.shunts.step[shunt] } else { 0 };
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a cascade of this model changes, and the islands it falls into.
 
 use powerflow::case::BusKind;
-use powerflow::{BranchIdx, BusIdx, Column, Index, Network, ShuntIdx, Solution, UnitIdx};
+use powerflow::{BranchIdx, BusIdx, Column, Index, Network, Solution, UnitIdx};
 
 /// What a bus is in the power flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,6 @@ pub(super) struct Grid {
     /// Voltage set-point of each unit, pu.
     pub(super) unit_v_set_pu: Column<UnitIdx, f64>,
     pub(super) branch_on: Column<BranchIdx, bool>,
-    pub(super) shunt_on: Column<ShuntIdx, bool>,
 }
 
 impl Grid {
@@ -81,7 +80,6 @@ impl Grid {
             unit_mvar: units().map(|unit| power(case.units[unit.row()].q_mvar, unit)).collect(),
             unit_v_set_pu: network.units.v_set_pu.clone(),
             branch_on: network.branches.from.indices().map(joins).collect(),
-            shunt_on: network.shunts.step.iter().map(|(_, step)| *step > 0).collect(),
             role,
         }
     }

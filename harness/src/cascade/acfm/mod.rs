@@ -28,7 +28,7 @@ use self::flow::Flow;
 use self::grid::Grid;
 use self::record::Record;
 use self::walk::Walk;
-use super::{Account, Cascade, Outage, Trip, Tripped};
+use super::{Account, Cascade, Outage};
 
 /// The model on one network. One per thread: it holds the solver's memory.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub struct Run {
     pub counts: Counts,
     /// How near to its thresholds it came.
     pub margins: Margins,
-    /// Power flows, failed ones included.
+    /// Power flows of the model, failed ones included; those in search of what demand can stay are not among them.
     pub pf_count: u64,
     /// Whether it came to its end.
     pub status: Status,
@@ -75,6 +75,7 @@ impl Acfm {
 
     /// What an outage sets off from the file's operating point.
     pub fn cascade(&mut self, outage: &Outage) -> Run {
+        let searched = self.flow.searched;
         let load_mw = |grid: &Grid| grid.demand_mw.as_slice().iter().sum::<f64>();
         let mut walk = Walk {
             settings: &self.settings,
@@ -86,7 +87,7 @@ impl Acfm {
         walk.run(outage);
         let Walk { grid, mut record, .. } = walk;
         let depth = record.depth();
-        record.trips.sort_by_key(|trip| (trip.generation, kind_and_row(trip)));
+        record.trips.sort_by_key(|trip| (trip.generation, trip.what));
         let account =
             Account { initial_load_mw: load_mw(&self.before), served_mw: load_mw(&grid), shed: record.shed };
         let stopped = (record.status == Status::DepthLimit).then(|| {
@@ -96,7 +97,7 @@ impl Acfm {
             cascade: Cascade {
                 account,
                 trips: record.trips,
-                solves: record.solves,
+                solves: record.solves + self.flow.searched - searched,
                 rungs: record.rungs,
                 numerically_doubtful: record.doubtful,
                 stopped,
@@ -110,9 +111,4 @@ impl Acfm {
             buses_lost: record.buses_lost,
         }
     }
-}
-
-/// The order of events of one generation.
-fn kind_and_row(trip: &Trip) -> Tripped {
-    trip.what
 }

@@ -29,7 +29,7 @@ pub struct Counts {
     pub collapses: u32,
     /// Islands that were given up after that (`n_opf`).
     pub unsolved: u32,
-    /// Removals of shunts (`n_sh`).
+    /// Removals of shunts (`n_sh`): what the published program tries when its optimal power flow fails, so none here.
     pub shunts: u32,
 }
 

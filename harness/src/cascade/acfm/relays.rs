@@ -2,6 +2,7 @@
 
 use powerflow::{BranchIdx, BusIdx, Index, Solution, UnitIdx};
 
+use super::Settings;
 use super::balance::round;
 use super::grid::{Island, Role};
 use super::walk::Walk;
@@ -97,13 +98,7 @@ impl Walk<'_> {
             self.record.trip(Tripped::Unit(unit), Cause::Surplus, Some((value, limit)), 0.0);
         }
         for (bus, value, limit) in voltage {
-            let used = self.grid.uvls_steps[bus];
-            let step = self.settings.uvls_per_step;
-            let keep = if used < self.settings.uvls_max_steps {
-                1.0 - step / (1.0 - step * f64::from(used))
-            } else {
-                0.0
-            };
+            let keep = under_voltage_keep(self.settings, self.grid.uvls_steps[bus]);
             self.grid.uvls_steps[bus] += 1;
             self.scale_demand(bus, keep, Cause::Uvls, Some((value, limit)));
         }
@@ -134,6 +129,29 @@ impl Walk<'_> {
             self.grid.role[self.network.units.bus[*unit]] = Role::Load;
             self.grid.unit_mvar[*unit] = *limit;
             self.record.trip(Tripped::Unit(*unit), Cause::ExcitationLimit, Some((*value, *limit)), 0.0);
+        }
+    }
+}
+
+/// What a bus keeps of its demand when its under-voltage relay acts that has used some steps: each takes the same share of the demand
+/// before the first, the one after the last takes all.
+fn under_voltage_keep(settings: &Settings, used: u32) -> f64 {
+    let step = settings.uvls_per_step;
+    if used < settings.uvls_max_steps { 1.0 - step / (1.0 - step * f64::from(used)) } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Five steps of a twentieth of the demand before the first, then nothing is left.
+    #[test]
+    fn every_step_takes_the_same_share_of_the_first_demand() {
+        let settings = Settings::default();
+        let mut left = 1.0;
+        for (used, expected) in [0.95, 0.90, 0.85, 0.80, 0.75, 0.0].into_iter().enumerate() {
+            left *= under_voltage_keep(&settings, used as u32);
+            assert!((left - expected).abs() < 1e-15, "{used}: {left}");
         }
     }
 }
