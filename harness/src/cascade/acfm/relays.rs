@@ -34,7 +34,7 @@ impl Violations {
 }
 
 impl Walk<'_> {
-    /// Looks, and keeps the smallest distance from a threshold.
+    /// Looks, and keeps the smallest distance from a threshold; that of a unit that is off is none.
     pub(super) fn violations(&mut self, island: &Island, solution: &Solution) -> Violations {
         let mut found = Violations::default();
         let margins = &mut self.record.margins;
@@ -46,8 +46,10 @@ impl Walk<'_> {
             // Units that are off are judged like the others: a defect of the published program, by which an island never
             // ends that holds one which may not give as little as nothing.
             let q_mvar = self.grid.unit_mvar[*unit];
-            for threshold in [lowest, highest].into_iter().filter(|threshold| threshold.is_finite()) {
-                margins.reactive_mvar = margins.reactive_mvar.min((q_mvar - threshold).abs());
+            for threshold in [lowest, highest] {
+                if self.grid.unit_on[*unit] && threshold.is_finite() {
+                    margins.reactive_mvar = margins.reactive_mvar.min((q_mvar - threshold).abs());
+                }
             }
             if q_mvar < lowest {
                 found.reactive.push((*unit, q_mvar, low));
