@@ -1,5 +1,7 @@
 //! Active power: what the units of an island share, and what its frequency does not bear.
 
+use std::rc::Rc;
+
 use powerflow::{BusIdx, Index, Solution, UnitIdx};
 
 use super::grid::{Island, Role};
@@ -15,7 +17,7 @@ pub(super) enum Frequency {
     /// Borne.
     Held,
     /// Not borne: demand was shed or units were tripped; the power flow after that, where there is one.
-    Acted(Option<Solution>),
+    Acted(Option<Rc<Solution>>),
 }
 
 impl Walk<'_> {
@@ -119,12 +121,13 @@ impl Walk<'_> {
             }
             let target_mw = most_mw.min(before_mw + borne_mw);
             self.shed_by_frequency(island, target_mw, demand_mw, change_mw, borne_mw);
-            return Frequency::Acted(self.newton(island, reference, Some(solution)));
+            return Frequency::Acted(self.newton(island, reference, Some(solution)).map(Rc::new));
         }
         if change_mw < 0.0 && -change_mw > borne_mw {
             self.trip_smallest(island, -change_mw, borne_mw);
             let found = island.choose_reference(self.network, &mut self.grid, false);
-            return Frequency::Acted(found.and_then(|bus| self.newton(island, bus, Some(solution))));
+            let found = found.and_then(|bus| self.newton(island, bus, Some(solution)));
+            return Frequency::Acted(found.map(Rc::new));
         }
         Frequency::Held
     }

@@ -107,6 +107,7 @@ impl Settings {
             let message = format!("{steps} steps of {step} shed more than there is");
             fields.complain("range", Some("uvls_max_steps"), message);
         }
+        let grid_forming = Self::rows(fields);
         Some(Self {
             max_recursion_depth: max_recursion_depth?,
             line_trip_factor: line_trip_factor?,
@@ -116,7 +117,7 @@ impl Settings {
             losses_overhead: losses_overhead?,
             reactive_tolerance: reactive_tolerance?,
             slack_deadband_mw: slack_deadband_mw?,
-            grid_forming: Self::rows(fields)?,
+            grid_forming: grid_forming?,
             tolerance_pu: tolerance_pu?,
             iterations_max: iterations_max?,
             collapse_share: collapse_share?,

@@ -120,7 +120,7 @@ impl Walk<'_> {
             return (true, self.collapse(island, Some(reference)));
         };
         if let Frequency::Acted(found) = self.judge_frequency(island, reference, before_mw, &solution) {
-            return (true, Some(Rc::new(found.unwrap_or(solution))));
+            return (true, Some(found.unwrap_or_else(|| Rc::new(solution))));
         }
         let violations = self.violations(island, &solution);
         let acted = !violations.is_empty();
