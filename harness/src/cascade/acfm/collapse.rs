@@ -1,7 +1,8 @@
 //! An island without a power flow: how much of its demand has one.
 //!
-//! The published program solves an optimal power flow here, with dispatchable demand. In its place stand the last rungs of a ladder:
-//! other starts, shortened steps, and the largest share of demand and schedules that has a solution.
+//! The published program solves an optimal power flow here, with dispatchable demand. In its place stand a search for the most demand
+//! that units can feed within their limits and, where there is none, the largest share of demand and schedules that has a
+//! power flow at all.
 
 use std::rc::Rc;
 
