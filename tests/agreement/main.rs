@@ -1,5 +1,6 @@
 //! Our answers against published ones.
 
+mod acfm;
 mod cascade;
 mod contingencies;
 mod damage;

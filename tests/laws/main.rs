@@ -1,5 +1,6 @@
 //! Properties that hold for every grid.
 
+mod acfm;
 mod busbars;
 mod cascade;
 mod contingencies;

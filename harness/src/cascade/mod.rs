@@ -4,6 +4,7 @@
 //! exist to be compared with published models; each reproduces its model, known defects included where its page says so.
 
 mod account;
+pub mod acfm;
 mod csv;
 mod list;
 mod outage;
