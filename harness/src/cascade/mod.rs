@@ -5,6 +5,7 @@
 
 mod account;
 mod outage;
+pub mod protection;
 mod trip;
 
 pub use account::{Account, Shed};

@@ -221,6 +221,14 @@ impl Grid {
         self.network.base.from_pu(wanted.sum())
     }
 
+    /// Demand that is served, MW: summed over live buses, apart from what is not.
+    pub fn served_mw(&self) -> f64 {
+        let Some(solution) = &self.solution else { return 0.0 };
+        let live = solution.status.iter().filter(|(_, status)| **status == BusStatus::Live);
+        let served: f64 = live.map(|(bus, _)| self.state.demand_p_pu[bus].max(0.0)).sum();
+        self.network.base.from_pu(served)
+    }
+
     /// Active demand that a bus wants, pu: also what has been shed.
     pub fn wanted_p_pu(&self, bus: BusIdx) -> f64 {
         self.network.buses.demand_p_pu[bus] * self.demand.factor[bus.row()]
