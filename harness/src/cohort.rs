@@ -277,8 +277,9 @@ impl<'a> Cohort<'a> {
     }
 
     /// The grids as they are now, in the order of the scenarios; padding is left out.
-    pub(crate) fn grids(&self) -> impl Iterator<Item = &Grid> {
-        self.rollouts.iter().map(|rollout| &rollout.grid).filter(|grid| grid.life() != Life::Absent)
+    pub(crate) fn into_grids(self) -> impl Iterator<Item = Grid> {
+        let grids = self.rollouts.into_iter().map(|rollout| rollout.grid);
+        grids.filter(|grid| grid.life() != Life::Absent)
     }
 
     /// How every rollout ended.

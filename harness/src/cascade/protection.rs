@@ -14,6 +14,9 @@ use crate::grid::protection::{Protection, Settings};
 use crate::grid::{Grid, GridRules, RUNGS};
 use crate::live::{COHORT, LoopConfig};
 
+/// Longest step, s.
+const STEP_S_MAX: f64 = 60.0;
+
 /// The engine for one network and one set of relays.
 #[derive(Debug)]
 pub struct Engine {
@@ -23,16 +26,18 @@ pub struct Engine {
 
 impl Engine {
     /// Sets the relays and looks at the undisturbed state. Cascades are followed for `horizon_s` seconds.
-    pub fn new(network: &Arc<Network>, settings: Settings, horizon_s: f64, seed: Seed) -> Self {
+    pub fn new(network: &Arc<Network>, settings: Settings, horizon_s: f64, seed: u64) -> Self {
         let newton =
             NewtonConfig { unsolved_islands_die: true, rescue: Rescue::Quick, ..NewtonConfig::default() };
         let protection = Some(Arc::new(Protection::new(network, settings, &newton)));
+        // Within a step a unit ramps at once: no step is longer than a minute.
+        let steps = (horizon_s / STEP_S_MAX).ceil().max(1.0);
         let config = LoopConfig {
             task: Task::VoltVar,
-            step_s: horizon_s,
-            steps: 1,
+            step_s: horizon_s / steps,
+            steps: steps as u32,
             newton,
-            rules: Arc::new(GridRules { protection, seed, ..GridRules::default() }),
+            rules: Arc::new(GridRules { protection, seed: Seed(seed), ..GridRules::default() }),
             security: None,
         };
         Engine { solver: Solver::new(network), config }
@@ -46,7 +51,12 @@ impl Engine {
     /// What each outage sets off, in the order of the outages. The place of an outage names what hidden failures draw for it, and
     /// nothing else depends on the others.
     pub fn cascades(&mut self, outages: &[Outage]) -> Vec<Cascade> {
-        let mut found = Vec::with_capacity(outages.len());
+        self.grids(outages).iter().map(cascade_of).collect()
+    }
+
+    /// What each outage leaves of the grid, in the order of the outages.
+    pub fn grids(&mut self, outages: &[Outage]) -> Vec<Grid> {
+        let mut left = Vec::with_capacity(outages.len());
         for (block, outages) in outages.chunks(COHORT).enumerate() {
             let first = (block * COHORT) as u64;
             let drawn = (first..).zip(outages).map(|(index, outage)| (scenario(outage, index), 0)).collect();
@@ -58,9 +68,9 @@ impl Engine {
                 cohort.grant(&Decisions::none(outages.len()), now);
                 cohort.pass_time();
             }
-            found.extend(cohort.grids().map(cascade_of));
+            left.extend(cohort.into_grids());
         }
-        found
+        left
     }
 
     /// What one outage sets off.
@@ -75,7 +85,7 @@ pub fn cascade(
     settings: &Settings,
     outage: &Outage,
     horizon_s: f64,
-    seed: Seed,
+    seed: u64,
 ) -> Cascade {
     let mut engine = Engine::new(network, settings.clone(), horizon_s, seed);
     engine.cascade(outage).expect("one outage has one cascade")
@@ -95,7 +105,8 @@ pub fn scenario(outage: &Outage, index: u64) -> Arc<Scenario> {
     })
 }
 
-fn cascade_of(grid: &Grid) -> Cascade {
+/// The account of a grid that was left to itself.
+pub fn cascade_of(grid: &Grid) -> Cascade {
     let shed = grid.unserved();
     let initial_load_mw = grid.demand_mw();
     let rungs = RUNGS.iter().zip(grid.rungs()).filter(|(_, count)| *count > 0);

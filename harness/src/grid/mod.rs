@@ -376,8 +376,14 @@ impl Grid {
         self.dirty = true;
     }
 
-    /// Begins a step: from here, units can move by `minutes` of their ramp.
+    /// Begins a step: from here, units can move by `minutes` of their ramp; where ramps limit the balance, by one minute, and only
+    /// if something has changed.
     pub fn begin_step(&mut self, minutes: f64) {
+        let limited = self.balance() == Balance::RampLimited;
+        if limited && !self.dirty {
+            return;
+        }
+        let minutes = if limited { 1.0 } else { minutes };
         let units = &self.network.units;
         for unit in units.bus.indices() {
             let (mut low, mut high) = (units.p_min_pu[unit], units.p_max_pu[unit]);

@@ -75,9 +75,6 @@ impl Grid {
                 device.act(now, &mut asked);
             }
         }
-        if self.balance() == Balance::RampLimited {
-            self.grant_a_minute();
-        }
         if self.scenario.timeline.get(self.next_event).is_some_and(|event| event.at <= now) {
             self.apply_events(now);
         }
@@ -85,6 +82,10 @@ impl Grid {
         self.generation += u32::from(!asked.is_empty());
         for operation in asked {
             self.operate(now, operation);
+        }
+        if self.balance() == Balance::RampLimited && self.dirty {
+            self.end_step();
+            self.begin_step(1.0);
         }
     }
 
@@ -183,11 +184,5 @@ impl Grid {
                 self.write(now, Tripped::Bus(bus), cause, (None, None), network.base.from_pu(lost));
             }
         }
-    }
-
-    /// Units can move by one minute of ramp from what they deliver now.
-    fn grant_a_minute(&mut self) {
-        self.end_step();
-        self.begin_step(1.0);
     }
 }

@@ -27,6 +27,20 @@ pub enum Balance {
     Droop,
 }
 
+impl Balance {
+    /// Every rule by its name in suites.
+    pub const LIST: [(&str, Balance); 3] = [
+        ("pmax_share", Balance::PmaxShare),
+        ("ramp_limited", Balance::RampLimited),
+        ("droop", Balance::Droop),
+    ];
+
+    /// Its name in suites.
+    pub fn id(self) -> &'static str {
+        Self::LIST.iter().find(|(_, balance)| *balance == self).map_or("", |(id, _)| id)
+    }
+}
+
 /// One stage of under-frequency load shedding.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stage {

@@ -15,7 +15,7 @@ pub mod undervoltage;
 
 use std::sync::Arc;
 
-use powerflow::{Network, NewtonConfig, Solver};
+use powerflow::{Network, NewtonConfig, Rescue, Solver};
 use scenarios::Moment;
 
 use crate::grid::device::{Device, Seen};
@@ -89,7 +89,9 @@ impl Protection {
         let mut blocked = Vec::new();
         let mut solver = Solver::new(network);
         let state = network.initial_state();
-        if let Ok(solution) = solver.solve(&state, None, newton) {
+        // Every rung: a relay that is not blocked because its base was not found would be judged for the file's sins.
+        let newton = NewtonConfig { rescue: Rescue::Full, ..newton.clone() };
+        if let Ok(solution) = solver.solve(&state, None, &newton) {
             let flows = solver.flows(&state, &solution);
             let seen =
                 Seen { network, state: &state, solution: &solution, flows: &flows, now: Moment::default() };

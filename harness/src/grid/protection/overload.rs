@@ -60,8 +60,8 @@ impl Curve {
                 let power = if exponent == 2.0 { multiple * multiple } else { libm::pow(multiple, exponent) };
                 1.0 / (time_dial * (a_s / (power - 1.0) + b_s))
             }
-            // A relay without delay travels at once; the largest finite speed keeps 0 s x speed a number.
-            Curve::Definite { delay_s } => (1.0 / delay_s).min(f64::MAX),
+            // Infinite without delay: such a relay operates in the moment in which it picks up.
+            Curve::Definite { delay_s } => 1.0 / delay_s,
             Curve::Integral { overload, seconds } => (multiple - 1.0) / (overload * seconds),
         }
     }
@@ -208,7 +208,9 @@ impl Device for Overload {
                 continue;
             }
             let travel = known.map_or(0.0, |relay| {
-                relay.speed.mul_add(seconds_between(relay.since, seen.now), relay.travel).clamp(0.0, 1.0)
+                let passed_s = seconds_between(relay.since, seen.now);
+                let further = if passed_s > 0.0 { relay.speed * passed_s } else { 0.0 };
+                (relay.travel + further).clamp(0.0, 1.0)
             });
             let gone = !seen.state.branch_on[element.branch];
             if gone || (!picked && travel <= 0.0) {

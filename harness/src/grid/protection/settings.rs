@@ -243,12 +243,7 @@ fn read_ride_through(fields: &mut Fields<'_>) -> Option<ride_through::Settings> 
 }
 
 fn read_frequency(fields: &mut Fields<'_>) -> Option<WrittenFrequency> {
-    let rules = [
-        ("pmax_share", Balance::PmaxShare),
-        ("ramp_limited", Balance::RampLimited),
-        ("droop", Balance::Droop),
-    ];
-    let balance = fields.choice("balance", &rules).map(Some);
+    let balance = fields.choice("balance", &Balance::LIST).map(Some);
     let balance = fields.or("balance", balance, None);
     let mut optional = |key: &'static str| {
         let number = fields.number(key, "above 0", |number| number > 0.0).map(Some);
@@ -270,4 +265,57 @@ fn read_frequency(fields: &mut Fields<'_>) -> Option<WrittenFrequency> {
         unit_low_hz: unit_low_hz?,
         unit_high_hz: unit_high_hz?,
     })
+}
+
+impl Settings {
+    /// Every setting by its name in the suite, as evidence lists them.
+    pub fn in_words(&self) -> Vec<(String, String)> {
+        let mut words: Vec<(String, String)> = Vec::new();
+        let mut say = |name: &str, value: String| words.push((format!("protection.{name}"), value));
+        match &self.overload {
+            None => say("overload", "off".into()),
+            Some(overload) => {
+                say("overload.pickup", overload.pickup.to_string());
+                say("overload.curve", format!("{:?}", overload.curve));
+            }
+        }
+        say("thermal", self.thermal.map_or_else(|| "off".into(), |thermal| format!("{thermal:?}")));
+        say("distance", self.distance.map_or_else(|| "off".into(), |distance| format!("{distance:?}")));
+        let stage = |below: f64, unit: &str, delay_s: f64, share: f64| {
+            format!("{} % below {below} {unit} for {delay_s} s", 100.0 * share)
+        };
+        let list = |stages: Vec<String>| if stages.is_empty() { "none".into() } else { stages.join("; ") };
+        match &self.undervoltage {
+            None => say("undervoltage", "off".into()),
+            Some(undervoltage) => {
+                let stages = undervoltage.stages.iter();
+                let stages = stages.map(|s| stage(s.below_pu, "pu", s.delay_s, s.share)).collect();
+                say("undervoltage.stages", list(stages));
+            }
+        }
+        match &self.ride_through {
+            None => say("ride_through", "off".into()),
+            Some(ride_through) => {
+                let side = |band: &Band| if band.above { "from" } else { "below" };
+                let band = |b: &Band| format!("{} {} pu for {} s", side(b), b.limit_pu, b.time_s);
+                say("ride_through.bands", list(ride_through.bands.iter().map(band).collect()));
+                say("ride_through.time_factor", ride_through.time_factor.to_string());
+            }
+        }
+        match &self.frequency {
+            None => say("frequency", "off".into()),
+            Some(frequency) => {
+                say("frequency.balance", frequency.balance.id().into());
+                say("frequency.droop", frequency.droop.to_string());
+                say("frequency.damping", frequency.damping.to_string());
+                let stages = frequency.stages.iter();
+                let stages = stages.map(|s| stage(s.below_hz, "Hz", s.delay_s, s.share)).collect();
+                say("frequency.stages", list(stages));
+                say("frequency.unit_low_hz", frequency.unit_low_hz.to_string());
+                say("frequency.unit_high_hz", frequency.unit_high_hz.to_string());
+            }
+        }
+        say("hidden_failure_probability", self.hidden_failure_probability.to_string());
+        words
+    }
 }

@@ -168,20 +168,3 @@ impl Device for Thermal {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A line at its rating settles at 75 degrees; at 150 % it heads for 40 + 35 * 2.25 = 118.75, and is at 100 after
-    /// 600 s * ln(43.75 / 18.75).
-    #[test]
-    fn a_conductor_follows_its_time_constant() {
-        let left: f64 = (118.75 - 75.0) / (118.75 - 100.0);
-        let expected_s = 600.0 * left.ln();
-        assert!((expected_s - 508.4).abs() < 0.1);
-        let settings = Settings::default();
-        let settled_c = (settings.rated_c - settings.ambient_c).mul_add(2.25, settings.ambient_c);
-        assert_eq!(settled_c, 118.75);
-    }
-}
