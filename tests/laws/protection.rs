@@ -45,7 +45,8 @@ fn settings(dice: &mut Dice) -> Settings {
         Curve::Integral { overload: 0.5, seconds: 15.0 },
     ][dice.below(5)];
     overload.pickup = dice.between(1.0, 1.5);
-    settings.thermal = dice.chance(0.3).then(|| thermal::Settings { time_constant_s: 20.0, ..Default::default() });
+    settings.thermal =
+        dice.chance(0.3).then(|| thermal::Settings { time_constant_s: 20.0, ..Default::default() });
     settings.distance = dice.chance(0.3).then(|| distance::Settings { floor: 1.0, ..Default::default() });
     settings.frequency.as_mut().expect("on by default").balance =
         [Balance::PmaxShare, Balance::RampLimited, Balance::Droop][dice.below(3)];
@@ -186,7 +187,7 @@ fn every_island_that_serves_is_solved(world: &World) -> Result<(), TestCaseError
 }
 
 proptest! {
-    #![proptest_config(cases(40))]
+    #![proptest_config(cases(10))]
 
     #[test]
     fn books_close(recipe in recipe(), seed in any::<u64>()) {

@@ -10,8 +10,8 @@ mod time;
 use std::sync::Arc;
 
 use powerflow::{
-    BranchIdx, BusIdx, BusStatus, Column, Divergence, DivergenceReason, Flows, Index, Network, Rung, Solution,
-    State, UnitIdx,
+    BranchIdx, BusIdx, BusStatus, Column, Divergence, DivergenceReason, Flows, Index, Network, Rung,
+    Solution, State, UnitIdx,
 };
 use scenarios::{Event, Moment, Scenario, Seed};
 

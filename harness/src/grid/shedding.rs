@@ -15,13 +15,8 @@ pub(super) enum ShedCause {
 }
 
 impl ShedCause {
-    pub(super) const LIST: [ShedCause; 5] = [
-        ShedCause::Ufls,
-        ShedCause::Uvls,
-        ShedCause::Collapse,
-        ShedCause::BusOutage,
-        ShedCause::Manual,
-    ];
+    pub(super) const LIST: [ShedCause; 5] =
+        [ShedCause::Ufls, ShedCause::Uvls, ShedCause::Collapse, ShedCause::BusOutage, ShedCause::Manual];
 
     /// Where the demand that a device sheds for this reason is booked.
     pub(super) fn booked(cause: Cause) -> Self {

@@ -50,8 +50,7 @@ impl Grid {
             return;
         }
         let Some(solution) = &self.solution else { return };
-        let seen =
-            Seen { network: &self.network, state: &self.state, solution, flows: &self.flows, now };
+        let seen = Seen { network: &self.network, state: &self.state, solution, flows: &self.flows, now };
         for device in &mut self.devices {
             device.look(&seen);
         }
@@ -113,7 +112,13 @@ impl Grid {
             return;
         }
         self.dirty = true;
-        self.write(now, operation.act.element(), operation.cause, (operation.value, operation.limit), lost_mw);
+        self.write(
+            now,
+            operation.act.element(),
+            operation.cause,
+            (operation.value, operation.limit),
+            lost_mw,
+        );
         if let Some(branch) = opened {
             self.expose_neighbours(now, branch);
         }

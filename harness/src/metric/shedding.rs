@@ -22,9 +22,19 @@ macro_rules! cause {
 cause!(UFLS, ufls_mw, "shed.ufls_mwh", "its energy shed by under-frequency relays");
 cause!(UVLS, uvls_mw, "shed.uvls_mwh", "its energy shed by under-voltage relays");
 cause!(COLLAPSE, collapse_mw, "shed.collapse_mwh", "its energy shed so that a power flow exists");
-cause!(ISLAND_DEAD, island_dead_mw, "shed.island_dead_mwh", "its energy not served on islands without a source");
+cause!(
+    ISLAND_DEAD,
+    island_dead_mw,
+    "shed.island_dead_mwh",
+    "its energy not served on islands without a source"
+);
 cause!(UNSOLVED, unsolved_mw, "shed.unsolved_mwh", "its energy not served where no power flow was found");
-cause!(BUS_OUTAGE, bus_outage_mw, "shed.bus_outage_mwh", "its energy not served on buses that were taken out");
+cause!(
+    BUS_OUTAGE,
+    bus_outage_mw,
+    "shed.bus_outage_mwh",
+    "its energy not served on buses that were taken out"
+);
 cause!(MANUAL, manual_mw, "shed.manual_mwh", "its energy shed by a decision");
 
 pub(super) const FIRST: Metric = Metric {

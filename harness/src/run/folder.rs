@@ -440,7 +440,10 @@ fn covers(prepared: &Prepared) -> Covers {
                 (settings.distance.is_some(), "zone-3 distance relays"),
                 (settings.undervoltage.is_some(), "under-voltage load shedding"),
                 (settings.ride_through.is_some(), "voltage ride-through of units"),
-                (settings.frequency.is_some(), "under-frequency load shedding and frequency trips, by where the frequency would settle"),
+                (
+                    settings.frequency.is_some(),
+                    "under-frequency load shedding and frequency trips, by where the frequency would settle",
+                ),
                 (settings.hidden_failure_probability > 0.0, "hidden failures of relays beside a trip"),
             ] {
                 if on { &mut judged } else { &mut not_judged }.push(what.to_owned());

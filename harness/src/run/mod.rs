@@ -162,9 +162,10 @@ fn read(path: &Path, code: &'static str, what: &str) -> Result<Vec<u8>, Diagnost
 fn loop_config(suite: &Suite, network: &Arc<Network>) -> LoopConfig {
     let (settings, physics) = (&suite.loop_config, &suite.physics);
     let newton = powerflow::NewtonConfig { unsolved_islands_die: true, ..physics.newton() };
-    let protection = suite.protection.as_ref().map(|written| {
-        Arc::new(Protection::new(network, written.of(network.frequency_hz), &newton))
-    });
+    let protection = suite
+        .protection
+        .as_ref()
+        .map(|written| Arc::new(Protection::new(network, written.of(network.frequency_hz), &newton)));
     LoopConfig {
         task: settings.task,
         step_s: settings.step_s,

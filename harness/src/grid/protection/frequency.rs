@@ -179,20 +179,24 @@ impl Frequency {
         let plan = |stage: usize, delay_s: f64, operations: Vec<Operation>| {
             (!operations.is_empty()).then(|| Plan { key: (first + stage) as u32, delay_s, hz, operations })
         };
-        let operation =
-            |act, cause, limit| Operation { act, cause, value: Some(hz), limit: Some(limit) };
-        let shed = |act: &dyn Fn(BusIdx) -> Act, limit: f64| -> Vec<Operation> {
-            let wanting = island.buses.iter().filter(|bus| seen.state.demand_p_pu[**bus] > 0.0);
-            wanting.map(|bus| operation(act(*bus), Cause::Ufls, limit)).collect()
+        let operation = |act, cause, limit| Operation { act, cause, value: Some(hz), limit: Some(limit) };
+        let used = |bus: BusIdx| usize::from(self.used.get(bus.row()).copied().unwrap_or(0));
+        let served = island.buses.iter().copied().filter(|bus| seen.state.demand_p_pu[*bus] > 0.0);
+        let shed = |act: &dyn Fn(BusIdx) -> Option<Act>, limit: f64| -> Vec<Operation> {
+            served.clone().filter_map(act).map(|act| operation(act, Cause::Ufls, limit)).collect()
         };
         if settings.balance == Balance::RampLimited {
             return if island.unmet_pu > BALANCED_PU {
                 let part = (island.unmet_pu * (1.0 + SHED_MARGIN) / island.demand_pu).min(1.0);
-                plan(NO_STAGE, 0.0, shed(&|bus| Act::Cut(bus, part), seen.network.frequency_hz))
+                plan(NO_STAGE, 0.0, shed(&|bus| Some(Act::Cut(bus, part)), seen.network.frequency_hz))
             } else {
                 let trips = smallest_units(seen, island, -island.unmet_pu);
                 let limit = seen.network.frequency_hz;
-                plan(NO_STAGE, 0.0, trips.map(|unit| operation(Act::Trip(unit), Cause::Surplus, limit)).collect())
+                plan(
+                    NO_STAGE,
+                    0.0,
+                    trips.map(|unit| operation(Act::Trip(unit), Cause::Surplus, limit)).collect(),
+                )
             };
         }
         if hz >= settings.unit_high_hz {
@@ -204,12 +208,12 @@ impl Frequency {
             let trips = trips.map(|unit| operation(Act::Trip(unit), Cause::OverFrequency, limit));
             return plan(NO_STAGE, 0.0, trips.collect());
         }
-        let used = |bus: &BusIdx| self.used.get(bus.row()).copied().unwrap_or(0);
-        let wanting = island.buses.iter().filter(|bus| seen.state.demand_p_pu[**bus] > 0.0);
-        let next = wanting.map(used).min().map_or(settings.stages.len(), usize::from);
+        let next = served.clone().map(used).min().unwrap_or(settings.stages.len());
         match settings.stages.get(next) {
             Some(stage) if hz < stage.below_hz => {
-                plan(next, stage.delay_s, shed(&|bus| Act::Shed(bus, stage.share), stage.below_hz))
+                // Islands that came together may be at different stages: each relay does each stage once.
+                let act = |bus: BusIdx| (used(bus) == next).then_some(Act::Shed(bus, stage.share));
+                plan(next, stage.delay_s, shed(&act, stage.below_hz))
             }
             // Nothing is left to shed: units leave an island that they cannot hold.
             None if hz <= settings.unit_low_hz => {

@@ -119,7 +119,9 @@ impl Protection {
             }
             if let Some(relays) = &mut frequency {
                 let of = relays.block(&seen);
-                blocked.extend(of.map(|hz| format!("all frequency relays (an island would settle at {hz:.2} Hz)")));
+                blocked.extend(
+                    of.map(|hz| format!("all frequency relays (an island would settle at {hz:.2} Hz)")),
+                );
             }
         }
         Protection {

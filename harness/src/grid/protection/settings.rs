@@ -14,13 +14,20 @@ const CODE: &str = "suite.protection";
 pub fn read(mut fields: Fields<'_>) -> Option<Option<Written>> {
     let engine = fields.choice("engine", &[("protection", true), ("none", false)]);
     let engine = fields.or("engine", engine, true);
-    let overload = switchable(fields.table("overload", CODE), Some(overload::Settings::default()), read_overload);
+    let overload =
+        switchable(fields.table("overload", CODE), Some(overload::Settings::default()), read_overload);
     let thermal = switchable(fields.table("thermal", CODE), None, read_thermal);
     let distance = switchable(fields.table("distance", CODE), None, read_distance);
-    let undervoltage =
-        switchable(fields.table("undervoltage", CODE), Some(undervoltage::Settings::default()), read_undervoltage);
-    let ride_through =
-        switchable(fields.table("ride_through", CODE), Some(ride_through::Settings::default()), read_ride_through);
+    let undervoltage = switchable(
+        fields.table("undervoltage", CODE),
+        Some(undervoltage::Settings::default()),
+        read_undervoltage,
+    );
+    let ride_through = switchable(
+        fields.table("ride_through", CODE),
+        Some(ride_through::Settings::default()),
+        read_ride_through,
+    );
     let frequency =
         switchable(fields.table("frequency", CODE), Some(WrittenFrequency::default()), read_frequency);
     let probability =
@@ -203,7 +210,11 @@ fn list<T>(
     };
     let items: Vec<Option<T>> = fields.tables(key, CODE).into_iter().map(read).collect();
     if items.len() > most {
-        fields.complain("range", Some(key), format!("there are {} of `{key}`, at most {most} can be", items.len()));
+        fields.complain(
+            "range",
+            Some(key),
+            format!("there are {} of `{key}`, at most {most} can be", items.len()),
+        );
         return None;
     }
     items.into_iter().collect::<Option<Vec<T>>>().map(Some)
