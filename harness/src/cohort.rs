@@ -1,44 +1,22 @@
 //! A block of rollouts that move together: all their pending power flows, all their observations.
 
-use std::collections::BTreeMap;
+mod record;
+mod rollout;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use powerflow::security::{Harm, Security, Settled, Watch};
-use powerflow::{Index, Job, Network, Rung, Solver, Violation};
-use reports::StepRecord;
+use powerflow::security::{Settled, Watch};
+use powerflow::{Job, Rung, Solver};
 use scenarios::{Moment, Scenario};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::action::{Asked, Refusal};
-use crate::candidate::{Decisions, Failure};
-use crate::grid::grant::{Grant, Grants};
-use crate::grid::{Grid, Life, Unserved};
+use crate::candidate::Decisions;
+use crate::grid::{Answer, Grid, Life};
 use crate::live::LoopConfig;
-use crate::metric::{self, Meter, Step};
-use crate::observation::{Axis, Observations};
-use crate::trajectory::{Episode, Outcome, Trajectory, by_id};
-
-/// One rollout with what is measured of it.
-struct Rollout {
-    grid: Grid,
-    meters: Vec<Box<dyn Meter>>,
-    /// Those metrics that depend on what is not served, with what the solver gave up counted as served.
-    as_served: Vec<Option<Box<dyn Meter>>>,
-    initial_demand_mw: f64,
-    grants: Grants,
-    refusals: BTreeMap<Refusal, u64>,
-    failure: Option<Failure>,
-    unsolved: bool,
-    /// Whether its last step has been measured.
-    ended: bool,
-    /// The N-1 security of its present state, where it is known.
-    security: Option<Security>,
-    steps: u32,
-    digest: Sha256,
-    recorded: Option<Vec<StepRecord>>,
-}
+use crate::observation::Observations;
+use crate::trajectory::Trajectory;
+use rollout::Rollout;
 
 /// See the module.
 pub struct Cohort<'a> {
@@ -66,7 +44,7 @@ pub struct Envelope {
     pub units_out: Option<(f64, f64)>,
     /// Largest mismatch of a solved state, pu.
     pub mismatch_pu: f64,
-    /// Power flows solved, and solved by another rung than Newton from the last state.
+    /// Power flows; one that answers for several rollouts counts for each.
     pub solves: u64,
     /// Power flows that needed another start.
     pub rescued: u64,
@@ -127,23 +105,7 @@ impl<'a> Cohort<'a> {
         let network = Arc::clone(solver.network());
         let mut seeds = Vec::with_capacity(rows);
         let mut rollouts = Vec::with_capacity(rows);
-        let rollout = |grid: Grid| Rollout {
-            initial_demand_mw: grid.demand_mw(),
-            grid,
-            meters: metric::measured(config.security).map(|m| (m.meter)()).collect(),
-            as_served: metric::measured(config.security)
-                .map(|m| m.counts_unserved.then(|| (m.meter)()))
-                .collect(),
-            grants: Grants::default(),
-            refusals: BTreeMap::new(),
-            failure: None,
-            unsolved: false,
-            ended: false,
-            security: None,
-            steps: 0,
-            digest: Sha256::new(),
-            recorded: record.then(Vec::new),
-        };
+        let rollout = |grid: Grid| Rollout::new(grid, config.security, record);
         for (scenario, seed) in scenarios {
             seeds.push(seed);
             rollouts.push(rollout(Grid::new(&network, &config.rules, scenario)));
@@ -180,10 +142,12 @@ impl<'a> Cohort<'a> {
         if now == Moment(0) {
             self.settle_before_losses(minutes);
         }
-        for rollout in self.rollouts.iter_mut().filter(|r| r.grid.life() == Life::Alive) {
-            rollout.grid.apply_events(now);
-            rollout.grid.begin_step(minutes);
-            rollout.grants = Grants::default();
+        for rollout in &mut self.rollouts {
+            if rollout.grid.life() == Life::Alive {
+                rollout.grid.apply_events(now);
+                rollout.grid.begin_step(minutes);
+            }
+            rollout.begin_step(now);
         }
     }
 
@@ -196,6 +160,7 @@ impl<'a> Cohort<'a> {
         }
         self.settle_where(|row| begins[row]);
         for (rollout, _) in self.rollouts.iter_mut().zip(&begins).filter(|(_, begins)| **begins) {
+            rollout.grid.look(Moment(0));
             rollout.grid.end_step();
         }
     }
@@ -209,25 +174,43 @@ impl<'a> Cohort<'a> {
         let pending: Vec<usize> = (0..self.rollouts.len())
             .filter(|row| wanted(*row) && self.rollouts[*row].grid.is_pending())
             .collect();
-        let jobs: Vec<Job<'_>> = pending
+        // Grids to which nothing has happened yet are all alike: one power flow answers for all of them.
+        let pristine = |row: &usize| self.rollouts[*row].grid.is_pristine();
+        let first = pending.iter().copied().find(|row| pristine(row));
+        let (solved, alike): (Vec<usize>, Vec<usize>) =
+            pending.into_iter().partition(|row| Some(*row) == first || !pristine(row));
+        let jobs: Vec<Job<'_>> = solved
             .iter()
             .map(|row| &self.rollouts[*row].grid)
             .map(|grid| Job { state: grid.state(), previous: grid.solution() })
             .collect();
         let answers = self.solver.solve_batch(&jobs, &self.config.newton);
-        for (row, answer) in pending.into_iter().zip(answers) {
-            let rollout = &mut self.rollouts[row];
-            rollout.grid.settle(answer);
-            rollout.security = None;
-            self.envelope.solves += 1;
-            if let Some(solution) = rollout.grid.solution() {
-                self.envelope.mismatch_pu = self.envelope.mismatch_pu.max(solution.mismatch_pu);
-                self.envelope.rescued += u64::from(solution.rung != Rung::Newton);
-                self.envelope.unsettled += u64::from(!solution.unsettled.is_empty());
-                rollout.unsolved |= !solution.unsolved.is_empty();
+        for (row, answer) in solved.into_iter().zip(answers) {
+            if Some(row) == first {
+                alike.iter().for_each(|row| self.take(*row, answer.clone()));
             }
-            rollout.unsolved |= rollout.grid.life() == Life::Unsolved;
+            self.take(row, answer);
         }
+    }
+
+    /// Gives a rollout the answer of its power flow, or a better one where that would give demand up.
+    fn take(&mut self, row: usize, answer: Answer) {
+        let rollout = &mut self.rollouts[row];
+        let answer = if rollout.grid.doubts(&answer) {
+            rollout.grid.rescue(rollout.clock, self.solver, &self.config.newton)
+        } else {
+            answer
+        };
+        rollout.grid.settle(rollout.clock, answer);
+        rollout.security = None;
+        self.envelope.solves += 1;
+        if let Some(solution) = rollout.grid.solution() {
+            self.envelope.mismatch_pu = self.envelope.mismatch_pu.max(solution.mismatch_pu);
+            self.envelope.rescued += u64::from(solution.rung != Rung::Newton);
+            self.envelope.unsettled += u64::from(!solution.unsettled.is_empty());
+            rollout.unsolved |= !solution.unsolved.is_empty();
+        }
+        rollout.unsolved |= rollout.grid.life() == Life::Unsolved;
     }
 
     pub(crate) fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
@@ -270,19 +253,31 @@ impl<'a> Cohort<'a> {
         }
     }
 
-    /// Measures the step that began at `now`.
-    pub(crate) fn record(&mut self, now: Moment) {
-        self.secure();
-        let (config, envelope) = (self.config, &mut self.envelope);
-        for rollout in &mut self.rollouts {
-            rollout.record(now, config, self.step, envelope);
+    /// Carries every rollout to the end of the step, each through its own events: relays that operate, scenario events
+    /// between steps. All that is pending in any rollout is settled together, again and again, until nothing happens any more
+    /// before the step's end; every stretch of time without a change is measured.
+    pub(crate) fn pass_time(&mut self) {
+        let until = Moment::from_seconds(f64::from(self.step) * self.config.step_s);
+        loop {
+            for rollout in &mut self.rollouts {
+                rollout.look(until);
+            }
+            self.secure();
+            let mut acted = false;
+            for rollout in &mut self.rollouts {
+                acted |= rollout.advance(self.config, self.step, until, &mut self.envelope);
+            }
+            if !acted {
+                break;
+            }
+            self.settle();
         }
     }
 
-    /// Looks at the N-1 security of every state that is new in this step, all together.
+    /// Looks at the N-1 security of every new state that lasts, all together.
     fn secure(&mut self) {
         let (Some(watch), Some(depth)) = (&mut self.watch, self.config.security) else { return };
-        let is_new = |r: &Rollout| r.grid.life() == Life::Alive && r.security.is_none();
+        let is_new = |r: &Rollout| r.grid.life() == Life::Alive && r.lasts() && r.security.is_none();
         let new: Vec<usize> = (0..self.rollouts.len()).filter(|row| is_new(&self.rollouts[*row])).collect();
         let settled = |row: &usize| {
             let grid = &self.rollouts[*row].grid;
@@ -294,6 +289,12 @@ impl<'a> Cohort<'a> {
         for (row, security) in rows.into_iter().zip(found) {
             self.rollouts[row].security = Some(security);
         }
+    }
+
+    /// The grids as they are now, in the order of the scenarios; padding is left out.
+    pub(crate) fn into_grids(self) -> impl Iterator<Item = Grid> {
+        let grids = self.rollouts.into_iter().map(|rollout| rollout.grid);
+        grids.filter(|grid| grid.life() != Life::Absent)
     }
 
     /// How every rollout ended.
@@ -320,256 +321,5 @@ impl<'a> Cohort<'a> {
     /// How long each batch of decisions took.
     pub fn decided_in(&self) -> &[Duration] {
         &self.decided_in
-    }
-}
-
-impl Rollout {
-    fn record(&mut self, now: Moment, config: &LoopConfig, step: u32, envelope: &mut Envelope) {
-        let life = self.grid.life();
-        // A step is measured while the rollout lives, and once more when it has just gone dark.
-        let just_ended = matches!(life, Life::Dark | Life::Unsolved) && !self.ended;
-        if life != Life::Alive && !just_ended {
-            return;
-        }
-        self.ended = just_ended;
-        self.steps = step;
-        // Nothing comes back after the end: the rest of the episode is as this step.
-        let duration_s =
-            if just_ended { config.step_s * f64::from(config.steps - step + 1) } else { config.step_s };
-        let view = Step {
-            grid: &self.grid,
-            duration_s,
-            unserved: self.grid.unserved(),
-            initial_demand_mw: self.initial_demand_mw,
-            grants: &self.grants,
-            security: self.security.as_ref(),
-        };
-        if life != Life::Unsolved {
-            for meter in &mut self.meters {
-                meter.step(&view);
-            }
-            let served = Step { unserved: Unserved { unsolved_mw: 0.0, ..view.unserved }, ..view };
-            for meter in self.as_served.iter_mut().flatten() {
-                meter.step(&served);
-            }
-        }
-        self.grid.end_step();
-        envelope.include(&self.grid);
-        self.digest_step(now);
-        if let Some(steps) = &mut self.recorded {
-            let mut record = step_record(&self.grid, &self.grants, now);
-            record.notes.extend(self.security.as_ref().and_then(|s| insecurity(self.grid.network(), s)));
-            steps.push(record);
-        }
-    }
-
-    fn digest_step(&mut self, now: Moment) {
-        self.digest.update(now.0.to_le_bytes());
-        let network = self.grid.network();
-        for bus in network.buses.id.indices() {
-            // A tag before the value: a dead bus is not a bus at zero.
-            match self.grid.solution().and_then(|s| s.voltage(bus)) {
-                Some(v) => {
-                    self.digest.update([1]);
-                    self.digest.update(v.re.to_bits().to_le_bytes());
-                    self.digest.update(v.im.to_bits().to_le_bytes());
-                }
-                None => self.digest.update([0]),
-            }
-        }
-        self.digest.update((self.grants.all.len() as u64).to_le_bytes());
-        for grant in &self.grants.all {
-            self.digest.update([grant.quantity as u8]);
-            self.digest.update(grant.element.to_le_bytes());
-            self.digest.update(grant.asked.to_bits().to_le_bytes());
-            match grant.granted {
-                Some(v) => {
-                    self.digest.update([1]);
-                    self.digest.update(v.to_bits().to_le_bytes());
-                }
-                None => self.digest.update([0]),
-            }
-        }
-    }
-
-    fn finish(self, subject: &str, config: &LoopConfig) -> Trajectory {
-        let scenario = Arc::clone(self.grid.scenario());
-        let values: Vec<f64> = self.meters.iter().map(|m| m.value()).collect();
-        let measured = by_id(config.security, &values);
-        let served: Vec<f64> = self
-            .as_served
-            .iter()
-            .zip(&values)
-            .map(|(meter, value)| meter.as_ref().map_or(*value, |m| m.value()))
-            .collect();
-        let of = |id: &str| measured.get(id).copied().unwrap_or(0.0);
-        let outcome = if self.failure.is_some() {
-            Outcome::CandidateFailed
-        } else if self.unsolved {
-            Outcome::SolverGaveUp
-        } else if of("collapse") > 0.0 {
-            Outcome::Collapse
-        } else if of("blackout") > 0.0 {
-            Outcome::Blackout
-        } else {
-            Outcome::Survived
-        };
-        let known = !matches!(outcome, Outcome::CandidateFailed | Outcome::SolverGaveUp);
-        let message = self.failure.as_ref().map(|f| f.message.clone()).or_else(|| {
-            let reference = |d: &powerflow::Divergence| d.to_string();
-            self.grid.divergence().filter(|_| self.unsolved).map(reference)
-        });
-        let episode = Episode {
-            population: scenario.population.clone(),
-            index: scenario.index,
-            subject: subject.to_owned(),
-            scenario: scenario.digest(),
-            outcome,
-            cause: self.failure.as_ref().map(|f| f.cause),
-            message,
-            steps: self.steps,
-            metrics: measured.iter().map(|(id, v)| (id.clone(), known.then_some(*v))).collect(),
-            as_served: (outcome == Outcome::SolverGaveUp).then(|| by_id(config.security, &served)),
-            refusals: self.refusals,
-            trajectory: hex(&self.digest.finalize()),
-        };
-        debug_assert!(self.steps <= config.steps);
-        let record = self.recorded.map(|steps| {
-            let mut events = scenario.in_words(self.grid.network());
-            if let Some(failure) = &self.failure {
-                let at = f64::from(self.steps) * config.step_s;
-                events.push((at, format!("the candidate failed ({:?}): {}", failure.cause, failure.message)));
-            }
-            Trajectory::document(&episode, events, steps)
-        });
-        Trajectory { episode, record }
-    }
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// Number of refusals that a step's record lists.
-const REFUSALS_SHOWN: usize = 20;
-
-fn step_record(grid: &Grid, grants: &Grants, now: Moment) -> StepRecord {
-    let network = grid.network();
-    let unserved = grid.unserved();
-    let demand_mw = grid.demand_mw();
-    let solution = grid.solution();
-    let mut record = StepRecord {
-        time_s: now.seconds(),
-        vm_pu: network.buses.id.indices().map(|bus| solution.and_then(|s| s.vm_pu(bus))).collect(),
-        loading: network
-            .branches
-            .rating_pu
-            .iter()
-            .map(|(branch, rating)| {
-                let on = solution.is_some() && grid.state().branch_on[branch];
-                rating.filter(|_| on).map(|rating| grid.flows().apparent_pu(branch) / rating)
-            })
-            .collect(),
-        out: Some(
-            grid.state()
-                .branch_on
-                .iter()
-                .filter(|(_, on)| !**on)
-                .map(|(branch, _)| branch.row() as u32)
-                .collect(),
-        ),
-        served_mw: (grid.life() != Life::Unsolved).then(|| demand_mw - unserved.total_mw()),
-        demand_mw,
-        ..StepRecord::default()
-    };
-    let size = |quantity: Asked| match quantity.axis() {
-        Axis::Scalar => 1,
-        Axis::Bus => network.buses.id.len(),
-        Axis::Unit => network.units.bus.len(),
-        Axis::Branch => network.branches.from.len(),
-        Axis::Shunt => network.shunts.bus.len(),
-    };
-    for grant in &grants.all {
-        let id = grant.quantity.id();
-        let columns = || vec![None; size(grant.quantity)];
-        let at = grant.element as usize;
-        record.asked.entry(id.into()).or_insert_with(columns)[at] = Some(grant.asked);
-        record.granted.entry(id.into()).or_insert_with(columns)[at] = grant.granted;
-        if let Some(reason) = grant.refusal
-            && record.refused.len() < REFUSALS_SHOWN
-        {
-            record.refused.push((element_in_words(grid, grant), reason.id().into(), 1));
-        }
-    }
-    if let Some(solution) = solution {
-        let base = network.base;
-        if !solution.at_limit.is_empty() {
-            let first: Vec<String> =
-                solution.at_limit.iter().take(6).map(|(bus, _)| network.buses.id[*bus].to_string()).collect();
-            let more = solution.at_limit.len().saturating_sub(6);
-            record.notes.push(format!(
-                "{} buses at a reactive limit: {}{}",
-                solution.at_limit.len(),
-                first.join(", "),
-                if more > 0 { format!(" and {more} more") } else { String::new() }
-            ));
-        }
-        if !solution.unsettled.is_empty() {
-            record.notes.push(format!(
-                "{} buses turned between reactive limit and set-point without settling",
-                solution.unsettled.len()
-            ));
-        }
-        let dead = solution.status.iter().filter(|(_, s)| **s == powerflow::BusStatus::Dead).count();
-        if dead > 0 {
-            record.notes.push(format!("{dead} buses are dead, {:.1} MW not served", unserved.total_mw()));
-        }
-        if solution.unmet_pu() > 0.0 {
-            record.notes.push(format!("{:.1} MW unmet balance", base.from_pu(solution.unmet_pu())));
-        }
-    }
-    if let Some(divergence) = grid.divergence() {
-        record.notes.push(divergence.to_string());
-    }
-    record
-}
-
-/// What the loss of one branch would do, in words; `None` where it would do no harm.
-fn insecurity(network: &Network, security: &Security) -> Option<String> {
-    let (branch, harm) = security.insecure.first()?;
-    let mw = |pu: f64| network.base.from_pu(pu);
-    let harm = match *harm {
-        Harm::NoSolution => "no solution".to_owned(),
-        Harm::LostDemand(pu) => format!("{:.1} MW of demand without voltage", mw(pu)),
-        Harm::Unmet(pu) => format!("{:.1} MW unmet balance", mw(pu)),
-        Harm::Broken(Violation::Overload(other, loading)) => {
-            format!("{} at {:.0} % of its rating", network.branch_name(other), 100.0 * loading)
-        }
-        Harm::Broken(Violation::LowVoltage(bus, pu) | Violation::HighVoltage(bus, pu)) => {
-            format!("bus {} at {pu:.4} pu", network.buses.id[bus])
-        }
-    };
-    let more = security.insecure.len() - 1;
-    let more = if more > 0 { format!("; so would the loss of {more} others") } else { String::new() };
-    Some(format!("not N-1 secure: the loss of {} would leave {harm}{more}", network.branch_name(*branch)))
-}
-
-fn element_in_words(grid: &Grid, grant: &Grant) -> String {
-    let network = grid.network();
-    let row = grant.element as usize;
-    match grant.quantity.axis() {
-        Axis::Unit => network.unit_name(powerflow::UnitIdx::from_row(row)),
-        Axis::Branch => network.branch_name(powerflow::BranchIdx::from_row(row)),
-        Axis::Bus => format!("bus {}", network.buses.id[powerflow::BusIdx::from_row(row)]),
-        Axis::Shunt => {
-            let bus = network.shunts.bus[powerflow::ShuntIdx::from_row(row)];
-            format!("shunt {} at bus {}", row + 1, network.buses.id[bus])
-        }
-        Axis::Scalar => grant.quantity.id().into(),
     }
 }

@@ -32,7 +32,7 @@ pub struct LoopConfig {
 }
 
 /// Lets a candidate live through a cohort's scenarios. The order of a step is: events, settle, sense, decide, grant,
-/// settle, measure.
+/// settle, and then time passes: relays operate, events befall the grid, each at its own moment, and all is measured.
 pub fn live(cohort: &mut Cohort<'_>, candidate: &mut dyn Candidate) -> Vec<Trajectory> {
     candidate.reset(cohort.seeds());
     while let Some(now) = cohort.next_moment() {
@@ -42,7 +42,7 @@ pub fn live(cohort: &mut Cohort<'_>, candidate: &mut dyn Candidate) -> Vec<Traje
         let asked = cohort.time(|| candidate.decide_batch(&seen));
         cohort.grant(&asked, now);
         cohort.settle();
-        cohort.record(now);
+        cohort.pass_time();
     }
     cohort.finish()
 }

@@ -184,8 +184,8 @@ impl Observations {
         put(Observed::TimeS, &|_| now.seconds());
         put(Observed::BusVm, &|i| solution.and_then(|s| s.vm_pu(bus(i))).unwrap_or(0.0));
         put(Observed::BusVa, &|i| solution.and_then(|s| s.va_rad(bus(i))).map_or(0.0, f64::to_degrees));
-        put(Observed::BusPd, &|i| base.from_pu(state.demand_p_pu[bus(i)]));
-        put(Observed::BusQd, &|i| base.from_pu(state.demand_q_pu[bus(i)]));
+        put(Observed::BusPd, &|i| base.from_pu(grid.wanted_p_pu(bus(i))));
+        put(Observed::BusQd, &|i| base.from_pu(grid.wanted_q_pu(bus(i))));
         put(Observed::BusEnergised, &|i| flag(live(i)));
         put(Observed::UnitP, &|i| solution.map_or(0.0, |s| base.from_pu(s.unit_p_pu[unit(i)])));
         put(Observed::UnitQ, &|i| solution.map_or(0.0, |s| base.from_pu(s.unit_q_pu[unit(i)])));

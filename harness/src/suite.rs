@@ -7,6 +7,7 @@ use powerflow::{Diagnostic, Diagnostics, NewtonConfig, ReactiveLimits, Rescue, S
 use crate::action::Task;
 use crate::fields::{Document, Fields};
 use crate::gate::{self, Gate, Severity};
+use crate::grid::protection;
 use scenarios::nearest;
 
 /// Schema of the suite file that this program reads.
@@ -205,6 +206,8 @@ pub struct Suite {
     pub loop_config: LoopSettings,
     /// The physics.
     pub physics: PhysicsConfig,
+    /// Relays that act by themselves; `None`: nothing trips.
+    pub protection: Option<protection::Written>,
     /// Populations, in the order of the file; ids are distinct.
     pub populations: Vec<Population>,
     /// Gates, in the order of the file, then the implied ones; ids are distinct, and each names a population.
@@ -330,6 +333,10 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let physics = physics_table.and_then(|table| read_physics(table, screening));
     let physics = fields.or("physics", physics, PhysicsConfig::default());
 
+    let protection_table = fields.table("protection", "suite.protection");
+    let protection = protection_table.and_then(protection::read);
+    let protection = fields.or("protection", protection, Some(protection::Written::default()));
+
     let tables = fields.tables("population", "suite.population");
     if tables.is_empty() {
         fields.complain("missing", None, "there is no [[population]]");
@@ -361,6 +368,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
         screening: screening?,
         loop_config: loop_config?,
         physics: physics?,
+        protection: protection?,
         populations,
         gates,
     })

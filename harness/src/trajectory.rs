@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use powerflow::security::Depth;
-use reports::{EpisodeRecord, StepRecord};
+use reports::{EpisodeRecord, StepRecord, TripRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::candidate::Cause;
@@ -70,7 +70,16 @@ pub struct Episode {
     /// Requests not granted as asked, by reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub refusals: BTreeMap<crate::action::Refusal, u64>,
-    /// SHA-256 over every step: time, voltages, requests, grants.
+    /// Everything that acted by itself, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trips: Vec<TripRecord>,
+    /// Whether something of it rests on a power flow that only the last rungs of the ladder answered, or that had no answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub numerically_doubtful: bool,
+    /// Natural logarithm of the likelihood of what the grid itself drew (hidden failures), where it draws.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid_log_likelihood: Option<f64>,
+    /// SHA-256 over every state: time, voltages, requests, grants, trips.
     pub trajectory: String,
 }
 
@@ -110,6 +119,7 @@ impl Trajectory {
             index: episode.index,
             outcome: episode.outcome.id().into(),
             events,
+            trips: episode.trips.clone(),
             steps,
             metrics: episode.metrics.clone(),
         }

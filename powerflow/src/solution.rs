@@ -42,6 +42,21 @@ pub enum Rung {
     Continuation,
 }
 
+impl Rung {
+    /// Its name in documents.
+    pub fn id(self) -> &'static str {
+        match self {
+            Rung::Newton => "newton",
+            Rung::FlatStart => "flat_start",
+            Rung::DcStart => "dc_start",
+            Rung::Damped => "damped",
+            Rung::LimitsRelaxed => "limits_relaxed",
+            Rung::Pivoted => "pivoted",
+            Rung::Continuation => "continuation",
+        }
+    }
+}
+
 /// A complex number, rectangular.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Complex {

@@ -301,10 +301,43 @@ pub struct EpisodeRecord {
     pub outcome: String,
     /// Events with their times, in words: (seconds, text).
     pub events: Vec<(f64, String)>,
-    /// Steps.
+    /// Everything that acted by itself, in order; absent where nothing did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trips: Vec<TripRecord>,
+    /// Steps, and states within a step after something happened by itself.
     pub steps: Vec<StepRecord>,
     /// Metric id -> value at the end.
     pub metrics: BTreeMap<String, Option<f64>>,
+}
+
+/// Something that happened in the grid by itself: a relay that operated, a unit that left, demand that was lost with its island.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TripRecord {
+    /// When, s since the episode began.
+    pub time_s: f64,
+    /// Which pass of solve, judge and trip, from 1; ordinal, not a time.
+    pub generation: u32,
+    /// `branch`, `gen` or `bus`.
+    pub kind: String,
+    /// Row in the file, from 1.
+    pub row: u32,
+    /// The element as people name it.
+    pub name: String,
+    /// Why, e.g. `overload`, `uvls`, `over_voltage`, `island_dead`.
+    pub cause: String,
+    /// The quantity that caused it, in the unit of its limit (MVA at 1 pu voltage, pu, Hz, degrees C), where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// The limit that it broke; the margin is the difference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<f64>,
+    /// Demand lost with it, MW; booked under its cause.
+    pub lost_mw: f64,
+    /// Rung of the ladder that had answered the power flow in which it was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rung: Option<String>,
 }
 
 /// One step of a kept episode.
@@ -312,8 +345,11 @@ pub struct EpisodeRecord {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StepRecord {
-    /// Start of the step, s.
+    /// Since when this state holds: the start of the step, or a moment within it; s.
     pub time_s: f64,
+    /// Whether this is a state within a step, after something happened by itself: nobody was asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub between: bool,
     /// Magnitude of each bus after the step's actions, pu, file order; `None` where it is not energised.
     pub vm_pu: Vec<Option<f64>>,
     /// Loading of each branch, share of its rating; `None` where it has no rating or is out.

@@ -1,6 +1,6 @@
 //! What can befall a grid: a closed list. A new kind of event touches this file and the grid that lives through it.
 
-use powerflow::{BranchIdx, UnitIdx};
+use powerflow::{BranchIdx, BusIdx, UnitIdx};
 use serde::{Deserialize, Serialize};
 
 /// A moment of simulated time: nanoseconds since the episode began. Integer, so that equal moments are equal.
@@ -44,6 +44,11 @@ pub enum Event {
     UnitBack {
         /// Which.
         unit: UnitIdx,
+    },
+    /// A bus is lost, with its demand, its shunts, its units and every branch that ends there; it does not return.
+    BusOut {
+        /// Which.
+        bus: BusIdx,
     },
     /// Demand of every bus moves in a straight line from where it is to these factors of the file's demand.
     DemandRamp {

@@ -56,6 +56,7 @@ fn words(at: Moment, event: &Event, network: &Network) -> String {
         Event::BranchBack { branch } => format!("{} returns", network.branch_name(*branch)),
         Event::UnitOut { unit } => format!("{} trips", network.unit_name(*unit)),
         Event::UnitBack { unit } => format!("{} returns", network.unit_name(*unit)),
+        Event::BusOut { bus } => format!("bus {} is lost", network.buses.id[*bus]),
         Event::DemandRamp { until, factor } => {
             let range = demand_range(factor, network);
             if *until <= at {
@@ -104,7 +105,7 @@ impl std::io::Write for HashWriter<'_> {
 mod tests {
     use super::*;
     use crate::sample;
-    use powerflow::{BranchIdx, Index, UnitIdx};
+    use powerflow::{BranchIdx, BusIdx, Index, UnitIdx};
 
     fn scenario() -> Scenario {
         let at = |seconds: f64, event| TimedEvent { at: Moment::from_seconds(seconds), event };
@@ -159,6 +160,8 @@ mod tests {
         ];
         let words = scenario().in_words(&network);
         assert_eq!(words.iter().map(|(s, text)| (*s, text.as_str())).collect::<Vec<_>>(), expected);
+        let lost = Event::BusOut { bus: BusIdx::from_row(2) };
+        assert_eq!(super::words(Moment(0), &lost, &network), "bus 30 is lost");
     }
 
     #[test]

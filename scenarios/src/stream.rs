@@ -45,7 +45,8 @@ fn switches(event: &Event) -> Option<(Element, bool)> {
         Event::BranchBack { branch } => Some((Element::Branch(*branch), false)),
         Event::UnitOut { unit } => Some((Element::Unit(*unit), true)),
         Event::UnitBack { unit } => Some((Element::Unit(*unit), false)),
-        Event::DemandRamp { .. } => None,
+        // A bus does not return, and a second loss of it changes nothing.
+        Event::BusOut { .. } | Event::DemandRamp { .. } => None,
     }
 }
 

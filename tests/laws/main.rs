@@ -12,6 +12,7 @@ mod limits;
 mod linear;
 mod linear_model;
 mod nose;
+mod protection;
 mod refusal;
 mod security;
 mod sensitivity;

@@ -25,6 +25,20 @@ impl Shed {
         self.by_cause().iter().map(|(_, mw)| mw).sum()
     }
 
+    /// Every entry times a factor: another unit.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Shed {
+            ufls_mw: self.ufls_mw * factor,
+            uvls_mw: self.uvls_mw * factor,
+            collapse_mw: self.collapse_mw * factor,
+            island_dead_mw: self.island_dead_mw * factor,
+            unsolved_mw: self.unsolved_mw * factor,
+            bus_outage_mw: self.bus_outage_mw * factor,
+            manual_mw: self.manual_mw * factor,
+        }
+    }
+
     /// Every cause by its name in documents, in the order of the fields.
     pub fn by_cause(&self) -> [(&'static str, f64); 7] {
         [

@@ -11,6 +11,7 @@ mod outage;
 pub mod separation;
 mod settings;
 pub mod steps;
+pub mod protection;
 mod trip;
 
 pub use account::{Account, Shed};

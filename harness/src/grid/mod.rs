@@ -1,14 +1,28 @@
 //! The simulated grid: a network living through time. Only this module changes a grid.
 
+pub mod device;
+mod doubt;
 pub mod grant;
+pub mod protection;
+mod shedding;
+mod time;
 
 use std::sync::Arc;
 
 use powerflow::{
-    BranchIdx, BusIdx, BusStatus, Column, Divergence, DivergenceReason, Flows, Index, Network, Solution,
-    State, UnitIdx,
+    BranchIdx, BusIdx, BusStatus, Column, Divergence, DivergenceReason, Flows, Index, Network, Rung,
+    Solution, State, UnitIdx,
 };
-use scenarios::{Event, Moment, Scenario};
+use scenarios::{Event, Moment, Scenario, Seed};
+
+use crate::cascade::{Cause, Shed};
+use device::Device;
+pub(crate) use doubt::Answer;
+use protection::Protection;
+use protection::frequency::Balance;
+use protection::hidden_failure::HiddenFailures;
+use shedding::{Demand, ShedCause};
+pub use time::Logged;
 
 /// Rules of the simulated physics that a suite may set.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,30 +33,30 @@ pub struct GridRules {
     pub cooldown_s: f64,
     /// Lowest and highest ratio and number of positions of a tap changer, for transformers whose file gives none.
     pub tap_range: (f64, f64, u32),
+    /// Relays that act by themselves; `None`: nothing trips.
+    pub protection: Option<Arc<Protection>>,
+    /// Seed of what the grid itself draws.
+    pub seed: Seed,
 }
 
 impl Default for GridRules {
     fn default() -> Self {
         // Tap range: the defaults that PSS/E documents for an unset winding-control block.
-        Self { ramp_share_per_min: None, cooldown_s: 900.0, tap_range: (0.9, 1.1, 33) }
+        Self {
+            ramp_share_per_min: None,
+            cooldown_s: 900.0,
+            tap_range: (0.9, 1.1, 33),
+            protection: None,
+            seed: Seed::default(),
+        }
     }
 }
 
-/// Demand that is not served, MW, by cause.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Unserved {
-    /// On buses without a source.
-    pub island_dead_mw: f64,
-    /// On buses whose island has no solution, or everything where no power flow was found.
-    pub unsolved_mw: f64,
-}
-
-impl Unserved {
-    /// All causes.
-    pub fn total_mw(self) -> f64 {
-        self.island_dead_mw + self.unsolved_mw
-    }
-}
+/// Ramp of a unit whose file gives none where the balance is limited by ramps: this share of its largest power per minute, and at least
+/// one megawatt. Source: M. Eppstein, P. Hines, IEEE Trans. Power Systems 27(3), 2012.
+const RAMP_SHARE_PER_MIN: f64 = 0.05;
+/// The least of it, MW per minute.
+const RAMP_MIN_MW_PER_MIN: f64 = 1.0;
 
 /// How far a rollout has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +83,7 @@ struct Ramp {
 }
 
 /// A network living through time: switches, set-points, last solution. Owned by one rollout.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Grid {
     network: Arc<Network>,
     pub(crate) rules: Arc<GridRules>,
@@ -80,7 +94,7 @@ pub struct Grid {
     divergence: Option<Divergence>,
     scenario: Arc<Scenario>,
     next_event: usize,
-    factor: Vec<f64>,
+    demand: Demand,
     ramp: Option<Ramp>,
     /// Taken out by an event: a candidate cannot close it.
     forced_out: Column<BranchIdx, bool>,
@@ -89,13 +103,51 @@ pub struct Grid {
     /// What each unit delivered in the last settled state, pu: where its ramp starts.
     delivered_pu: Option<Column<UnitIdx, f64>>,
     dirty: bool,
+    /// Whether nothing has happened to it yet, not even a power flow.
+    pristine: bool,
+    /// What acts by itself.
+    devices: Vec<Box<dyn Device>>,
+    hidden: Option<HiddenFailures>,
+    /// Whether devices have yet to look at the last solution.
+    unseen: bool,
+    /// Everything that acted by itself, in order.
+    log: Vec<Logged>,
+    generation: u32,
+    solves: u64,
+    /// Power flows by the rung that answered.
+    rungs: [u64; RUNGS.len()],
+    doubtful: bool,
 }
+
+/// Every rung, in its order.
+pub const RUNGS: [Rung; 7] = [
+    Rung::Newton,
+    Rung::FlatStart,
+    Rung::DcStart,
+    Rung::Damped,
+    Rung::LimitsRelaxed,
+    Rung::Pivoted,
+    Rung::Continuation,
+];
 
 impl Grid {
     /// A grid at the operating point of the file, before anything has happened.
     pub fn new(network: &Arc<Network>, rules: &Arc<GridRules>, scenario: Arc<Scenario>) -> Self {
         let branches = network.branches.from.len();
+        let protection = rules.protection.as_deref();
+        let hidden = protection.and_then(|protection| {
+            let probability = protection.settings.hidden_failure_probability;
+            HiddenFailures::new(probability, rules.seed, &scenario.population, scenario.index)
+        });
         Grid {
+            devices: protection.map_or_else(Vec::new, Protection::devices),
+            hidden,
+            unseen: false,
+            log: Vec::new(),
+            generation: 0,
+            solves: 0,
+            rungs: [0; RUNGS.len()],
+            doubtful: false,
             network: Arc::clone(network),
             rules: Arc::clone(rules),
             state: network.initial_state(),
@@ -105,12 +157,13 @@ impl Grid {
             divergence: None,
             scenario,
             next_event: 0,
-            factor: vec![1.0; network.buses.id.len()],
+            demand: Demand::of(network),
             ramp: None,
             forced_out: Column::filled(false, branches),
             switched: Column::filled(None, branches),
             delivered_pu: None,
             dirty: true,
+            pristine: true,
         }
     }
 
@@ -168,31 +221,62 @@ impl Grid {
 
     /// Demand that wants to be served, MW. A negative demand is a source that nobody waits for: it does not count.
     pub fn demand_mw(&self) -> f64 {
-        let consumed = self.state.demand_p_pu.iter().map(|(_, p)| p.max(0.0)).sum();
-        self.network.base.from_pu(consumed)
+        let wanted = self.network.buses.id.indices().map(|bus| self.wanted_p_pu(bus).max(0.0));
+        self.network.base.from_pu(wanted.sum())
     }
 
-    /// Demand that is not served, MW. Buses out of service in the file want nothing.
-    pub fn unserved(&self) -> Unserved {
-        let base = self.network.base;
-        match (self.life, &self.solution) {
-            (Life::Dark, _) => Unserved { island_dead_mw: self.demand_mw(), unsolved_mw: 0.0 },
-            (_, None) | (Life::Unsolved, _) => {
-                Unserved { island_dead_mw: 0.0, unsolved_mw: self.demand_mw() }
+    /// Demand that is served, MW: summed over live buses, apart from what is not.
+    pub fn served_mw(&self) -> f64 {
+        let Some(solution) = &self.solution else { return 0.0 };
+        let live = solution.status.iter().filter(|(_, status)| **status == BusStatus::Live);
+        let served: f64 = live.map(|(bus, _)| self.state.demand_p_pu[bus].max(0.0)).sum();
+        self.network.base.from_pu(served)
+    }
+
+    /// Active demand that a bus wants, pu: also what has been shed.
+    pub fn wanted_p_pu(&self, bus: BusIdx) -> f64 {
+        self.network.buses.demand_p_pu[bus] * self.demand.factor[bus.row()]
+    }
+
+    /// Reactive demand that a bus wants, pu: also what has been shed.
+    pub fn wanted_q_pu(&self, bus: BusIdx) -> f64 {
+        self.network.buses.demand_q_pu[bus] * self.demand.factor[bus.row()]
+    }
+
+    /// Demand that is not served, MW, by cause. What was shed at a bus that died later stays with the cause that shed it. Buses
+    /// out of service in the file want nothing.
+    pub fn unserved(&self) -> Shed {
+        let mut lost = Shed::default();
+        let status = match (self.life, &self.solution) {
+            (Life::Dark, _) => Err(Cause::IslandDead),
+            (_, None) | (Life::Unsolved, _) => Err(Cause::Unsolved),
+            (_, Some(solution)) => Ok(solution),
+        };
+        for bus in self.network.buses.id.indices() {
+            let wanted = self.wanted_p_pu(bus).max(0.0);
+            if wanted == 0.0 {
+                continue;
             }
-            (_, Some(solution)) => {
-                let dead = |unsolved: bool| {
-                    let mut sum = 0.0;
-                    for (bus, status) in solution.status.iter() {
-                        if *status == BusStatus::Dead && solution.unsolved.contains(&bus) == unsolved {
-                            sum += self.state.demand_p_pu[bus].max(0.0);
-                        }
+            let shed = self.demand.shed_at(bus);
+            for (cause, share) in ShedCause::LIST.into_iter().zip(shed) {
+                *cause.of(&mut lost) += share * wanted;
+            }
+            let kept = self.demand.kept(bus) * wanted;
+            match status {
+                Err(Cause::IslandDead) => lost.island_dead_mw += kept,
+                Err(_) => lost.unsolved_mw += kept,
+                Ok(solution) if solution.status[bus] == BusStatus::Dead => {
+                    // In file order, so that it can be looked up.
+                    if solution.unsolved.binary_search(&bus).is_ok() {
+                        lost.unsolved_mw += kept;
+                    } else {
+                        lost.island_dead_mw += kept;
                     }
-                    base.from_pu(sum)
-                };
-                Unserved { island_dead_mw: dead(false), unsolved_mw: dead(true) }
+                }
+                Ok(_) => {}
             }
         }
+        lost.times(self.network.base.from_pu(1.0))
     }
 
     /// Whether something is lost at the very beginning. Then the state before it has to be solved first, since that is
@@ -226,10 +310,14 @@ impl Grid {
 
     fn apply(&mut self, at: Moment, event: &Event) {
         self.dirty = true;
+        self.pristine = false;
         match event {
             Event::BranchOut { branch } => {
+                let was_on = std::mem::replace(&mut self.state.branch_on[*branch], false);
                 self.forced_out[*branch] = true;
-                self.state.branch_on[*branch] = false;
+                if was_on {
+                    self.expose_neighbours(at, *branch);
+                }
             }
             Event::BranchBack { branch } => {
                 self.forced_out[*branch] = false;
@@ -237,12 +325,32 @@ impl Grid {
             }
             Event::UnitOut { unit } => self.state.unit_on[*unit] = false,
             Event::UnitBack { unit } => self.state.unit_on[*unit] = true,
+            Event::BusOut { bus } => self.lose_bus(*bus),
             Event::DemandRamp { until, factor } => {
                 self.move_demand(at);
-                self.ramp =
-                    Some(Ramp { from: self.factor.clone(), to: factor.clone(), start: at, until: *until });
+                let from = self.demand.factor.clone();
+                self.ramp = Some(Ramp { from, to: factor.clone(), start: at, until: *until });
             }
         }
+    }
+
+    /// A bus is gone with all that is connected to it.
+    fn lose_bus(&mut self, bus: BusIdx) {
+        let network = Arc::clone(&self.network);
+        for (branch, from) in network.branches.from.iter() {
+            if *from == bus || network.branches.to[branch] == bus {
+                self.forced_out[branch] = true;
+                self.state.branch_on[branch] = false;
+            }
+        }
+        for (unit, _) in network.units.bus.iter().filter(|(_, at)| **at == bus) {
+            self.state.unit_on[unit] = false;
+        }
+        for (shunt, _) in network.shunts.bus.iter().filter(|(_, at)| **at == bus) {
+            self.state.shunt_step[shunt] = 0;
+        }
+        self.demand.shed(bus, ShedCause::BusOutage, 1.0);
+        self.place_demand(bus);
     }
 
     fn move_demand(&mut self, now: Moment) {
@@ -252,23 +360,35 @@ impl Grid {
         } else {
             (now.0 - ramp.start.0) as f64 / (ramp.until.0 - ramp.start.0) as f64
         };
-        for (factor, (from, to)) in self.factor.iter_mut().zip(ramp.from.iter().zip(&ramp.to)) {
+        for (factor, (from, to)) in self.demand.factor.iter_mut().zip(ramp.from.iter().zip(&ramp.to)) {
             *factor = (to - from).mul_add(share, *from);
         }
         if share >= 1.0 {
             self.ramp = None;
         }
-        let buses = &self.network.buses;
-        for (row, factor) in self.factor.iter().enumerate() {
-            let bus = BusIdx::from_row(row);
-            self.state.demand_p_pu[bus] = buses.demand_p_pu[bus] * factor;
-            self.state.demand_q_pu[bus] = buses.demand_q_pu[bus] * factor;
+        for bus in self.network.buses.id.indices() {
+            self.place_demand(bus);
         }
         self.dirty = true;
     }
 
-    /// Begins a step: from here, units can move by `minutes` of their ramp.
+    /// Puts the demand of a bus into the state: what it wants, less what was shed.
+    fn place_demand(&mut self, bus: BusIdx) {
+        let kept = self.demand.kept(bus);
+        let (p, q) = (self.wanted_p_pu(bus), self.wanted_q_pu(bus));
+        self.state.demand_p_pu[bus] = p * kept;
+        self.state.demand_q_pu[bus] = q * kept;
+        self.dirty = true;
+    }
+
+    /// Begins a step: from here, units can move by `minutes` of their ramp; where ramps limit the balance, by one minute, and only
+    /// if something has changed.
     pub fn begin_step(&mut self, minutes: f64) {
+        let limited = self.balance() == Balance::RampLimited;
+        if limited && !self.dirty {
+            return;
+        }
+        let minutes = if limited { 1.0 } else { minutes };
         let units = &self.network.units;
         for unit in units.bus.indices() {
             let (mut low, mut high) = (units.p_min_pu[unit], units.p_max_pu[unit]);
@@ -289,8 +409,23 @@ impl Grid {
     /// Ramp of a unit, pu per minute, where it has one.
     pub(crate) fn ramp_pu_per_min(&self, unit: UnitIdx) -> Option<f64> {
         let units = &self.network.units;
-        units.ramp_pu_per_min[unit]
-            .or_else(|| self.rules.ramp_share_per_min.map(|s| s * units.p_max_pu[unit].abs()))
+        let p_max = units.p_max_pu[unit].abs();
+        let of_rules = || self.rules.ramp_share_per_min.map(|share| share * p_max);
+        let of_balance = || {
+            let least = self.network.base.to_pu(RAMP_MIN_MW_PER_MIN);
+            (self.balance() == Balance::RampLimited).then(|| (RAMP_SHARE_PER_MIN * p_max).max(least))
+        };
+        units.ramp_pu_per_min[unit].or_else(of_rules).or_else(of_balance)
+    }
+
+    /// Who provides an imbalance.
+    fn balance(&self) -> Balance {
+        self.rules.protection.as_ref().map_or_else(Balance::default, |p| p.settings.balance())
+    }
+
+    /// Whether nothing has happened to it yet: all such grids of one network are in one state.
+    pub(crate) fn is_pristine(&self) -> bool {
+        self.pristine
     }
 
     /// Whether a power flow is pending.
@@ -299,19 +434,30 @@ impl Grid {
     }
 
     /// Takes the answer of the pending power flow.
-    pub fn settle(&mut self, answer: Result<(Solution, Flows), Divergence>) {
+    pub fn settle(&mut self, now: Moment, answer: Result<(Solution, Flows), Divergence>) {
         self.dirty = false;
+        self.pristine = false;
+        self.solves += 1;
+        let before = self.solution.take();
         match answer {
             Ok((solution, flows)) => {
+                self.rungs[solution.rung as usize] += 1;
+                self.doubtful |= is_doubtful(&solution);
                 self.solution = Some(solution);
                 self.flows = flows;
+                self.unseen = true;
             }
             Err(divergence) => {
                 self.life =
                     if divergence.reason == DivergenceReason::NoSource { Life::Dark } else { Life::Unsolved };
+                self.doubtful |= self.life == Life::Unsolved;
                 self.divergence = Some(divergence);
-                self.solution = None;
             }
+        }
+        if let Some(before) = before
+            && !self.devices.is_empty()
+        {
+            self.log_deaths(now, &before);
         }
     }
 
@@ -321,4 +467,9 @@ impl Grid {
             self.delivered_pu = Some(solution.unit_p_pu.clone());
         }
     }
+}
+
+/// Whether an answer came from the last rungs, or leaves an island without one.
+fn is_doubtful(solution: &Solution) -> bool {
+    solution.rung > Rung::Damped || !solution.unsolved.is_empty()
 }

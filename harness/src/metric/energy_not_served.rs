@@ -5,7 +5,7 @@ use super::{Meter, Metric, Step, hours};
 pub(super) const METRIC: Metric = Metric {
     id: "ens_mwh",
     unit: "MWh",
-    meaning: "its energy not served: demand on dead buses and where no power flow exists, times time",
+    meaning: "its energy not served: demand shed, on dead buses and where no power flow exists, times time",
     counts_unserved: true,
     security: None,
     meter: || Box::new(EnergyNotServed(0.0)),

@@ -6,27 +6,35 @@ mod losses;
 mod overload;
 mod redispatch;
 mod security;
+mod shedding;
 mod switching;
+mod trips;
 mod unmet_balance;
 mod voltage;
 
 use powerflow::security::{Depth, Security};
 
+use crate::cascade::Shed;
+use crate::grid::Grid;
 use crate::grid::grant::Grants;
-use crate::grid::{Grid, Unserved};
 
-/// One step as a metric sees it: the state that holds over `[t, t + duration)`.
+/// A state as a metric sees it: it holds over `[t, t + duration)`, a step or a part of one. What was granted in a step is shown with its
+/// first part only.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'a> {
     /// The grid after events, actions and settling.
     pub grid: &'a Grid,
-    /// Length of the step, s.
+    /// Since when it holds, s from the beginning of the episode.
+    pub at_s: f64,
+    /// How long it holds, s; more than zero.
     pub duration_s: f64,
+    /// Length of the episode, s.
+    pub horizon_s: f64,
     /// Demand that is not served now.
-    pub unserved: Unserved,
+    pub unserved: Shed,
     /// Demand when the episode began, MW.
     pub initial_demand_mw: f64,
-    /// What was granted in this step.
+    /// What was granted when it began.
     pub grants: &'a Grants,
     /// Its N-1 security, where a gate asks for it and there is a power flow.
     pub security: Option<&'a Security>,
@@ -34,7 +42,7 @@ pub struct Step<'a> {
 
 /// Accumulates one metric over one rollout.
 pub trait Meter {
-    /// Takes a step into account.
+    /// Takes a state into account.
     fn step(&mut self, step: &Step<'_>);
     /// The metric so far.
     fn value(&self) -> f64;
@@ -73,6 +81,16 @@ pub const LIST: &[Metric] = &[
     switching::METRIC,
     security::MINUTES,
     security::VIOLATIONS,
+    trips::TRIPS,
+    trips::CASCADE_SIZE,
+    shedding::UFLS,
+    shedding::UVLS,
+    shedding::COLLAPSE,
+    shedding::ISLAND_DEAD,
+    shedding::UNSOLVED,
+    shedding::BUS_OUTAGE,
+    shedding::MANUAL,
+    shedding::FIRST,
 ];
 
 /// The metrics that exist where the N-1 security of every step is looked at so far, in the order of [`LIST`].

@@ -382,6 +382,13 @@ fn settings(prepared: &Prepared) -> BTreeMap<String, String> {
     if let Some(share) = config.rules.ramp_share_per_min {
         settings.insert("ramp_share_per_min".into(), share.to_string());
     }
+    match &config.rules.protection {
+        None => drop(settings.insert("protection".into(), "none".into())),
+        Some(protection) => {
+            settings.insert("protection".into(), "protection".into());
+            settings.extend(protection.settings.in_words());
+        }
+    }
     settings
 }
 
@@ -416,14 +423,34 @@ fn covers(prepared: &Prepared) -> Covers {
         },
         "balance by units with headroom and ramp".into(),
     ];
-    let not_judged = [
-        "protection relays and cascades",
-        "frequency, rotor angle and voltage dynamics below a step",
-        "delay between observation and action",
-        "measurement error, loss and manipulation",
-        "slow automatic controls: tap changers, switched shunts, operators",
+    let mut judged = judged;
+    let mut not_judged = vec![
+        "frequency, rotor angle and voltage dynamics below a step".to_owned(),
+        "delay between observation and action".into(),
+        "measurement error, loss and manipulation".into(),
+        "slow automatic controls: tap changers, switched shunts, operators".into(),
     ];
-    Covers { judged, not_judged: not_judged.map(str::to_owned).to_vec() }
+    match &prepared.config.rules.protection {
+        None => not_judged.insert(0, "protection relays and cascades".to_owned()),
+        Some(protection) => {
+            let settings = &protection.settings;
+            for (on, what) in [
+                (settings.overload.is_some(), "overload relays of branches, and the cascades that follow"),
+                (settings.thermal.is_some(), "temperature of conductors"),
+                (settings.distance.is_some(), "zone-3 distance relays"),
+                (settings.undervoltage.is_some(), "under-voltage load shedding"),
+                (settings.ride_through.is_some(), "voltage ride-through of units"),
+                (
+                    settings.frequency.is_some(),
+                    "under-frequency load shedding and frequency trips, by where the frequency would settle",
+                ),
+                (settings.hidden_failure_probability > 0.0, "hidden failures of relays beside a trip"),
+            ] {
+                if on { &mut judged } else { &mut not_judged }.push(what.to_owned());
+            }
+        }
+    }
+    Covers { judged, not_judged }
 }
 
 fn assumptions(prepared: &Prepared) -> Vec<String> {
@@ -462,6 +489,8 @@ fn fidelity(prepared: &Prepared, simulated: &Simulated) -> BTreeMap<String, Stri
         .flat_map(|p| &p.candidate)
         .filter(|e| e.outcome == crate::trajectory::Outcome::SolverGaveUp)
         .count();
+    let episodes = simulated.populations.iter().flat_map(|p| &p.candidate);
+    let doubtful = episodes.filter(|e| e.numerically_doubtful).count();
     BTreeMap::from([
         ("power_flow".to_owned(), "Newton, polar-equivalent 2x2 blocks, f64".to_owned()),
         ("tolerance_pu".into(), prepared.config.newton.tolerance_pu.to_string()),
@@ -474,6 +503,7 @@ fn fidelity(prepared: &Prepared, simulated: &Simulated) -> BTreeMap<String, Stri
                 .into(),
         ),
         ("episodes_the_solver_gave_up".into(), gave_up.to_string()),
+        ("episodes_numerically_doubtful".into(), doubtful.to_string()),
         ("power_flows_with_unsettled_limits".into(), envelope.unsettled.to_string()),
     ])
 }
@@ -490,10 +520,25 @@ fn envelope(simulated: &Simulated) -> BTreeMap<String, (f64, f64)> {
     .collect()
 }
 
+/// Blocked relays that are named.
+const BLOCKED_SHOWN: usize = 8;
+
 fn limits(prepared: &Prepared, simulated: &Simulated, kept: &Kept) -> Vec<String> {
     let mut limits = prepared.candidate.notes();
     if prepared.suite.screening {
         limits.push("this suite is a screening: its physics is too simple to release a candidate".into());
+    }
+    if let Some(protection) = &prepared.config.rules.protection
+        && !protection.blocked.is_empty()
+    {
+        let blocked = &protection.blocked;
+        limits.push(format!(
+            "{} relays would have acted before anything happened, and are blocked until what they see has been inside its limits \
+             once: {}{}",
+            blocked.len(),
+            blocked[..blocked.len().min(BLOCKED_SHOWN)].join(", "),
+            if blocked.len() > BLOCKED_SHOWN { ", and others" } else { "" }
+        ));
     }
     if !kept.unrepeatable.is_empty() {
         limits.push(format!(

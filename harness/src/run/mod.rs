@@ -20,6 +20,7 @@ pub use progress::{Progress, Silent, Watch};
 use crate::action::Task;
 use crate::candidate::{self, Source};
 use crate::grid::GridRules;
+use crate::grid::protection::Protection;
 use crate::live::LoopConfig;
 use crate::metric;
 use crate::suite::{Champion, Suite};
@@ -119,7 +120,7 @@ fn prepare_from(
     suite.check_metrics(&metric::ids())?;
     let grid_bytes = read(&suite.grid_path, "suite.grid.read", "the case that the suite names")?;
     let network = Network::build(powerflow::case::read(&suite.grid_path)?)?;
-    let config = loop_config(&suite);
+    let config = loop_config(&suite, &network);
     let populations = populations(&suite, &network, &config)?;
     let task = config.task;
     let candidate: Arc<dyn Source> = match contender {
@@ -158,16 +159,23 @@ fn read(path: &Path, code: &'static str, what: &str) -> Result<Vec<u8>, Diagnost
     })
 }
 
-fn loop_config(suite: &Suite) -> LoopConfig {
+fn loop_config(suite: &Suite, network: &Arc<Network>) -> LoopConfig {
     let (settings, physics) = (&suite.loop_config, &suite.physics);
+    let newton = powerflow::NewtonConfig { unsolved_islands_die: true, ..physics.newton() };
+    let protection = suite
+        .protection
+        .as_ref()
+        .map(|written| Arc::new(Protection::new(network, written.of(network.frequency_hz), &newton)));
     LoopConfig {
         task: settings.task,
         step_s: settings.step_s,
         steps: settings.steps,
-        newton: powerflow::NewtonConfig { unsolved_islands_die: true, ..physics.newton() },
+        newton,
         rules: Arc::new(GridRules {
             ramp_share_per_min: physics.ramp_share_per_min,
             cooldown_s: physics.cooldown_s,
+            protection,
+            seed: Seed(suite.seed),
             ..GridRules::default()
         }),
         security: suite.gates.iter().filter_map(|gate| metric::by_id(&gate.metric)?.1.security).max(),
@@ -209,6 +217,7 @@ impl Prepared {
     #[must_use]
     pub fn with_seed(mut self, seed: Option<u64>) -> Self {
         self.suite.seed = seed.unwrap_or(self.suite.seed);
+        Arc::make_mut(&mut self.config.rules).seed = self.seed();
         self
     }
 

@@ -177,7 +177,9 @@ impl Candidate for Playing {
 
     fn decide_batch(&mut self, seen: &Observations) -> Decisions {
         let mut decisions = Decisions::none(seen.rows);
-        let Some(step) = self.record.steps.get(self.step) else {
+        // States within a step were nobody's decision.
+        let mut decided = self.record.steps.iter().filter(|step| !step.between);
+        let Some(step) = decided.nth(self.step) else {
             let end = self.end.clone().unwrap_or_else(|| Failure {
                 cause: Cause::Protocol,
                 message: "the record ends here".into(),

@@ -579,16 +579,7 @@ fn linear_document(network: &Arc<Network>, config: &NewtonConfig) -> Result<Solu
 }
 
 pub(crate) fn rung_id(rung: Rung) -> String {
-    match rung {
-        Rung::Newton => "newton",
-        Rung::FlatStart => "flat_start",
-        Rung::DcStart => "dc_start",
-        Rung::Damped => "damped",
-        Rung::LimitsRelaxed => "limits_relaxed",
-        Rung::Pivoted => "pivoted",
-        Rung::Continuation => "continuation",
-    }
-    .into()
+    rung.id().into()
 }
 
 #[cfg(test)]

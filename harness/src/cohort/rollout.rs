@@ -1,0 +1,336 @@
+//! One rollout: its grid, its clock and what is measured of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use powerflow::Index;
+use powerflow::security::{Depth, Security};
+use reports::{StepRecord, TripRecord};
+use scenarios::Moment;
+use sha2::{Digest, Sha256};
+
+use super::Envelope;
+use super::record::{element_name, in_words, insecurity, step_record};
+use crate::action::Refusal;
+use crate::candidate::Failure;
+use crate::cascade::{Shed, Tripped};
+use crate::grid::grant::Grants;
+use crate::grid::{Grid, Life, Logged};
+use crate::live::LoopConfig;
+use crate::metric::{self, Meter, Step};
+use crate::trajectory::{Episode, Outcome, Trajectory, by_id};
+
+/// One rollout with what is measured of it.
+pub(super) struct Rollout {
+    pub(super) grid: Grid,
+    meters: Vec<Box<dyn Meter>>,
+    /// Those metrics that depend on what is not served, with what the solver gave up counted as served.
+    as_served: Vec<Option<Box<dyn Meter>>>,
+    initial_demand_mw: f64,
+    pub(super) grants: Grants,
+    pub(super) refusals: BTreeMap<Refusal, u64>,
+    pub(super) failure: Option<Failure>,
+    pub(super) unsolved: bool,
+    /// Whether its last stretch has been measured.
+    ended: bool,
+    /// The N-1 security of its present state, where it is known.
+    pub(super) security: Option<Security>,
+    /// How far it has come.
+    pub(super) clock: Moment,
+    /// Until when its present state holds; its clock where it does not last.
+    holds_until: Moment,
+    /// Whether the step goes on for it.
+    in_step: bool,
+    /// Whether what was granted in this step has been measured.
+    granted: bool,
+    steps: u32,
+    /// Rows of the grid's log that have been digested.
+    digested: usize,
+    digest: Sha256,
+    recorded: Option<Vec<StepRecord>>,
+}
+
+impl Rollout {
+    /// A rollout that has not begun. `record` keeps every state of it.
+    pub(super) fn new(grid: Grid, security: Option<Depth>, record: bool) -> Self {
+        Rollout {
+            initial_demand_mw: grid.demand_mw(),
+            grid,
+            meters: metric::measured(security).map(|m| (m.meter)()).collect(),
+            as_served: metric::measured(security).map(|m| m.counts_unserved.then(|| (m.meter)())).collect(),
+            grants: Grants::default(),
+            refusals: BTreeMap::new(),
+            failure: None,
+            unsolved: false,
+            ended: false,
+            security: None,
+            clock: Moment(0),
+            holds_until: Moment(0),
+            in_step: false,
+            granted: false,
+            steps: 0,
+            digested: 0,
+            digest: Sha256::new(),
+            recorded: record.then(Vec::new),
+        }
+    }
+
+    /// A step begins.
+    pub(super) fn begin_step(&mut self, now: Moment) {
+        self.grants = Grants::default();
+        self.granted = false;
+        self.clock = now;
+        self.in_step = true;
+    }
+
+    /// Shows its devices the present state, and finds out how long it holds.
+    pub(super) fn look(&mut self, until: Moment) {
+        if self.in_step && self.grid.life() == Life::Alive {
+            self.grid.look(self.clock);
+            self.holds_until = self.grid.next_moment(until).map_or(until, |next| next.max(self.clock));
+        }
+    }
+
+    /// Whether its present state holds for some time.
+    pub(super) fn lasts(&self) -> bool {
+        self.in_step && self.holds_until > self.clock
+    }
+
+    /// Measures the present state, and goes on to its end. Returns whether something happens there, before the step ends.
+    pub(super) fn advance(
+        &mut self,
+        config: &LoopConfig,
+        step: u32,
+        until: Moment,
+        envelope: &mut Envelope,
+    ) -> bool {
+        if !self.in_step {
+            return false;
+        }
+        let life = self.grid.life();
+        if life != Life::Alive {
+            // A rollout is measured while it lives, and once more when it has just gone dark.
+            self.in_step = false;
+            if matches!(life, Life::Dark | Life::Unsolved) && !self.ended {
+                self.ended = true;
+                let begin = Moment::from_seconds(f64::from(step - 1) * config.step_s);
+                // Nothing comes back after the end: the rest of the episode is as this state.
+                let duration_s = if self.clock == begin {
+                    config.step_s * f64::from(config.steps - step + 1)
+                } else {
+                    Moment(until.0 - self.clock.0).seconds() + config.step_s * f64::from(config.steps - step)
+                };
+                self.measure(config, step, duration_s, envelope);
+                self.grid.end_step();
+            }
+            return false;
+        }
+        if self.lasts() {
+            let begin = Moment::from_seconds(f64::from(step - 1) * config.step_s);
+            let whole = self.clock == begin && self.holds_until == until;
+            let duration_s =
+                if whole { config.step_s } else { Moment(self.holds_until.0 - self.clock.0).seconds() };
+            self.measure(config, step, duration_s, envelope);
+            self.clock = self.holds_until;
+        }
+        if self.clock == until {
+            self.in_step = false;
+            self.grid.end_step();
+            return false;
+        }
+        self.grid.act(self.clock);
+        true
+    }
+
+    /// Measures the state that holds for a while.
+    fn measure(&mut self, config: &LoopConfig, step: u32, duration_s: f64, envelope: &mut Envelope) {
+        self.steps = step;
+        let nothing = Grants::default();
+        let between = std::mem::replace(&mut self.granted, true);
+        let grants = if between { &nothing } else { &self.grants };
+        let view = Step {
+            grid: &self.grid,
+            at_s: self.clock.seconds(),
+            duration_s,
+            horizon_s: config.step_s * f64::from(config.steps),
+            unserved: self.grid.unserved(),
+            initial_demand_mw: self.initial_demand_mw,
+            grants,
+            security: self.security.as_ref(),
+        };
+        if self.grid.life() != Life::Unsolved {
+            for meter in &mut self.meters {
+                meter.step(&view);
+            }
+            let served = Step { unserved: Shed { unsolved_mw: 0.0, ..view.unserved }, ..view };
+            for meter in self.as_served.iter_mut().flatten() {
+                meter.step(&served);
+            }
+        }
+        envelope.include(&self.grid);
+        digest_state(&mut self.digest, &self.grid, grants, self.clock);
+        for logged in &self.grid.log()[self.digested..] {
+            digest_trip(&mut self.digest, logged);
+        }
+        if let Some(steps) = &mut self.recorded {
+            let mut record = step_record(&self.grid, grants, self.clock);
+            record.between = between;
+            record.notes.extend(self.security.as_ref().and_then(|s| insecurity(self.grid.network(), s)));
+            let new = &self.grid.log()[self.digested..];
+            record.notes.extend(new.iter().take(NOTES).map(|logged| in_words(self.grid.network(), logged)));
+            steps.push(record);
+        }
+        self.digested = self.grid.log().len();
+    }
+
+    /// How it ended.
+    pub(super) fn finish(self, subject: &str, config: &LoopConfig) -> Trajectory {
+        let scenario = Arc::clone(self.grid.scenario());
+        let values: Vec<f64> = self.meters.iter().map(|m| m.value()).collect();
+        let measured = by_id(config.security, &values);
+        let served: Vec<f64> = self
+            .as_served
+            .iter()
+            .zip(&values)
+            .map(|(meter, value)| meter.as_ref().map_or(*value, |m| m.value()))
+            .collect();
+        let of = |id: &str| measured.get(id).copied().unwrap_or(0.0);
+        let outcome = if self.failure.is_some() {
+            Outcome::CandidateFailed
+        } else if self.unsolved {
+            Outcome::SolverGaveUp
+        } else if of("collapse") > 0.0 {
+            Outcome::Collapse
+        } else if of("blackout") > 0.0 {
+            Outcome::Blackout
+        } else {
+            Outcome::Survived
+        };
+        let known = !matches!(outcome, Outcome::CandidateFailed | Outcome::SolverGaveUp);
+        let message = self.failure.as_ref().map(|f| f.message.clone()).or_else(|| {
+            let reference = |d: &powerflow::Divergence| d.to_string();
+            self.grid.divergence().filter(|_| self.unsolved).map(reference)
+        });
+        let episode = Episode {
+            population: scenario.population.clone(),
+            index: scenario.index,
+            subject: subject.to_owned(),
+            scenario: scenario.digest(),
+            outcome,
+            cause: self.failure.as_ref().map(|f| f.cause),
+            message,
+            steps: self.steps,
+            metrics: measured.iter().map(|(id, v)| (id.clone(), known.then_some(*v))).collect(),
+            as_served: (outcome == Outcome::SolverGaveUp).then(|| by_id(config.security, &served)),
+            refusals: self.refusals,
+            numerically_doubtful: self.grid.numerically_doubtful(),
+            trips: trips(&self.grid),
+            grid_log_likelihood: self.grid.log_likelihood(),
+            trajectory: hex(&self.digest.finalize()),
+        };
+        debug_assert!(self.steps <= config.steps);
+        let record = self.recorded.map(|steps| {
+            let mut events = scenario.in_words(self.grid.network());
+            if let Some(failure) = &self.failure {
+                let at = f64::from(self.steps) * config.step_s;
+                events.push((at, format!("the candidate failed ({:?}): {}", failure.cause, failure.message)));
+            }
+            let network = self.grid.network();
+            let happened = self.grid.log().iter();
+            events.extend(happened.map(|row| (row.trip.time_s.unwrap_or(0.0), in_words(network, row))));
+            // Stable: of one moment, what befell the grid comes first.
+            events.sort_by(|a, b| a.0.total_cmp(&b.0));
+            Trajectory::document(&episode, events, steps)
+        });
+        Trajectory { episode, record }
+    }
+}
+
+/// Rows of the log that a state's notes list.
+const NOTES: usize = 12;
+
+/// Everything that acted by itself, as documents have it.
+fn trips(grid: &Grid) -> Vec<TripRecord> {
+    let network = grid.network();
+    grid.log()
+        .iter()
+        .map(|logged| {
+            let trip = &logged.trip;
+            let (kind, row) = match trip.what {
+                Tripped::Branch(branch) => ("branch", branch.row()),
+                Tripped::Unit(unit) => ("gen", unit.row()),
+                Tripped::Bus(bus) => ("bus", bus.row()),
+            };
+            TripRecord {
+                time_s: trip.time_s.unwrap_or(0.0),
+                generation: trip.generation,
+                kind: kind.into(),
+                row: row as u32 + 1,
+                name: element_name(network, trip.what),
+                cause: trip.cause.id().into(),
+                value: trip.value.filter(|value| value.is_finite()),
+                limit: trip.limit.filter(|limit| limit.is_finite()),
+                lost_mw: trip.lost_mw,
+                rung: logged.rung.map(|rung| rung.id().to_owned()),
+            }
+        })
+        .collect()
+}
+
+fn digest_state(digest: &mut Sha256, grid: &Grid, grants: &Grants, now: Moment) {
+    digest.update(now.0.to_le_bytes());
+    let network = grid.network();
+    for bus in network.buses.id.indices() {
+        // A tag before the value: a dead bus is not a bus at zero.
+        match grid.solution().and_then(|s| s.voltage(bus)) {
+            Some(v) => {
+                digest.update([1]);
+                digest.update(v.re.to_bits().to_le_bytes());
+                digest.update(v.im.to_bits().to_le_bytes());
+            }
+            None => digest.update([0]),
+        }
+    }
+    digest.update((grants.all.len() as u64).to_le_bytes());
+    for grant in &grants.all {
+        digest.update([grant.quantity as u8]);
+        digest.update(grant.element.to_le_bytes());
+        digest.update(grant.asked.to_bits().to_le_bytes());
+        match grant.granted {
+            Some(v) => {
+                digest.update([1]);
+                digest.update(v.to_bits().to_le_bytes());
+            }
+            None => digest.update([0]),
+        }
+    }
+}
+
+fn digest_trip(digest: &mut Sha256, logged: &Logged) {
+    let trip = &logged.trip;
+    let (kind, row) = match trip.what {
+        Tripped::Branch(branch) => (0u8, branch.row()),
+        Tripped::Unit(unit) => (1, unit.row()),
+        Tripped::Bus(bus) => (2, bus.row()),
+    };
+    digest.update([kind, trip.cause as u8]);
+    digest.update((row as u64).to_le_bytes());
+    for number in [trip.time_s, trip.value, trip.limit, Some(trip.lost_mw)] {
+        match number {
+            Some(v) => {
+                digest.update([1]);
+                digest.update(v.to_bits().to_le_bytes());
+            }
+            None => digest.update([0]),
+        }
+    }
+}
+
+/// Lower-case hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
