@@ -421,7 +421,7 @@ impl Governor {
     }
 
     /// What is wrong with its numbers, in words.
-    pub(super) fn wrong(&self) -> Vec<String> {
+    pub(crate) fn wrong(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut positive = |name: &str, value: f64| {
             if !(value.is_finite() && value > 0.0) {

@@ -132,7 +132,7 @@ impl UnitModel {
         }
     }
 
-    fn wrong(&self, nominal_hz: f64) -> Vec<String> {
+    pub(crate) fn wrong(&self, nominal_hz: f64) -> Vec<String> {
         let mut wrong = self.governor.wrong();
         let mut number = |name: &str, value: f64, holds: bool, should: &str| {
             if !holds || value.is_nan() {
@@ -263,7 +263,7 @@ impl AggregateModel {
         )
     }
 
-    fn wrong(&self) -> Vec<String> {
+    pub(crate) fn wrong(&self) -> Vec<String> {
         let mut wrong = Governor::Reheat(self.turbine).wrong();
         // Without any governor the model is still one: a gain of zero is allowed here.
         if self.turbine.gain_pu == 0.0 {
@@ -353,31 +353,18 @@ impl IslandModel {
                 all.push(Diagnostic::error(code, format!("{what}: {complaint}")));
             }
         };
-        let mut wrong = Vec::new();
         let nominal_hz = self.nominal_hz;
-        for (name, value, holds) in [
-            ("the nominal frequency, Hz,", nominal_hz, nominal_hz > 0.0),
-            ("the demand, pu,", self.load_pu, self.load_pu >= 0.0),
-            ("the damping by demand", self.load_damping, self.load_damping >= 0.0),
-            ("the longest step, s,", self.step_s.unwrap_or(1.0), self.step_s.is_none_or(|s| s > 0.0)),
-            ("the window of the slope, s,", self.rocof_window_s, self.rocof_window_s > 0.0),
-        ] {
-            if !(holds && value.is_finite()) {
-                wrong.push(format!("{name} is {value}"));
-            }
-        }
+        push("frequency.island", "the island".into(), self.wrong());
         match &self.source {
-            Source::Aggregate(aggregate) => wrong.extend(aggregate.wrong()),
+            Source::Aggregate(aggregate) => {
+                push("frequency.island", "the aggregate".into(), aggregate.wrong());
+            }
             Source::Units(units) => {
-                if !units.iter().any(|unit| unit.inertia_s * unit.rating_pu > 0.0) {
-                    wrong.push("no unit has inertia, so there is no frequency".into());
-                }
                 for (i, unit) in units.iter().enumerate() {
                     push("frequency.unit", format!("unit {}", i + 1), unit.wrong(nominal_hz));
                 }
             }
         }
-        push("frequency.island", "the island".into(), wrong);
         if let Some(plan) = &self.shedding {
             push("frequency.shedding", "load shedding".into(), plan.wrong(nominal_hz));
         }
@@ -388,6 +375,28 @@ impl IslandModel {
             push("frequency.limit", format!("limit {}", i + 1), observed.wrong(nominal_hz));
         }
         all
+    }
+
+    /// What is wrong with the island as a whole, in words.
+    pub(crate) fn wrong(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (name, value, holds) in [
+            ("the nominal frequency, Hz,", self.nominal_hz, self.nominal_hz > 0.0),
+            ("the demand, pu,", self.load_pu, self.load_pu >= 0.0),
+            ("the damping by demand", self.load_damping, self.load_damping >= 0.0),
+            ("the longest step, s,", self.step_s.unwrap_or(1.0), self.step_s.is_none_or(|s| s > 0.0)),
+            ("the window of the slope, s,", self.rocof_window_s, self.rocof_window_s > 0.0),
+        ] {
+            if !(holds && value.is_finite()) {
+                wrong.push(format!("{name} is {value}"));
+            }
+        }
+        if let Source::Units(units) = &self.source
+            && !units.iter().any(|unit| unit.inertia_s * unit.rating_pu > 0.0)
+        {
+            wrong.push("no unit has inertia, so there is no frequency".into());
+        }
+        wrong
     }
 
     /// Its turbines, and the longest step, s.

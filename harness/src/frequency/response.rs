@@ -87,7 +87,7 @@ impl FastResponse {
     }
 
     /// What is wrong with it, in words.
-    pub(super) fn wrong(&self, nominal_hz: f64) -> Vec<String> {
+    pub(crate) fn wrong(&self, nominal_hz: f64) -> Vec<String> {
         let mut wrong = Vec::new();
         if !(self.power_pu.is_finite() && self.power_pu != 0.0) {
             wrong.push(format!("its power is {} pu, it should be finite and not zero", self.power_pu));

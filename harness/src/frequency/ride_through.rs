@@ -139,7 +139,7 @@ impl RideThrough {
     }
 
     /// What is wrong with it at a nominal frequency, in words.
-    pub(super) fn wrong(&self, nominal_hz: f64) -> Vec<String> {
+    pub(crate) fn wrong(&self, nominal_hz: f64) -> Vec<String> {
         let mut wrong = Vec::new();
         let curve = &self.curve;
         if curve.nominal_hz != nominal_hz {

@@ -116,7 +116,7 @@ impl SheddingPlan {
     }
 
     /// What is wrong with it at a nominal frequency, in words.
-    pub(super) fn wrong(&self, nominal_hz: f64) -> Vec<String> {
+    pub(crate) fn wrong(&self, nominal_hz: f64) -> Vec<String> {
         let mut wrong = Vec::new();
         if let Some(hz) = self.nominal_hz.filter(|hz| *hz != nominal_hz) {
             wrong.push(format!(
