@@ -100,7 +100,8 @@ pub struct FrequencyIslandRecord {
     pub end_hz: Option<f64>,
     /// Whether nothing moves any more at the horizon: the frequency there is then the one it settles at.
     pub settled: bool,
-    /// Steepest slope of the frequency over the window of the settings, Hz/s, with its sign; null where none was measured.
+    /// Steepest slope of the frequency over the window of the settings at the times of the curves, Hz/s, with its sign; null where none was
+    /// measured.
     pub rocof_hz_per_s: Option<f64>,
     /// Inertia constant at the start, on the base, s.
     pub inertia_s: f64,

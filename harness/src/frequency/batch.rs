@@ -107,15 +107,17 @@ pub fn simulate(
         );
         complaints.push(Diagnostic::error("frequency.batch.sample", message));
     }
+    let relays = plan.iter().zip(islands.first()).flat_map(|(plan, island)| plan.wrong(island.nominal_hz));
+    complaints.0.extend(relays.map(|complaint| Diagnostic::error("frequency.shedding", complaint)));
     let mut curve = SampledCurve::default();
     let mut all = Vec::with_capacity(islands.len());
     if !complaints.has_errors()
         && let Some(sample_s) = sample_s
     {
-        curve.time_s = times(horizon_s, sample_s);
+        curve.time_s = sample_times(horizon_s, sample_s);
     }
     for (i, island) in islands.iter().enumerate() {
-        let mut model = island.model(plan);
+        let mut model = island.model(plan.filter(|_| !complaints.has_errors()));
         // Samples at the ends of ordinary steps cost no steps of their own.
         model.step_s = sample_s.map(|sample_s| sample_s.min(AGGREGATE_STEP_S));
         let mut wrong = model.check();
@@ -140,13 +142,14 @@ pub fn simulate(
 /// Most samples of one curve.
 const SAMPLES_MAX: f64 = 1e6;
 
-fn times(horizon_s: f64, sample_s: f64) -> Vec<f64> {
-    let count = (horizon_s / sample_s * (1.0 + 1e-12)).floor() as usize;
-    let mut times: Vec<f64> = (0..=count).map(|i| (i as f64 * sample_s).min(horizon_s)).collect();
-    if times.last().is_some_and(|last| *last < horizon_s * (1.0 - 1e-12)) {
-        times.push(horizon_s);
-    }
-    times
+/// Times from zero to the horizon, evenly, the horizon included: decimal where there is a whole number of samples a second.
+pub(crate) fn sample_times(horizon_s: f64, sample_s: f64) -> Vec<f64> {
+    let per_s = (1.0 / sample_s).round();
+    let decimal = per_s >= 1.0 && (per_s * sample_s - 1.0).abs() < 1e-12;
+    let at = |i: usize| if decimal { i as f64 / per_s } else { i as f64 * sample_s };
+    // The horizon itself comes last, in its own digits.
+    let before = (0..).map(at).take_while(|time_s| *time_s < horizon_s * (1.0 - 1e-12));
+    before.chain([horizon_s]).collect()
 }
 
 fn one(

@@ -20,6 +20,11 @@ const SETTLED_HZ_PER_S: f64 = 1e-3;
 const SETTLED_PU_PER_S: f64 = 1e-4;
 /// Largest difference of the frequencies of islands that may be joined, Hz.
 pub const SYNCHRONISM_HZ: f64 = 0.1;
+/// Shortest time constant of an island, s. With less inertia for its stiffness the frequency is no state but follows the power at once, and
+/// there is nothing for this model to say: such an island counts as one without a source.
+const SHORTEST_S: f64 = 1e-3;
+/// Longest step as a share of that time constant: the cubics between the steps must show what happens there.
+const STEP_SHARE: f64 = 0.25;
 /// Times closer than this are the same, s.
 const TIE_S: f64 = 1e-9;
 /// What must be crossed beyond a level where a step already begins beyond it: an element that has just changed sides stands on the level, give
@@ -101,6 +106,8 @@ pub struct IslandFrequency {
     plant: Plant,
     speed: f64,
     time_s: f64,
+    /// Longest step that was asked for, s, and the one that is taken.
+    step_max_s: f64,
     step_s: f64,
     rocof_window_s: f64,
     trace: Trace,
@@ -148,7 +155,7 @@ impl IslandFrequency {
         );
         let keep_s = windows.fold(model.rocof_window_s, f64::max);
         let start = Extreme { frequency_hz: model.nominal_hz, time_s: 0.0 };
-        Ok(Self {
+        let mut island = Self {
             nominal_hz: model.nominal_hz,
             load_damping: model.load_damping,
             load_before: model.load_pu,
@@ -157,6 +164,7 @@ impl IslandFrequency {
             plant,
             speed: 0.0,
             time_s: 0.0,
+            step_max_s: step_s,
             step_s,
             rocof_window_s: model.rocof_window_s,
             trace: Trace::new(keep_s),
@@ -169,7 +177,9 @@ impl IslandFrequency {
             lowest: start,
             highest: start,
             death: None,
-        })
+        };
+        island.fit_step();
+        Ok(island)
     }
 
     /// Moves on to `until_s`, or to the next event before it, which is returned and has acted. Events at the same time come one after the
@@ -306,7 +316,7 @@ impl IslandFrequency {
     pub fn step_load(&mut self, delta_pu: f64) -> f64 {
         let delta = delta_pu.max(-self.load);
         self.load += delta;
-        self.plant.changed();
+        self.fit_step();
         delta
     }
 
@@ -317,9 +327,7 @@ impl IslandFrequency {
         if let Plant::Machines(plant) = &mut self.plant {
             plant.machines[unit].connected = false;
         }
-        if !(self.plant.inertia() > 0.0) {
-            self.die(Death::NoSource);
-        }
+        self.fit_step();
         Some(power)
     }
 
@@ -333,7 +341,7 @@ impl IslandFrequency {
 
     /// The parts into which the island falls, each with its own copy of the present frequency and of every relay's and turbine's state; `None`
     /// for a part without inertia, which is dead. Coherent machines share the acceleration they had together in proportion to their inertia; each
-    /// part then lacks what it imported.
+    /// part then lacks what it imported. Events that were not fetched yet are the whole's, not the parts'.
     ///
     /// # Errors
     /// `frequency.split.aggregate` for an aggregate, which has no units to share out; `frequency.split.unknown` for a unit or a device that the
@@ -367,7 +375,7 @@ impl IslandFrequency {
             let machines = part.units.iter().map(|&unit| plant.machines[unit].clone()).collect();
             let mut island = self.clone();
             island.plant = Plant::Machines(Machines::new(machines));
-            if self.death.is_some() || !(island.plant.inertia() > 0.0) {
+            if self.death.is_some() {
                 return None;
             }
             island.devices = part.responses.iter().map(|&response| self.devices[response].clone()).collect();
@@ -387,9 +395,10 @@ impl IslandFrequency {
             island.fixed = 0.0;
             let share = island.plant.inertia() / inertia;
             island.fixed = accelerating * share - part.import_pu - island.accelerating_pu();
-            island.pending.clear();
             island.stale = true;
-            Some(island)
+            island.fit_step();
+            island.pending.clear();
+            island.death.is_none().then_some(island)
         });
         Ok(made.collect())
     }
@@ -422,6 +431,17 @@ impl IslandFrequency {
             self.death = Some(death);
             self.tell(FrequencyEventKind::Dead(death));
         }
+    }
+
+    /// Makes the step fit what is connected, or finds that there is nothing to step.
+    fn fit_step(&mut self) {
+        self.plant.changed();
+        let shortest_s = self.plant.shortest_s(self.load * self.load_damping);
+        // Neither damping nor governors is no time constant, and neither is no inertia.
+        if !(self.plant.inertia() > 0.0) || shortest_s < SHORTEST_S {
+            self.die(Death::NoSource);
+        }
+        self.step_s = self.step_max_s.min(STEP_SHARE * shortest_s);
     }
 
     /// One step, up to the earliest of: its ordinary length, `until_s`, a timer, a crossing.

@@ -21,6 +21,7 @@ mod ride_through;
 mod shedding;
 mod trace;
 
+pub(crate) use batch::sample_times;
 pub use batch::{ReheatIsland, SampledCurve, Simulated, Trip, simulate};
 pub use event::{Death, FrequencyEvent, FrequencyEventKind};
 pub use governor::{DEADBAND_HZ, Droop, Ggov1, Governor, Hydro, Ieeeg1, Reheat, Tgov1, UNGOVERNED_SHARE};

@@ -295,6 +295,18 @@ impl Plant {
         }
     }
 
+    /// Time constant with which the frequency follows a change of power at the least, s: what a step must resolve.
+    pub(super) fn shortest_s(&self, damping: f64) -> f64 {
+        let stiffness: f64 = match self {
+            Plant::Aggregate(plant) => plant.gain * plant.fast_share,
+            Plant::Machines(plant) => {
+                let connected = plant.machines.iter().filter(|machine| machine.connected);
+                connected.map(|m| m.rating * m.governed * m.governor.stiffness_pu()).sum()
+            }
+        };
+        self.inertia() / (damping + stiffness)
+    }
+
     /// Mechanical power, pu; of the aggregate only its deviation from the start.
     pub(super) fn power(&self, speed: f64) -> f64 {
         match self {

@@ -58,6 +58,7 @@ impl FrequencyEventRecord {
             FrequencyEventKind::Power => format!("{power} of generation appears"),
             FrequencyEventKind::Load if lost => format!("{power} of demand is lost"),
             FrequencyEventKind::Load => format!("{power} of demand appears"),
+            FrequencyEventKind::Trip if power.is_empty() => format!("{element} trips, and is not connected"),
             FrequencyEventKind::Trip => format!("{element} trips with {power}"),
             FrequencyEventKind::Command => {
                 format!("{element} is told to go to {:.1} MW", self.power_mw.unwrap_or_default())

@@ -13,7 +13,7 @@ use reports::frequency::{
 };
 
 use super::contingencies::{digest_of, file_name};
-use crate::frequency::{FrequencyEvent, FrequencyEventKind as Happened, IslandFrequency, Source};
+use crate::frequency::{FrequencyEvent, FrequencyEventKind as Happened, IslandFrequency, Source, sample_times};
 use read::{Event, Island, Study, What};
 
 pub use read::FREQUENCY_STUDY_SCHEMA;
@@ -27,7 +27,7 @@ pub fn frequency(path: &Path, horizon_s: Option<f64>) -> Result<FrequencyStudy, 
     let input = InputRecord { role: "study".into(), name: file_name(path), digest: digest_of(path)? };
     let mut islands = Vec::new();
     let mut columns = Vec::new();
-    let time_s = samples(&study);
+    let time_s = sample_times(study.horizon_s, study.sample_s);
     for (i, island) in study.islands.iter().enumerate() {
         let mut life = Life::new(&study, island)?;
         let mut events = study.events.iter().filter(|event| event.island == i).peekable();
@@ -58,14 +58,6 @@ pub fn frequency(path: &Path, horizon_s: Option<f64>) -> Result<FrequencyStudy, 
         time_s,
         columns,
     })
-}
-
-/// Times of the curves: from zero, evenly, and the horizon.
-fn samples(study: &Study) -> Vec<f64> {
-    let count = (study.horizon_s / study.sample_s * (1.0 - 1e-12)).floor() as usize;
-    let mut times: Vec<f64> = (0..=count).map(|i| i as f64 * study.sample_s).collect();
-    times.push(study.horizon_s);
-    times
 }
 
 /// An island as the study sees it.

@@ -173,7 +173,7 @@ fn study(mut fields: Fields<'_>, horizon_given_s: Option<f64>) -> Option<Study> 
     for table in tables {
         // Names of an island that is wrong itself are not known.
         if islands.len() == listed {
-            events.extend(event(table, base, &islands));
+            events.extend(event(table, base, horizon_s.unwrap_or(HORIZON_S_MAX), &islands));
         }
     }
     fields.finish();
@@ -535,8 +535,8 @@ fn governor(fields: &mut Fields<'_>) -> Option<Governor> {
     })
 }
 
-fn event(mut fields: Fields<'_>, base: f64, islands: &[Island]) -> Option<Event> {
-    let at_s = need(&mut fields, "at_s", "zero or more", |x| x >= 0.0);
+fn event(mut fields: Fields<'_>, base: f64, horizon_s: f64, islands: &[Island]) -> Option<Event> {
+    let at_s = need(&mut fields, "at_s", "zero or more, and within the horizon", |x| (0.0..=horizon_s).contains(&x));
     let named = fields.text("island");
     let island = match named {
         Some(name) => {
