@@ -236,9 +236,12 @@ impl Machines {
         let slope = (power + mechanical - forcing.damping * speed) / inertia;
         for (i, machine) in self.machines.iter().enumerate().filter(|(_, m)| m.connected) {
             let states = &self.stage[i];
-            // A machine delivers what its turbine gives and what its rotor gives up while it slows down.
-            let electric = (machine.power(states, speed) - machine.inertia * slope) / machine.rating;
-            self.rates[i] = machine.governor.rates(states, machine.seen(speed), electric, &machine.range);
+            // A machine delivers what its turbine gives and what its rotor gives up while it slows down. The share without a
+            // governor is other machines': this one measures what it would deliver if it were all.
+            let seen = machine.seen(speed);
+            let turbine = machine.governor.power(states, seen, speed, &machine.range);
+            let electric = turbine - machine.inertia * slope / machine.rating;
+            self.rates[i] = machine.governor.rates(states, seen, electric, &machine.range);
         }
         slope
     }
