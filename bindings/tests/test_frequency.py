@@ -28,7 +28,7 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-def island(row: dict[str, str]) -> dict[str, float]:
+def island(row: dict[str, str]) -> dict[str, Any]:
     columns = {"H": "inertia_s", "D": "damping_pu", "R": "droop_pu", "FH": "reheat_fraction", "TR": "reheat_s"}
     columns |= {"Km": "mechanical_gain", "P_pu": "power_step_pu"}
     return {name: float(row[column]) for column, name in columns.items()}

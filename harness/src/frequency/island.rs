@@ -31,6 +31,9 @@ const TIE_S: f64 = 1e-9;
 /// or take rounding.
 const BEYOND: f64 = 1e-9;
 
+/// Deviations, pu, and times, s, that are zero but for rounding.
+const ROUNDING: f64 = 1e-15;
+
 /// Whose watch it is; in the order in which simultaneous events act.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Owner {
@@ -53,6 +56,39 @@ struct Watch {
     level: f64,
     /// Whether the signal falls to it.
     falling: bool,
+}
+
+/// Where a function changes its sign, to rounding, between a point at which it is not positive and one at which it is: false position with the
+/// Illinois rule, which never leaves the bracket.
+fn root(before: f64, after: f64, f: impl Fn(f64) -> f64) -> f64 {
+    let (mut a, mut b) = ((before, f(before).min(0.0)), (after, f(after)));
+    let mut moved = 0;
+    for _ in 0..100 {
+        let width = b.0 - a.0;
+        let x = b.0 - b.1 * width / (b.1 - a.1);
+        let value = f(x);
+        if value.abs() <= ROUNDING || width <= ROUNDING || !(a.0 < x && x < b.0) {
+            return x;
+        }
+        // The end that stays twice counts half, or the other would creep.
+        if value > 0.0 {
+            b = (x, value);
+            a.1 *= if moved > 0 { 0.5 } else { 1.0 };
+            moved = 1;
+        } else {
+            a = (x, value);
+            b.1 *= if moved < 0 { 0.5 } else { 1.0 };
+            moved = -1;
+        }
+    }
+    b.0
+}
+
+impl Watch {
+    /// Whether a measurement is beyond the level.
+    fn is_passed(&self, measured: f64) -> bool {
+        if self.falling { measured < self.level } else { measured > self.level }
+    }
 }
 
 /// A monitor and the units it trips; none for one that only watches.
@@ -92,7 +128,7 @@ pub struct IslandPart {
 /// own way. An island without a frequency ([`Death`]) has none to give: [`IslandFrequency::frequency_hz`] is then `None`.
 ///
 /// Method: steps of fixed length, shortened so that they end at every timer; an aggregate's step is the exact solution, that of single units
-/// Runge and Kutta's of fourth order. A crossing within a step is found on the cubic through both ends by bisection, and the step is repeated up to
+/// Runge and Kutta's of fourth order. A crossing within a step is found on the cubic through both ends by false position, and the step is repeated up to
 /// it. Frequencies averaged over a window are the difference of the integral of the same cubics.
 #[derive(Clone, Debug)]
 pub struct IslandFrequency {
@@ -115,6 +151,9 @@ pub struct IslandFrequency {
     devices: Vec<Device>,
     guards: Vec<Guard>,
     watches: Vec<Watch>,
+    /// When the first timer runs out, s.
+    timer_s: f64,
+    /// Whether somebody waits for something else than before.
     stale: bool,
     pending: VecDeque<FrequencyEvent>,
     lowest: Extreme,
@@ -172,6 +211,7 @@ impl IslandFrequency {
             devices,
             guards,
             watches: Vec::new(),
+            timer_s: f64::INFINITY,
             stale: true,
             pending: VecDeque::new(),
             lowest: start,
@@ -404,7 +444,7 @@ impl IslandFrequency {
     }
 
     fn hz(&self, speed: f64) -> f64 {
-        self.nominal_hz.mul_add(speed, self.nominal_hz)
+        self.nominal_hz * (1.0 + speed)
     }
 
     fn pu(&self, hz: f64) -> f64 {
@@ -449,12 +489,8 @@ impl IslandFrequency {
         if self.stale {
             self.watch();
         }
-        let relays = self.relays.as_ref().map_or(f64::INFINITY, Relays::deadline_s);
-        let guards = self.guards.iter().map(|guard| guard.monitor.deadline_s());
-        let devices = self.devices.iter().map(|device| device.deadline_s(self.time_s));
-        let timer = guards.chain(devices).fold(relays, f64::min);
         let whole_s = self.time_s + self.step_s;
-        let mut end_s = until_s.min(timer).min(whole_s).max(self.time_s);
+        let mut end_s = until_s.min(self.timer_s).min(whole_s).max(self.time_s);
         // A sliver of a step at the end would only cost time.
         let mut whole = end_s >= whole_s;
         if !whole && end_s > whole_s - 1e-12 * whole_s.abs().max(1.0) {
@@ -464,8 +500,15 @@ impl IslandFrequency {
         let mut segment = self.attempt(end_s - self.time_s, whole, forcing);
         let turn = segment.extremum();
         let mut hits: Vec<(f64, Owner)> = Vec::new();
+        // Neighbours in the list measure the same.
+        let mut measured = (Signal::Mean(0.0), segment.speed[1]);
         for watch in &self.watches {
-            if let Some(tau) = self.crossing(watch, &segment, turn) {
+            if measured.0 != watch.signal {
+                measured = (watch.signal, self.trace.measure(watch.signal, &segment, segment.length_s));
+            }
+            if (turn.is_some() || watch.is_passed(measured.1))
+                && let Some(tau) = self.crossing(watch, &segment, turn)
+            {
                 hits.push((tau, watch.owner));
             }
         }
@@ -493,7 +536,10 @@ impl IslandFrequency {
             self.guards[guard].monitor.done = true;
             self.broken(guard, broken);
         }
-        self.expire();
+        if self.stale || self.timer_s <= self.time_s + TIE_S {
+            self.expire();
+            self.stale = true;
+        }
     }
 
     fn attempt(&mut self, length_s: f64, whole: bool, forcing: Forcing) -> Segment {
@@ -527,6 +573,10 @@ impl IslandFrequency {
     /// Lists what everybody waits for.
     fn watch(&mut self) {
         self.stale = false;
+        let relays = self.relays.as_ref().map_or(f64::INFINITY, Relays::deadline_s);
+        let guards = self.guards.iter().map(|guard| guard.monitor.deadline_s());
+        let devices = self.devices.iter().map(|device| device.deadline_s(self.time_s));
+        self.timer_s = guards.chain(devices).fold(relays, f64::min);
         let frequency = Signal::Mean(0.0);
         let watch = |owner, signal, level, falling| Watch { owner, signal, level, falling };
         let mut watches = vec![
@@ -538,10 +588,11 @@ impl IslandFrequency {
         {
             let [down, up] = [plant.reserve[0] / plant.gain, -plant.reserve[1] / plant.gain];
             match plant.stop {
-                0 => {
+                0 if plant.reserve != [f64::INFINITY; 2] => {
                     watches.push(watch(Owner::Valve(1), frequency, up, true));
                     watches.push(watch(Owner::Valve(-1), frequency, down, false));
                 }
+                0 => {}
                 at if at > 0 => watches.push(watch(Owner::Valve(0), frequency, up, false)),
                 _ => watches.push(watch(Owner::Valve(0), frequency, down, true)),
             }
@@ -598,16 +649,7 @@ impl IslandFrequency {
         if let Some(turn) = turn.filter(|turn| *turn < after && beyond(*turn) > 0.0) {
             after = turn;
         }
-        let mut before = 0.0;
-        for _ in 0..60 {
-            let middle = 0.5 * (before + after);
-            if beyond(middle) > 0.0 {
-                after = middle;
-            } else {
-                before = middle;
-            }
-        }
-        Some(after)
+        Some(root(0.0, after, beyond))
     }
 
     fn crossed(&mut self, owner: Owner) {
@@ -662,9 +704,7 @@ impl IslandFrequency {
                 self.broken(guard, broken);
             }
         }
-        let off = self.relays.as_mut().map(|relays| (relays.deadline_s() <= now, relays.expire(now)));
-        if let Some((expired, off)) = off {
-            self.stale |= expired;
+        if let Some(off) = self.relays.as_mut().map(|relays| relays.expire(now)) {
             for stage in off {
                 let Some(relays) = &self.relays else { break };
                 let super::Stage { threshold_hz, share, .. } = relays.plan.stages[stage];
@@ -674,10 +714,8 @@ impl IslandFrequency {
         }
         for response in 0..self.devices.len() {
             let device = &mut self.devices[response];
-            self.stale |= device.deadline_s(self.time_s) <= now;
             if device.expire(now) {
                 let power_pu = device.settings.power_pu;
-                self.stale = true;
                 self.tell(FrequencyEventKind::ResponseFired { response, power_pu });
             }
         }
