@@ -23,8 +23,8 @@ pub const SYNCHRONISM_HZ: f64 = 0.1;
 /// Shortest time constant of an island, s. With less inertia for its stiffness the frequency is no state but follows the power at once, and
 /// there is nothing for this model to say: such an island counts as one without a source.
 const SHORTEST_S: f64 = 1e-3;
-/// Longest step as a share of that time constant: the cubics between the steps must show what happens there.
-const STEP_SHARE: f64 = 0.25;
+/// Longest step as a share of that time constant: the cubics between the steps, on which crossings are found, are then right to 1e-7 Hz.
+const STEP_SHARE: f64 = 0.1;
 /// Times closer than this are the same, s.
 const TIE_S: f64 = 1e-9;
 /// What must be crossed beyond a level where a step already begins beyond it: an element that has just changed sides stands on the level, give
@@ -371,11 +371,13 @@ impl IslandFrequency {
         Some(power)
     }
 
-    /// Has a device of fast frequency response go to a power within a time, pu and s, and stay there. Whether there is such a device.
+    /// Has a device of fast frequency response go to a power within a time, pu and s, and stay there. Whether there is such a device, and the
+    /// command is one: what is no number moves nothing.
     pub fn command(&mut self, response: usize, power_pu: f64, ramp_s: f64) -> bool {
         self.stale = true;
         let now = self.time_s;
-        let device = self.devices.get_mut(response);
+        let is_one = power_pu.is_finite() && ramp_s.is_finite();
+        let device = self.devices.get_mut(response).filter(|_| is_one);
         device.map(|device| device.command(now, power_pu, ramp_s.max(0.0))).is_some()
     }
 
@@ -532,6 +534,7 @@ impl IslandFrequency {
         }
         if let Some((tau, guard, broken)) = exhausted
             && tau <= first + TIE_S
+            && !self.guards[guard].monitor.done
         {
             self.guards[guard].monitor.done = true;
             self.broken(guard, broken);
@@ -666,8 +669,9 @@ impl IslandFrequency {
             Owner::Level(guard, which) => self.guards[guard].monitor.crossed(which, now),
             Owner::Rocof(guard) => {
                 let monitor = &mut self.guards[guard].monitor;
-                monitor.done = true;
-                if let Some((_, limit)) = monitor.rocof() {
+                // Something else of the same guard may have been broken at the same time.
+                if let Some((_, limit)) = monitor.rocof().filter(|_| !monitor.done) {
+                    monitor.done = true;
                     self.broken(guard, Broken { cause: FrequencyCause::Rocof, limit });
                 }
             }
