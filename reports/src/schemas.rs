@@ -7,6 +7,7 @@ use crate::cascade::CascadeStudy;
 use crate::contingencies::ContingencyStudy;
 use crate::document::Document;
 use crate::evidence::{EpisodeRecord, Evidence, Manifest, NetworkRecord, RunRecord};
+use crate::frequency::FrequencyStudy;
 use crate::nose::NoseStudy;
 
 /// A schema and the name of its file.
@@ -40,6 +41,7 @@ pub fn documents() -> Vec<Described> {
         of::<ContingencyStudy>(),
         of::<NoseStudy>(),
         of::<CascadeStudy>(),
+        of::<FrequencyStudy>(),
     ]
 }
 

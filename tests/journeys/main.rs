@@ -4,7 +4,7 @@ mod cascade;
 mod contingencies;
 mod controls;
 mod desk;
-
+mod frequency;
 mod interrupted;
 mod misbehaving;
 mod nose;

@@ -2,6 +2,7 @@
 
 mod cascade;
 mod contingencies;
+mod frequency;
 mod nose;
 mod page;
 mod solution;
@@ -12,6 +13,7 @@ pub use contingencies::ParquetTable;
 pub use contingencies::{
     ContingencySettings, Outages, PreparedStudy, Studied, contingencies, prepare_contingencies,
 };
+pub use frequency::{FREQUENCY_STUDY_SCHEMA, frequency};
 pub use nose::nose;
 pub(crate) use solution::rung_id;
 pub use solution::{

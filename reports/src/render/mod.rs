@@ -4,6 +4,7 @@ pub mod cascade;
 mod cascade_html;
 pub mod contingencies;
 mod contingencies_text;
+pub mod frequency;
 pub mod html;
 pub mod json;
 pub mod junit;
