@@ -8,6 +8,7 @@ mod solution;
 pub use contingencies::{
     ContingencySettings, Outages, PreparedStudy, Studied, contingencies, prepare_contingencies,
 };
+pub(crate) use contingencies::{digest_of, file_name};
 pub use nose::nose;
 pub use solution::{
     BranchRow, BusRow, DcLines, GeneratorRow, LeftRow, MovedRow, Question, SOLUTION_SCHEMA, SolutionDocument,

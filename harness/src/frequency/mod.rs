@@ -1,0 +1,3 @@
+//! Frequency: what becomes of speed when power does not balance.
+
+pub mod machines;
