@@ -9,6 +9,7 @@ mod lanes;
 mod limits;
 mod linear;
 mod linear_model;
+mod machines;
 mod nose;
 mod refusal;
 mod security;

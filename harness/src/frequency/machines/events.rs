@@ -393,7 +393,7 @@ impl<'a> Reader<'a> {
         } else {
             let known: Vec<&str> = ids().take(LISTED).collect();
             let more = if kind.names.len() > LISTED { " and more" } else { "" };
-            let all = format!("{noun}s of the case: {}{more}", known.join(", "));
+            let all = format!("the case has: {}{more}", known.join(", "));
             let hint = nearest(&name, ids()).map_or(all.clone(), |meant| format!("did you mean {meant}? {all}"));
             (format!("there is no {noun} {name}"), hint)
         };
