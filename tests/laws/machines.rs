@@ -27,6 +27,7 @@ fn cases() -> Vec<PathBuf> {
 }
 
 /// A machine behind a reactance, and a bus that nothing moves.
+#[derive(Debug)]
 struct Pair {
     p_pu: f64,
     v1_pu: f64,

@@ -29,12 +29,22 @@ pub(super) struct Frequency {
     /// How equations are carried over a step.
     #[arg(long, value_enum, default_value_t)]
     integrator: IntegratorArg,
+    /// Machines as the file has them, or all as constant voltages behind their transient reactance.
+    #[arg(long, value_enum, default_value_t)]
+    machines: MachinesArg,
     /// Find how long this fault may last: `fault at bus NAME [r R] [x X] [at T] [then open line NAME]`.
     #[arg(long, value_name = "FAULT")]
     critical_clearing: Option<String>,
     /// How to print: for people, the document, or the table.
     #[arg(long, value_enum, default_value_t)]
     format: StudyFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum MachinesArg {
+    #[default]
+    File,
+    Classical,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -55,6 +65,7 @@ impl Frequency {
                 IntegratorArg::Trapezoid => Integrator::Trapezoid,
                 IntegratorArg::RungeKutta => Integrator::RungeKutta4,
             },
+            classical: self.machines == MachinesArg::Classical,
             critical_clearing: self.critical_clearing,
         };
         let document = match answer(&self.case, &question) {

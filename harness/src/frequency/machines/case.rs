@@ -9,6 +9,9 @@ use std::path::Path;
 use powerflow::{Diagnostic, Diagnostics};
 use scenarios::nearest::nearest;
 
+use super::circuits::Circuits;
+use super::exciter::{Exciter, Stabiliser};
+use super::field::{self, FIELD};
 use super::phasor::Phasor;
 use super::sections::{Row, Sections};
 
@@ -24,12 +27,6 @@ const READ: [&str; 10] =
 
 /// Tables that describe, or measure, and act on nothing.
 const SILENT: [&str; 7] = ["Area", "Region", "Owner", "Zone", "BusFreq", "BusROCOF", "ACEc"];
-
-/// Tables that act on the field of machines: the classical model has no field, and the answer says so.
-const FIELD: [&str; 22] = [
-    "AC8B", "ESAC1A", "ESAC5A", "ESD1", "ESST1A", "ESST3A", "ESST4B", "EXAC1", "EXAC2", "EXAC4", "EXDC1", "EXDC2",
-    "EXST1", "IEEET1", "IEEET3", "IEEEX1", "SEXS", "IEEEST", "ST2CUT", "PSS2B", "STAB1", "STAB2",
-];
 
 /// A bus.
 #[derive(Clone, Debug)]
@@ -126,6 +123,17 @@ pub(super) struct Machine {
     pub(super) transient_reactance: f64,
     pub(super) in_service: bool,
     pub(super) governor: Option<Governor>,
+    /// Field and damper circuits; without them its voltage behind the transient reactance is constant.
+    pub(super) circuits: Option<Circuits>,
+    pub(super) exciter: Option<Exciter>,
+    pub(super) stabiliser: Option<Stabiliser>,
+}
+
+impl Machine {
+    /// Reactance behind which its voltage is a state, or constant, on its base.
+    pub(super) fn reactance(&self) -> f64 {
+        self.circuits.map_or(self.transient_reactance, |circuits| circuits.subtransient)
+    }
 }
 
 /// A case, checked: every number is finite, every name resolves.
@@ -140,25 +148,25 @@ pub(super) struct MachineCase {
     pub(super) lines: Vec<Line>,
     pub(super) sources: Vec<Source>,
     pub(super) machines: Vec<Machine>,
-    /// What the file describes and the classical model leaves out, one sentence each.
+    /// What the file describes and is left out, one sentence each.
     pub(super) warnings: Vec<String>,
 }
 
 impl MachineCase {
-    /// Reads a case file.
+    /// Reads a case file; `classical` leaves field circuits and what acts on them out.
     ///
     /// # Errors
     /// All that is wrong with it, each with its line.
-    pub(super) fn read(path: &Path) -> Result<Self, Diagnostics> {
+    pub(super) fn read(path: &Path, classical: bool) -> Result<Self, Diagnostics> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             Diagnostic::error("machines.case.unreadable", format!("the case cannot be read: {error}"))
                 .at(path.display().to_string(), None)
         })?;
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        Self::of(name, &Sections::read(path, &text)?)
+        Self::of(name, &Sections::read(path, &text)?, classical)
     }
 
-    fn of(name: String, sections: &Sections) -> Result<Self, Diagnostics> {
+    fn of(name: String, sections: &Sections, classical: bool) -> Result<Self, Diagnostics> {
         let mut wrong = Diagnostics::default();
         unknown_tables(sections, &mut wrong);
         let (buses, bus_of) = buses(sections, &mut wrong);
@@ -167,8 +175,8 @@ impl MachineCase {
         let shunts = shunts(sections, &known, &mut wrong);
         let lines = lines(sections, &known, &buses, &mut wrong);
         let sources = sources(sections, &known, &buses, &mut wrong);
-        let (machines, frequency_hz) = machines(sections, &known, &buses, &sources, &mut wrong);
-        let warnings = left_out(sections);
+        let (machines, frequency_hz, warnings) =
+            machines(sections, &known, (&buses, &sources), classical, &mut wrong);
         let case =
             Self { name, file: sections.file().to_owned(), frequency_hz, buses, loads, shunts, lines, sources, machines, warnings };
         wrong.into_result(case)
@@ -194,7 +202,7 @@ impl Known<'_> {
 }
 
 /// A complaint about a name that nothing has.
-fn unknown<'a>(row: &Row<'_>, what: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Diagnostic {
+pub(super) fn unknown<'a>(row: &Row<'_>, what: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Diagnostic {
     let complaint = row.error("machines.case.unknown-name", &format!("{what}, which the file does not define"));
     match nearest(name, known.map(String::as_str)) {
         Some(meant) => complaint.hint(format!("did you mean {meant}?")),
@@ -212,27 +220,6 @@ fn unknown_tables(sections: &Sections, wrong: &mut Diagnostics) {
         };
         wrong.push(Diagnostic::error("machines.case.unknown-table", message).at(sections.file(), None).hint(hint));
     }
-}
-
-/// What the file describes and the classical model leaves out.
-fn left_out(sections: &Sections) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if sections.rows("GENROU").next().is_some() {
-        warnings.push(
-            "GENROU machines are taken as a constant voltage behind xd1: field and damper circuits, saliency and saturation \
-             are left out"
-                .to_owned(),
-        );
-    }
-    let field: Vec<&str> = sections.names().filter(|name| FIELD.contains(name)).collect();
-    if !field.is_empty() {
-        warnings.push(format!(
-            "exciters and stabilisers are left out ({}): voltages are not brought back to their set-points, and demand \
-             that falls with them stays low",
-            field.join(", ")
-        ));
-    }
-    warnings
 }
 
 /// Notes a name; a complaint where it is taken.
@@ -410,16 +397,17 @@ fn sources(sections: &Sections, known: &Known<'_>, buses: &[Bus], wrong: &mut Di
 fn machines(
     sections: &Sections,
     known: &Known<'_>,
-    buses: &[Bus],
-    sources: &[Source],
+    (buses, sources): (&[Bus], &[Source]),
+    classical: bool,
     wrong: &mut Diagnostics,
-) -> (Vec<Machine>, f64) {
+) -> (Vec<Machine>, f64, Vec<String>) {
     let source_of: BTreeMap<String, usize> =
         sources.iter().enumerate().map(|(at, source)| (source.id.clone(), at)).collect();
     let mut machine_of = BTreeMap::new();
     let mut machines: Vec<Machine> = Vec::new();
     let mut frequency: Option<f64> = None;
-    for row in sections.rows("GENCLS").chain(sections.rows("GENROU")) {
+    let round_rotors = sections.rows("GENROU").map(|row| (row, !classical));
+    for (row, detailed) in sections.rows("GENCLS").map(|row| (row, false)).chain(round_rotors) {
         let bus = known.bus(&row, "bus", wrong);
         if let Some(bus) = bus {
             same_base(&row, "Vn", buses[bus].nominal_kv, wrong);
@@ -448,6 +436,9 @@ fn machines(
                 transient_reactance: xd1?,
                 in_service: row.in_service(wrong)?,
                 governor: None,
+                circuits: if detailed { Some(Circuits::read(&row, wrong)?) } else { None },
+                exciter: None,
+                stabiliser: None,
             })
         };
         let hz = row.number_or("fn", 60.0, wrong).and_then(|hz| positive(&row, "fn", hz, wrong));
@@ -464,8 +455,9 @@ fn machines(
         machines.push(machine);
     }
     governors(sections, &machine_of, &mut machines, wrong);
+    let warnings = field::equip(sections, &machine_of, &mut machines, classical, wrong);
     shares(known.file, buses, sources, &machines, wrong);
-    (machines, frequency.unwrap_or(60.0))
+    (machines, frequency.unwrap_or(60.0), warnings)
 }
 
 fn governors(

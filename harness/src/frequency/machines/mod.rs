@@ -6,8 +6,11 @@
 
 mod base;
 mod case;
+mod circuits;
 mod clearing;
 mod events;
+mod exciter;
+mod field;
 mod lu;
 mod model;
 mod network;
@@ -53,6 +56,8 @@ pub struct Question {
     pub sample_s: f64,
     /// How equations are carried over a step.
     pub integrator: Integrator,
+    /// Whether machines with circuits are taken as constant voltages behind their transient reactance too.
+    pub classical: bool,
     /// A fault whose critical clearing time is looked for: `fault at bus 7`.
     pub critical_clearing: Option<String>,
 }
@@ -65,6 +70,7 @@ impl Default for Question {
             step_s: None,
             sample_s: 0.02,
             integrator: Integrator::Trapezoid,
+            classical: false,
             critical_clearing: None,
         }
     }
@@ -77,7 +83,7 @@ impl Default for Question {
 /// not solved to the end, are no error but a document that says so.
 pub fn answer(path: &Path, question: &Question) -> Result<MachineStudy, Diagnostics> {
     let settings = settings(question)?;
-    let case = MachineCase::read(path)?;
+    let case = MachineCase::read(path, question.classical)?;
     let events = events::read(&case, &question.events, settings.horizon_ns)?;
     let mut study = MachineStudy {
         schema: MACHINES_SCHEMA.into(),
@@ -87,7 +93,7 @@ pub fn answer(path: &Path, question: &Question) -> Result<MachineStudy, Diagnost
             ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ]),
         inputs: vec![InputRecord { role: "case".into(), name: file_name(path), digest: digest_of(path)? }],
-        settings: described(&settings, question.sample_s),
+        settings: described(&settings, question),
         status: MachineStatus::Completed,
         why: None,
         nominal_hz: case.frequency_hz,
@@ -199,17 +205,22 @@ fn settings(question: &Question) -> Result<Settings, Diagnostics> {
 }
 
 /// Settings as text.
-fn described(settings: &Settings, sample_s: f64) -> BTreeMap<String, String> {
+fn described(settings: &Settings, question: &Question) -> BTreeMap<String, String> {
     let word = |name: &str, value: String| (name.to_owned(), value);
     let integrator = match settings.integrator {
         Integrator::Trapezoid => "implicit trapezoid",
         Integrator::RungeKutta4 => "Runge-Kutta of order four",
     };
+    let machines = if question.classical {
+        "all as constant voltages behind their transient reactance"
+    } else {
+        "GENCLS as constant voltages behind their transient reactance, GENROU with field and damper circuits"
+    };
     BTreeMap::from([
-        word("machines", "classical: constant voltage behind the transient reactance, turbine governor TGOV1".into()),
+        word("machines", machines.into()),
         word("demand", "constant power at the start, constant impedance afterwards".into()),
         word("integrator", format!("{integrator}, steps of at most {} s, cut at events", settings.step_s)),
-        word("table", format!("every {sample_s} s")),
+        word("table", format!("every {} s", question.sample_s)),
         word("start", "power flow of the case, reactive limits ignored, one reference".into()),
     ])
 }

@@ -1,14 +1,17 @@
-//! The classical machine and its governor as differential equations, and one step of them.
+//! Machines and their governors as differential equations, and one step of them.
 //!
 //! Source: Kundur, Power System Stability and Control, 1994, sections 13.3 (machine) and 9.2.1 (governor and turbine);
 //! TGOV1 as in ANDES 2.0.0, with a limiter that freezes its integrator.
 
-use super::case::MachineCase;
+use super::case::{Machine, MachineCase, SYSTEM_BASE_MVA};
+use super::circuits::{CIRCUIT_STATES, Circuits, to_network, to_rotor};
+use super::exciter::{EXCITER_STATES, Exciter, STABILISER_STATES, Stabiliser, Terminal};
 use super::network::Reduced;
 use super::phasor::Phasor;
 
-/// States of each machine, one after the other: angle, speed, valve, lag of the turbine.
-pub(super) const STATES: usize = 4;
+/// States of each machine, one after the other: angle, speed, valve, lag of the turbine; circuits, exciter, stabiliser. Those
+/// that a machine does not have stay 0.
+pub(super) const STATES: usize = STABILISER + STABILISER_STATES;
 /// Angle to the frame that turns at nominal speed, rad.
 pub(super) const DELTA: usize = 0;
 /// Speed, pu of nominal.
@@ -17,6 +20,9 @@ pub(super) const OMEGA: usize = 1;
 const VALVE: usize = 2;
 /// State of the turbine's lead-lag, pu of the machine's base.
 const LAG: usize = 3;
+const CIRCUITS: usize = 4;
+const EXCITER: usize = CIRCUITS + CIRCUIT_STATES;
+const STABILISER: usize = EXCITER + EXCITER_STATES;
 
 /// How equations are carried over a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,16 +72,70 @@ impl Turbine {
 
     /// Rates of valve and lag.
     fn rates(&self, state: &[f64]) -> [f64; 2] {
-        let servo = if self.servo_s > 0.0 {
-            let rate = (self.wanted(state[OMEGA]) - state[VALVE]) / self.servo_s;
-            let against_a_limit = (rate > 0.0 && state[VALVE] >= self.valve_max)
-                || (rate < 0.0 && state[VALVE] <= self.valve_min);
-            if against_a_limit { 0.0 } else { rate }
-        } else {
-            0.0
-        };
+        let wanted = self.wanted(state[OMEGA]);
+        let servo = if self.servo_s > 0.0 { (wanted - state[VALVE]) / self.servo_s } else { 0.0 };
         let lag = if self.lag_s > 0.0 { (self.valve(state) - state[LAG]) / self.lag_s } else { 0.0 };
         [servo, lag]
+    }
+}
+
+/// Field and damper circuits of a machine, and what sets its field voltage.
+#[derive(Clone, Debug)]
+struct Field {
+    circuits: Circuits,
+    /// Stator impedance, machine base.
+    impedance: Phasor,
+    /// System base to machine base, for currents and powers.
+    to_machine: f64,
+    /// Exciter with its reference, where it has one.
+    exciter: Option<(Exciter, f64)>,
+    stabiliser: Option<Stabiliser>,
+    /// Field voltage without an exciter.
+    constant: f64,
+}
+
+impl Field {
+    /// What the exciter sees, for the internal voltage and the current in the rotor's frame.
+    fn terminal(&self, state: &[f64], voltage: Phasor, current: Phasor) -> Terminal {
+        Terminal {
+            voltage: voltage - self.impedance * current,
+            current,
+            field_current: self.circuits.field_current(&state[CIRCUITS..EXCITER], voltage, current),
+            omega: state[OMEGA],
+        }
+    }
+
+    /// Rates of circuits, exciter and stabiliser; the current is in the network's frame, system base, the power in pu of it.
+    fn rates(
+        &self,
+        state: &[f64],
+        current: Phasor,
+        power_pu: f64,
+        rate: &mut [f64],
+        bounds: &mut [(f64, f64)],
+    ) {
+        let circuits = &state[CIRCUITS..EXCITER];
+        let voltage = self.circuits.voltage(circuits);
+        let current = to_rotor(current, state[DELTA]).scale(self.to_machine);
+        let at = self.terminal(state, voltage, current);
+        let field = match &self.exciter {
+            None => self.constant,
+            Some((exciter, reference)) => {
+                let states = &state[EXCITER..STABILISER];
+                let mut reference = *reference;
+                if let Some(stabiliser) = self.stabiliser {
+                    let own = &state[STABILISER..STATES];
+                    let (added, rates) = stabiliser.act(own, state[OMEGA], power_pu * self.to_machine);
+                    reference += added;
+                    rate[STABILISER..STATES].copy_from_slice(&rates);
+                }
+                let of = EXCITER..STABILISER;
+                exciter.rates(states, &at, reference, &mut rate[of.clone()], &mut bounds[of]);
+                exciter.field(states, &at)
+            }
+        };
+        let rates = self.circuits.rates(circuits, voltage, current, field);
+        rate[CIRCUITS..EXCITER].copy_from_slice(&rates);
     }
 }
 
@@ -85,11 +145,12 @@ struct Rotor {
     /// `2 H`, s.
     m_s: f64,
     damping: f64,
-    /// Magnitude of the internal voltage, pu.
+    /// Magnitude of the internal voltage, pu, where it is constant.
     internal_pu: f64,
     /// Mechanical power where nothing governs it, pu.
     power_pu: f64,
     turbine: Option<Turbine>,
+    field: Option<Field>,
 }
 
 /// All machines of a case.
@@ -107,6 +168,8 @@ pub(super) struct Scratch {
     currents: Vec<Phasor>,
     stages: [Vec<f64>; 4],
     at: Vec<f64>,
+    /// Lowest and highest value of each state, infinite where it has no limit.
+    bounds: Vec<(f64, f64)>,
 }
 
 /// The implicit equations of a step were not solved: the step is too long, or the states left all bounds.
@@ -130,7 +193,6 @@ impl Model {
         case: &MachineCase,
         internal: &[Phasor],
         reduced: &Reduced,
-        system_base_mva: f64,
     ) -> (Self, Vec<f64>, Vec<String>) {
         let n = case.machines.len();
         let mut currents = vec![Phasor::ZERO; n];
@@ -139,14 +201,18 @@ impl Model {
         let mut warnings = Vec::new();
         let mut rotors = Vec::with_capacity(n);
         for (at, machine) in case.machines.iter().enumerate() {
-            let to_system = machine.base_mva / system_base_mva;
+            let to_system = machine.base_mva / SYSTEM_BASE_MVA;
             let power_pu = (internal[at] * currents[at].conj()).re;
             let valve = power_pu / to_system;
             let state = &mut states[at * STATES..(at + 1) * STATES];
-            state[DELTA] = internal[at].angle_rad();
             state[OMEGA] = 1.0;
+            state[DELTA] = internal[at].angle_rad();
+            let on = reduced.island_of_machine[at].is_some();
+            let field = machine.circuits.filter(|_| on).map(|circuits| {
+                field_at_rest(machine, circuits, internal[at], currents[at].scale(1.0 / to_system), state, &mut warnings)
+            });
             let turbine = machine.governor.map(|governor| {
-                if machine.in_service && !(governor.valve_min..=governor.valve_max).contains(&valve) {
+                if on && !(governor.valve_min..=governor.valve_max).contains(&valve) {
                     warnings.push(format!(
                         "machine {} begins at {valve:.4} of its base, outside the limits {} to {} of its governor: the limit is \
                          moved there",
@@ -173,6 +239,7 @@ impl Model {
                 internal_pu: internal[at].abs(),
                 power_pu,
                 turbine,
+                field,
             });
         }
         let omega_nominal = 2.0 * std::f64::consts::PI * case.frequency_hz;
@@ -187,27 +254,31 @@ impl Model {
     /// Internal voltages of all machines, pu.
     pub(super) fn internal(&self, states: &[f64], internal: &mut Vec<Phasor>) {
         internal.clear();
-        internal.extend(
-            self.rotors
-                .iter()
-                .zip(states.chunks_exact(STATES))
-                .map(|(rotor, state)| Phasor::polar(rotor.internal_pu, state[DELTA])),
-        );
+        internal.extend(self.rotors.iter().zip(states.chunks_exact(STATES)).map(|(rotor, state)| {
+            match &rotor.field {
+                None => Phasor::polar(rotor.internal_pu, state[DELTA]),
+                Some(field) => to_network(field.circuits.voltage(&state[CIRCUITS..EXCITER]), state[DELTA]),
+            }
+        }));
     }
 
-    /// Rates of all states; zero for machines that are off.
+    /// Rates of all states, zero for machines that are off, and the bounds of limited states.
     pub(super) fn rates(&self, reduced: &Reduced, states: &[f64], scratch: &mut Scratch, rates: &mut Vec<f64>) {
         self.internal(states, &mut scratch.internal);
         scratch.currents.resize(self.rotors.len(), Phasor::ZERO);
         reduced.currents(&scratch.internal, &mut scratch.currents);
         rates.clear();
         rates.resize(states.len(), 0.0);
+        scratch.bounds.clear();
+        scratch.bounds.resize(states.len(), (f64::NEG_INFINITY, f64::INFINITY));
         for (at, rotor) in self.rotors.iter().enumerate() {
             if reduced.island_of_machine[at].is_none() {
                 continue;
             }
-            let state = &states[at * STATES..(at + 1) * STATES];
-            let rate = &mut rates[at * STATES..(at + 1) * STATES];
+            let own = at * STATES..(at + 1) * STATES;
+            let state = &states[own.clone()];
+            let rate = &mut rates[own.clone()];
+            let bounds = &mut scratch.bounds[own];
             let slip = state[OMEGA] - 1.0;
             let electrical = (scratch.internal[at] * scratch.currents[at].conj()).re;
             let mechanical = rotor.turbine.map_or(rotor.power_pu, |turbine| turbine.power(state));
@@ -215,15 +286,10 @@ impl Model {
             rate[OMEGA] = (mechanical - electrical - rotor.damping * slip) / rotor.m_s;
             if let Some(turbine) = rotor.turbine {
                 [rate[VALVE], rate[LAG]] = turbine.rates(state);
+                bounds[VALVE] = (turbine.valve_min, turbine.valve_max);
             }
-        }
-    }
-
-    /// Puts valves that a step carried beyond a limit back onto it.
-    fn limit(&self, states: &mut [f64]) {
-        for (rotor, state) in self.rotors.iter().zip(states.chunks_exact_mut(STATES)) {
-            if let Some(turbine) = rotor.turbine {
-                state[VALVE] = state[VALVE].clamp(turbine.valve_min, turbine.valve_max);
+            if let Some(field) = &rotor.field {
+                field.rates(state, scratch.currents[at], electrical, rate, bounds);
             }
         }
     }
@@ -254,6 +320,9 @@ impl Model {
     }
 
     /// `x + h/2 (f(x) + f(y)) = y`, solved by fixed-point iteration from Euler's step.
+    ///
+    /// A state on its limit does not move at the start of the step; at its end it is the nearest value within the limits.
+    /// Freezing it there too would leave no solution where a state comes to its limit within the step.
     fn trapezoid(
         &self,
         reduced: &Reduced,
@@ -265,16 +334,17 @@ impl Model {
         let mut next = std::mem::take(&mut scratch.at);
         let [before, after, candidate, _] = &mut stages;
         self.rates(reduced, states, scratch, before);
+        freeze(states, &scratch.bounds, before);
         next.clear();
         next.extend(states.iter().zip(&*before).map(|(x, f)| x + step_s * f));
-        self.limit(&mut next);
+        limit(&mut next, &scratch.bounds);
         let mut change = f64::INFINITY;
         for _ in 0..PASSES_MAX {
             self.rates(reduced, &next, scratch, after);
             candidate.clear();
             let slopes = before.iter().zip(&*after);
             candidate.extend(states.iter().zip(slopes).map(|(x, (f, g))| x + 0.5 * step_s * (f + g)));
-            self.limit(candidate);
+            limit(candidate, &scratch.bounds);
             change = 0.0;
             for (new, old) in candidate.iter().zip(&next) {
                 let moved = (new - old).abs() / (1.0 + new.abs());
@@ -307,19 +377,81 @@ impl Model {
         let mut stages = std::mem::take(&mut scratch.stages);
         let mut at = std::mem::take(&mut scratch.at);
         self.rates(reduced, states, scratch, &mut stages[0]);
+        freeze(states, &scratch.bounds, &mut stages[0]);
         for (stage, share) in [(1, 0.5), (2, 0.5), (3, 1.0)] {
             at.clear();
             at.extend(states.iter().zip(&stages[stage - 1]).map(|(x, f)| x + share * step_s * f));
-            self.limit(&mut at);
+            limit(&mut at, &scratch.bounds);
             self.rates(reduced, &at, scratch, &mut stages[stage]);
+            freeze(&at, &scratch.bounds, &mut stages[stage]);
         }
         for (k, x) in states.iter_mut().enumerate() {
             let [a, b, c, d] = [0, 1, 2, 3].map(|stage: usize| stages[stage][k]);
             *x += step_s / 6.0 * (a + 2.0 * (b + c) + d);
         }
-        self.limit(states);
+        limit(states, &scratch.bounds);
         scratch.stages = stages;
         scratch.at = at;
         if states.iter().all(|x| x.is_finite()) { Ok(()) } else { Err(Stuck) }
+    }
+}
+
+/// Circuits at rest on a voltage and a current (machine base), with an exciter that holds them there; fills in the states.
+fn field_at_rest(
+    machine: &Machine,
+    circuits: Circuits,
+    voltage: Phasor,
+    current: Phasor,
+    state: &mut [f64],
+    warnings: &mut Vec<String>,
+) -> Field {
+    let (delta, states) = circuits.at_rest(voltage, current);
+    state[DELTA] = delta;
+    state[CIRCUITS..EXCITER].copy_from_slice(&states);
+    let mut field = Field {
+        circuits,
+        impedance: Phasor::new(machine.resistance, circuits.subtransient),
+        to_machine: SYSTEM_BASE_MVA / machine.base_mva,
+        exciter: None,
+        stabiliser: None,
+        constant: 0.0,
+    };
+    let at = field.terminal(state, to_rotor(voltage, delta), to_rotor(current, delta));
+    field.constant = at.field_current;
+    if let Some(exciter) = machine.exciter {
+        match exciter.at_rest(&at, at.field_current) {
+            Ok((states, reference)) => {
+                state[EXCITER..STABILISER].copy_from_slice(&states);
+                field.exciter = Some((exciter, reference));
+            }
+            Err(why) => warnings.push(format!("machine {}: {why}: it is kept constant", machine.id)),
+        }
+    }
+    if let Some(stabiliser) = machine.stabiliser.filter(|_| field.exciter.is_some()) {
+        let power = (voltage * current.conj()).re;
+        state[STABILISER..STATES].copy_from_slice(&stabiliser.at_rest(1.0, power));
+        field.stabiliser = Some(stabiliser);
+    }
+    field
+}
+
+/// Stops states that are on a limit and would go beyond.
+fn freeze(states: &[f64], bounds: &[(f64, f64)], rates: &mut [f64]) {
+    for ((rate, x), (low, high)) in rates.iter_mut().zip(states).zip(bounds) {
+        if (*rate > 0.0 && *x >= *high) || (*rate < 0.0 && *x <= *low) {
+            *rate = 0.0;
+        }
+    }
+}
+
+/// Puts states that a step carried beyond a limit back onto it.
+fn limit(states: &mut [f64], bounds: &[(f64, f64)]) {
+    for (x, (low, high)) in states.iter_mut().zip(bounds) {
+        // Not `clamp`, which panics where limits that follow a voltage are no numbers; a state that is none stays so.
+        if *x > *high {
+            *x = *high;
+        } else if *x < *low {
+            *x = *low;
+        }
     }
 }

@@ -33,9 +33,9 @@ pub(super) enum NoStart {
 }
 
 impl<'a> Start<'a> {
-    /// Solves the power flow, turns demand into admittances and machines into voltages behind their transient reactance.
+    /// Solves the power flow, turns demand into admittances and machines into voltages behind a reactance.
     ///
-    /// `E = V + (ra + j xd1) I` with `I = conj(S / V)`, and `y = conj(S) / |V|^2` for demand.
+    /// `E = V + (ra + j x) I` with the transient or, of machines with circuits, the subtransient reactance, `I = conj(S / V)`, and `y = conj(S) / |V|^2` for demand.
     /// Source: Kundur, Power System Stability and Control, 1994, section 13.3.
     pub(super) fn of(case: &'a MachineCase) -> Result<Self, NoStart> {
         let base = base::solve(case).map_err(|none| match none {
@@ -44,7 +44,7 @@ impl<'a> Start<'a> {
         })?;
         let impedance = |machine: &super::case::Machine| {
             let to_system = SYSTEM_BASE_MVA / machine.base_mva;
-            Phasor::new(machine.resistance, machine.transient_reactance).scale(to_system)
+            Phasor::new(machine.resistance, machine.reactance()).scale(to_system)
         };
         let internal: Vec<Phasor> = (case.machines.iter())
             .map(|machine| match base.voltage[machine.bus].filter(|_| machine.in_service) {
@@ -79,7 +79,7 @@ impl<'a> Start<'a> {
             let complaint = Diagnostic::error("machines.case.singular", message).at(&case.file, None);
             NoStart::Wrong(complaint.hint("look for impedances that cancel, or are far smaller than the others").into())
         })?;
-        let (model, states, warnings) = Model::at_rest(case, &internal, &reduced, SYSTEM_BASE_MVA);
+        let (model, states, warnings) = Model::at_rest(case, &internal, &reduced);
         Ok(Self { case, base, model, networks, topology, reduced, states, load, warnings })
     }
 }
