@@ -313,7 +313,9 @@ impl MachineStudy {
     /// The answer in a sentence.
     pub fn headline(&self) -> String {
         let ended = match self.status {
-            MachineStatus::NoBase => return "The case has no power flow to begin from: nothing was simulated.".into(),
+            MachineStatus::NoBase => {
+                return "The case has no power flow to begin from: nothing was simulated.".into();
+            }
             MachineStatus::Stopped => format!("Stopped at {:.3} s; until then: ", self.simulated_s),
             MachineStatus::Completed => String::new(),
         };

@@ -5,6 +5,7 @@ mod controls;
 mod desk;
 
 mod interrupted;
+mod machines;
 mod misbehaving;
 mod nose;
 mod refused;

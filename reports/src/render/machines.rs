@@ -58,9 +58,10 @@ pub fn text(study: &MachineStudy) -> String {
     }
     for event in &study.events {
         out.push_str(&format!("\n{:>9.4} s  {}\n", event.t_s, event.what.join("; ")));
-        let mut changed: Vec<(usize, f64, f64)> = (event.vm_before_pu.iter().zip(&event.vm_after_pu).enumerate())
-            .filter_map(|(bus, (before, after))| Some((bus, (*before)?, (*after)?)))
-            .collect();
+        let mut changed: Vec<(usize, f64, f64)> =
+            (event.vm_before_pu.iter().zip(&event.vm_after_pu).enumerate())
+                .filter_map(|(bus, (before, after))| Some((bus, (*before)?, (*after)?)))
+                .collect();
         changed.sort_by(|a, b| (b.2 - b.1).abs().total_cmp(&(a.2 - a.1).abs()));
         for (bus, before, after) in changed.into_iter().take(BUSES_SHOWN) {
             let id = study.table.buses.get(bus).map_or("", |bus| bus.id.as_str());

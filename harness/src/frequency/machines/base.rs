@@ -3,7 +3,8 @@
 use powerflow::case::{BusKind, CaseBranch, CaseBus, CaseLoad, CaseShunt, CaseUnit};
 use powerflow::units::MvaBase;
 use powerflow::{
-    BusId, BusIdx, Case, Diagnostics, Divergence, Index, Network, NewtonConfig, ReactiveLimits, Slack, UnitIdx,
+    BusId, BusIdx, Case, Diagnostics, Divergence, Index, Network, NewtonConfig, ReactiveLimits, Slack,
+    UnitIdx,
 };
 
 use super::case::{MachineCase, SYSTEM_BASE_MVA};

@@ -22,8 +22,7 @@ pub(super) const SYSTEM_BASE_MVA: f64 = 100.0;
 const BUSES_MAX: usize = 2_000;
 
 /// Tables that are read.
-const READ: [&str; 10] =
-    ["Bus", "PQ", "PV", "Slack", "Shunt", "Line", "GENCLS", "GENROU", "TGOV1", "TGOV1N"];
+const READ: [&str; 10] = ["Bus", "PQ", "PV", "Slack", "Shunt", "Line", "GENCLS", "GENROU", "TGOV1", "TGOV1N"];
 
 /// Tables that describe, or measure, and act on nothing.
 const SILENT: [&str; 7] = ["Area", "Region", "Owner", "Zone", "BusFreq", "BusROCOF", "ACEc"];
@@ -177,8 +176,18 @@ impl MachineCase {
         let sources = sources(sections, &known, &buses, &mut wrong);
         let (machines, frequency_hz, warnings) =
             machines(sections, &known, (&buses, &sources), classical, &mut wrong);
-        let case =
-            Self { name, file: sections.file().to_owned(), frequency_hz, buses, loads, shunts, lines, sources, machines, warnings };
+        let case = Self {
+            name,
+            file: sections.file().to_owned(),
+            frequency_hz,
+            buses,
+            loads,
+            shunts,
+            lines,
+            sources,
+            machines,
+            warnings,
+        };
         wrong.into_result(case)
     }
 }
@@ -202,8 +211,14 @@ impl Known<'_> {
 }
 
 /// A complaint about a name that nothing has.
-pub(super) fn unknown<'a>(row: &Row<'_>, what: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Diagnostic {
-    let complaint = row.error("machines.case.unknown-name", &format!("{what}, which the file does not define"));
+pub(super) fn unknown<'a>(
+    row: &Row<'_>,
+    what: &str,
+    name: &str,
+    known: impl Iterator<Item = &'a String>,
+) -> Diagnostic {
+    let complaint =
+        row.error("machines.case.unknown-name", &format!("{what}, which the file does not define"));
     match nearest(name, known.map(String::as_str)) {
         Some(meant) => complaint.hint(format!("did you mean {meant}?")),
         None => complaint,
@@ -213,12 +228,18 @@ pub(super) fn unknown<'a>(row: &Row<'_>, what: &str, name: &str, known: impl Ite
 fn unknown_tables(sections: &Sections, wrong: &mut Diagnostics) {
     let known = || READ.iter().chain(&SILENT).chain(&FIELD).copied();
     for section in sections.names().filter(|name| !known().any(|known| known == *name)) {
-        let message = format!("the table {section} is none that is understood, and leaving it out may change the answer");
+        let message = format!(
+            "the table {section} is none that is understood, and leaving it out may change the answer"
+        );
         let hint = match nearest(section, known()) {
             Some(meant) => format!("did you mean {meant}? Governors are TGOV1, machines GENCLS or GENROU"),
-            None => "governors are TGOV1, machines GENCLS or GENROU; events are given with --event".to_owned(),
+            None => {
+                "governors are TGOV1, machines GENCLS or GENROU; events are given with --event".to_owned()
+            }
         };
-        wrong.push(Diagnostic::error("machines.case.unknown-table", message).at(sections.file(), None).hint(hint));
+        wrong.push(
+            Diagnostic::error("machines.case.unknown-table", message).at(sections.file(), None).hint(hint),
+        );
     }
 }
 
@@ -244,7 +265,9 @@ fn same_base(row: &Row<'_>, key: &str, base: f64, wrong: &mut Diagnostics) {
     {
         let what = format!("{key} is {value}, but the network is on {base}");
         let complaint = row.error("machines.case.base", &what);
-        wrong.push(complaint.hint("convert impedances to the system base and to the nominal voltage of the bus"));
+        wrong.push(
+            complaint.hint("convert impedances to the system base and to the nominal voltage of the bus"),
+        );
     }
 }
 
@@ -322,10 +345,8 @@ fn lines(sections: &Sections, known: &Known<'_>, buses: &[Bus], wrong: &mut Diag
             let mut number = |key: &str, default: f64| row.number_or(key, default, wrong);
             let (g, b) = (number("g", 0.0)?, number("b", 0.0)?);
             let end = |g_end: f64, b_end: f64| Phasor::new(0.5 * g + g_end, 0.5 * b + b_end);
-            let shunt = [
-                end(number("g1", 0.0)?, number("b1", 0.0)?),
-                end(number("g2", 0.0)?, number("b2", 0.0)?),
-            ];
+            let shunt =
+                [end(number("g1", 0.0)?, number("b1", 0.0)?), end(number("g2", 0.0)?, number("b2", 0.0)?)];
             let (tap, shift_rad) = (number("tap", 1.0)?, number("phi", 0.0)?);
             Some(Line {
                 id: row.name("idx", wrong)?,
@@ -381,14 +402,20 @@ fn sources(sections: &Sections, known: &Known<'_>, buses: &[Bus], wrong: &mut Di
             let running = source.in_service && buses[source.bus].in_service;
             let other = |other: &&Source| other.bus == source.bus && other.in_service && running;
             if sources.iter().filter(other).any(|other| other.v_set_pu != source.v_set_pu) {
-                wrong.push(row.error("machines.case.set-points", "another generator wants another voltage at its bus"));
+                wrong.push(
+                    row.error(
+                        "machines.case.set-points",
+                        "another generator wants another voltage at its bus",
+                    ),
+                );
             }
             sources.push(source);
         }
     }
     let references = sources.iter().filter(|s| s.in_service && s.reference_rad.is_some()).count();
     if references != 1 && !wrong.has_errors() {
-        let message = format!("{references} rows of Slack are in service, it should be one: it holds the angle");
+        let message =
+            format!("{references} rows of Slack are in service, it should be one: it holds the angle");
         wrong.push(Diagnostic::error("machines.case.reference", message).at(known.file, None));
     }
     sources
@@ -495,13 +522,17 @@ fn governors(
             wrong.push(row.error("machines.case.range", "a time constant is negative"));
         }
         if governor.lag_s == 0.0 && governor.lead_s != 0.0 {
-            wrong.push(row.error("machines.case.range", "T3 is 0 but T2 is not: a derivative, which has no state"));
+            wrong.push(
+                row.error("machines.case.range", "T3 is 0 but T2 is not: a derivative, which has no state"),
+            );
         }
         // On another base, R, VMAX and VMIN would mean something else.
         let base = machines[machine].base_mva;
         let rated = row.number_or("Tn", 0.0, wrong).unwrap_or(0.0);
         if rated != 0.0 && rated != base {
-            wrong.push(row.error("machines.case.base", &format!("Tn is {rated}, but its machine is rated {base}")));
+            wrong.push(
+                row.error("machines.case.base", &format!("Tn is {rated}, but its machine is rated {base}")),
+            );
         }
         if row.number_or("wref0", 1.0, wrong).is_some_and(|reference| reference != 1.0) {
             wrong.push(row.error("machines.case.range", "wref0 is not 1: the case would not begin at rest"));

@@ -73,7 +73,8 @@ impl Circuits {
         let mut number = |key: &str| row.number(key, wrong);
         let x = ["xl", "xd", "xq", "xd1", "xq1", "xd2", "xq2"].map(&mut number);
         let t = ["Td10", "Tq10", "Td20", "Tq20"].map(&mut number);
-        let [s10, s12] = [("S10", 0.0), ("S12", 1.0)].map(|(key, default)| row.number_or(key, default, wrong));
+        let [s10, s12] =
+            [("S10", 0.0), ("S12", 1.0)].map(|(key, default)| row.number_or(key, default, wrong));
         let [leakage, d, q, d_transient, q_transient, d_subtransient, q_subtransient] = x;
         let [d_transient_s, q_transient_s, d_subtransient_s, q_subtransient_s] = t;
         let saturation = Saturation::through((1.0, s10?), (1.2, s12?));
@@ -99,7 +100,8 @@ impl Circuits {
             wrong.push(complaint.hint(classical));
         }
         let c = &circuits;
-        let reactances = [c.subtransient, c.d_transient - c.leakage, c.q_transient - c.leakage, c.d - c.leakage];
+        let reactances =
+            [c.subtransient, c.d_transient - c.leakage, c.q_transient - c.leakage, c.d - c.leakage];
         let times = [c.d_transient_s, c.q_transient_s, c.d_subtransient_s, c.q_subtransient_s];
         if reactances.iter().chain(&times).any(|value| !(*value > 0.0)) {
             let what = "xd2, the differences of xd, xd1, xq1 to xl and all time constants should be above 0";

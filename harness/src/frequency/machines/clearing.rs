@@ -3,7 +3,7 @@
 use powerflow::{Diagnostic, Diagnostics};
 use reports::machines::ClearingRecord;
 
-use super::events::{self, Action, Event, seconds};
+use super::events::{self, Action, Event};
 use super::run::{Outcome, Settings, run};
 use super::start::Start;
 
@@ -43,7 +43,9 @@ impl Fault {
         let [Event { action: Action::Fault(bus, ..), at_ns, .. }] = read[..] else {
             let message = format!("`{text}` is no fault, or has an end: the end is what is looked for");
             let complaint = Diagnostic::error("machines.clearing.fault", message);
-            return Err(complaint.hint("`fault at bus NAME [r R] [x X] [at T] [then open line NAME]`").into());
+            return Err(complaint
+                .hint("`fault at bus NAME [r R] [x X] [at T] [then open line NAME]`")
+                .into());
         };
         if let Some(opening) = opening {
             let opening = events::read(start.case, &[timed(opening)], i64::MAX)?;
@@ -76,7 +78,7 @@ pub(super) struct Found {
     pub(super) outcome: Outcome,
 }
 
-/// Bisects the duration to 1 ms, each tried from the start: `none` where a machine is out of step without any fault.
+/// Bisects the duration to 1 ms, each tried from the start; 0 ms is without the fault, and is not tried.
 ///
 /// Stability is taken to be monotonic in the duration, as the equal-area criterion has it; between the two durations of the
 /// answer it is not assumed but seen.
@@ -85,7 +87,8 @@ pub(super) fn search(start: &mut Start<'_>, fault: &Fault, others: &[Event], set
     let mut stable = |start: &mut Start<'_>, duration_ms: u32| {
         let end_ns = fault.begun_ns + i64::from(duration_ms) * NS_PER_MS + (OBSERVED_S * 1e9) as i64;
         let last_ns = others.iter().map(|event| event.at_ns).max().unwrap_or(0);
-        let tried = Settings { horizon_ns: end_ns.max(last_ns), until_lost: true, sample_ns: i64::MAX, ..*settings };
+        let tried =
+            Settings { horizon_ns: end_ns.max(last_ns), until_lost: true, sample_ns: i64::MAX, ..*settings };
         let outcome = run(start, &fault.lasting(duration_ms, others), &tried);
         let lost = outcome.first_lost;
         let stands = lost.is_none() && outcome.stopped.is_none();
@@ -122,6 +125,5 @@ pub(super) fn search(start: &mut Start<'_>, fault: &Fault, others: &[Event], set
     let horizon_ns = settings.horizon_ns.max(cleared_ns);
     let shown = Settings { horizon_ns, ..*settings };
     let events = if low == 0 { others.to_vec() } else { fault.lasting(low, others) };
-    debug_assert!(seconds(horizon_ns) >= 0.0);
     Found { record, outcome: run(start, &events, &shown) }
 }

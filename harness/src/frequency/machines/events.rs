@@ -100,7 +100,8 @@ pub(super) fn read(case: &MachineCase, texts: &[String], horizon_ns: i64) -> Res
 
 /// Complains of events that would change nothing: whoever wrote them means something else.
 fn without_effect(case: &MachineCase, events: &[Event], wrong: &mut Diagnostics) {
-    let off = |rows: Vec<bool>| rows.into_iter().enumerate().filter(|(_, on)| !on).map(|(at, _)| at).collect();
+    let off =
+        |rows: Vec<bool>| rows.into_iter().enumerate().filter(|(_, on)| !on).map(|(at, _)| at).collect();
     let mut machines: BTreeSet<usize> = off(case.machines.iter().map(|m| m.in_service).collect());
     let mut lines: BTreeSet<usize> = off(case.lines.iter().map(|l| l.in_service).collect());
     let mut loads: BTreeSet<usize> = off(case.loads.iter().map(|l| l.in_service).collect());
@@ -149,9 +150,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn new(case: &'a MachineCase, text: &'a str) -> Self {
-        let separators = |c: char| c.is_whitespace() || matches!(c, ',' | '=' | '(' | ')');
-        let words = text.split(separators).filter(|word| !word.is_empty()).collect();
-        Self { case, text, words, at: 0 }
+        Self { case, text, words: words_of(text).collect(), at: 0 }
     }
 
     fn syntax(&self, what: &str) -> Diagnostic {
@@ -370,18 +369,21 @@ impl<'a> Reader<'a> {
     /// The row that the next words name, up to `at` or `by`: by identifier, else by a name that only one row has.
     fn element(&mut self, kind: Kind<'_>) -> Result<usize, Diagnostic> {
         let begun = self.at;
-        while self.peek().is_some_and(|word| !matches!(word.as_str(), "at" | "by" | "for" | "until" | "r" | "x")) {
+        while self
+            .peek()
+            .is_some_and(|word| !matches!(word.as_str(), "at" | "by" | "for" | "until" | "r" | "x"))
+        {
             self.at += 1;
         }
         let name = self.words[begun..self.at].join(" ");
         if name.is_empty() {
             return Err(self.syntax(&format!("it names no {}", kind.noun)));
         }
-        if let Some(row) = kind.names.iter().position(|(id, _)| *id == name) {
+        if let Some(row) = kind.names.iter().position(|(id, _)| plain(id) == name) {
             return Ok(row);
         }
         let called: Vec<usize> =
-            (0..kind.names.len()).filter(|row| kind.names[*row].1 == Some(name.as_str())).collect();
+            (0..kind.names.len()).filter(|row| kind.names[*row].1.is_some_and(|called| plain(called) == name)).collect();
         if let [row] = called[..] {
             return Ok(row);
         }
@@ -394,11 +396,24 @@ impl<'a> Reader<'a> {
             let known: Vec<&str> = ids().take(LISTED).collect();
             let more = if kind.names.len() > LISTED { " and more" } else { "" };
             let all = format!("the case has: {}{more}", known.join(", "));
-            let hint = nearest(&name, ids()).map_or(all.clone(), |meant| format!("did you mean {meant}? {all}"));
+            let hint =
+                nearest(&name, ids()).map_or(all.clone(), |meant| format!("did you mean {meant}? {all}"));
             (format!("there is no {noun} {name}"), hint)
         };
-        Err(Diagnostic::error("machines.event.unknown-element", format!("`{}`: {what}", self.text)).hint(hint))
+        Err(Diagnostic::error("machines.event.unknown-element", format!("`{}`: {what}", self.text))
+            .hint(hint))
     }
+}
+
+/// The words of a text: `r = 0.1` and `(r 0.1)` are alike.
+fn words_of(text: &str) -> impl Iterator<Item = &str> {
+    let separates = |c: char| c.is_whitespace() || matches!(c, ',' | '=' | '(' | ')');
+    text.split(separates).filter(|word| !word.is_empty())
+}
+
+/// A name as it reads once an event is cut into words.
+fn plain(name: &str) -> String {
+    words_of(name).collect::<Vec<_>>().join(" ")
 }
 
 /// Names that a hint lists.

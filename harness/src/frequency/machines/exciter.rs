@@ -88,7 +88,8 @@ impl Compound {
     fn source(&self, at: &Terminal) -> f64 {
         let voltage = (self.potential * at.voltage + self.current * at.current).abs();
         // Without any source there is no rectifier to load.
-        let loading = if voltage > 0.0 { self.commutation * at.field_current / voltage } else { f64::INFINITY };
+        let loading =
+            if voltage > 0.0 { self.commutation * at.field_current / voltage } else { f64::INFINITY };
         // IEEE Std 421.5, annex D: regulation of a three-phase rectifier.
         let drop = if loading <= 0.0 {
             1.0
@@ -139,7 +140,8 @@ impl Exciter {
             }
             "ESST3A" => {
                 let input = (number("VIMIN"), number("VIMAX"));
-                let keys = ["KM", "TM", "VMMIN", "VMMAX", "KG", "VGMAX", "KP", "KI", "XL", "THETAP", "KC", "VBMAX"];
+                let keys =
+                    ["KM", "TM", "VMMIN", "VMMAX", "KG", "VGMAX", "KP", "KI", "XL", "THETAP", "KC", "VBMAX"];
                 let [km, tm, vm_low, vm_high, kg, vg, kp, ki, xl, theta, kc, vb] = keys.map(&mut number);
                 let potential = Phasor::polar(kp?, theta?.to_radians());
                 // V_E = |K_P V + j (K_I + K_P X_L) I|
@@ -162,7 +164,10 @@ impl Exciter {
                 let [te, ke, kf, tf, e1, se1, e2, se2] = keys.map(&mut number);
                 let saturation = Saturation::through((e1?, se1?), (e2?, se2?));
                 if saturation.is_none() {
-                    wrong.push(row.error("machines.case.range", "no quadratic saturation goes through E1, SE1, E2, SE2"));
+                    wrong.push(row.error(
+                        "machines.case.range",
+                        "no quadratic saturation goes through E1, SE1, E2, SE2",
+                    ));
                 }
                 let bus_fed = table == "EXDC2";
                 let kind = Kind::Rotating {
@@ -195,10 +200,14 @@ impl Exciter {
         let (needed_s, limits) = match self.kind {
             Kind::Static { field, .. } => (self.regulator_s, [field, self.input]),
             Kind::Compound(compound) => (compound.inner_s, [compound.inner, self.input]),
-            Kind::Rotating { exciter_s, .. } => (exciter_s.min(self.regulator_s), [self.regulator, self.input]),
+            Kind::Rotating { exciter_s, .. } => {
+                (exciter_s.min(self.regulator_s), [self.regulator, self.input])
+            }
         };
         if !(needed_s > 0.0 && self.rate_feedback.1 > 0.0 && self.gain > 0.0) {
-            refuse("its gain KA and the time constants of regulator, exciter and rate feedback should be above 0");
+            refuse(
+                "its gain KA and the time constants of regulator, exciter and rate feedback should be above 0",
+            );
         }
         if matches!(self.kind, Kind::Compound(_)) && self.regulator_s != 0.0 {
             refuse("TA is not 0, which is not modelled");
@@ -228,7 +237,11 @@ impl Exciter {
     }
 
     /// States at rest and the reference that keeps them, for a field voltage; what is beyond a limit is told as a reason.
-    pub(super) fn at_rest(&self, at: &Terminal, field: f64) -> Result<([f64; EXCITER_STATES], f64), &'static str> {
+    pub(super) fn at_rest(
+        &self,
+        at: &Terminal,
+        field: f64,
+    ) -> Result<([f64; EXCITER_STATES], f64), &'static str> {
         let mut states = [0.0; EXCITER_STATES];
         states[SENSED] = at.voltage.abs();
         let wanted = match self.kind {

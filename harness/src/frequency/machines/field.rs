@@ -10,8 +10,8 @@ use super::sections::Sections;
 
 /// Tables that act on the field of machines. Those that are not simulated are left out, and the answer says so.
 pub(super) const FIELD: [&str; 22] = [
-    "AC8B", "ESAC1A", "ESAC5A", "ESD1", "ESST1A", "ESST3A", "ESST4B", "EXAC1", "EXAC2", "EXAC4", "EXDC1", "EXDC2",
-    "EXST1", "IEEET1", "IEEET3", "IEEEX1", "SEXS", "IEEEST", "ST2CUT", "PSS2B", "STAB1", "STAB2",
+    "AC8B", "ESAC1A", "ESAC5A", "ESD1", "ESST1A", "ESST3A", "ESST4B", "EXAC1", "EXAC2", "EXAC4", "EXDC1",
+    "EXDC2", "EXST1", "IEEET1", "IEEET3", "IEEEX1", "SEXS", "IEEEST", "ST2CUT", "PSS2B", "STAB1", "STAB2",
 ];
 
 /// The stabiliser that is simulated.
@@ -42,7 +42,9 @@ pub(super) fn equip(
     }
     for table in EXCITERS {
         for row in sections.rows(table) {
-            let (Some(name), Some(in_service)) = (row.name("syn", wrong), row.in_service(wrong)) else { continue };
+            let (Some(name), Some(in_service)) = (row.name("syn", wrong), row.in_service(wrong)) else {
+                continue;
+            };
             let Some(at) = machine_of.get(&name).copied() else {
                 wrong.push(unknown(&row, &format!("syn names machine {name}"), &name, machine_of.keys()));
                 continue;
@@ -59,12 +61,16 @@ pub(super) fn equip(
         }
     }
     for row in sections.rows(STABILISER) {
-        let (Some(name), Some(in_service)) = (row.name("avr", wrong), row.in_service(wrong)) else { continue };
+        let (Some(name), Some(in_service)) = (row.name("avr", wrong), row.in_service(wrong)) else {
+            continue;
+        };
         let Some(read) = Stabiliser::read(&row, wrong).filter(|_| in_service) else { continue };
         match (machine_by_exciter.get(&name), read) {
             (Some(at), Some(stabiliser)) => {
                 if machines[*at].stabiliser.replace(stabiliser).is_some() {
-                    wrong.push(row.error("machines.case.twice", "its exciter has another stabiliser in service"));
+                    wrong.push(
+                        row.error("machines.case.twice", "its exciter has another stabiliser in service"),
+                    );
                 }
             }
             (None, _) => warnings.push(format!("{}: left out, exciter {name} is not simulated", row.words())),

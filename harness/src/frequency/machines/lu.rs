@@ -21,7 +21,8 @@ impl Lu {
     /// Factors an `n` by `n` matrix given by rows; `None` where it is singular, or holds what is no number.
     pub(super) fn factor(n: usize, mut rows: Vec<Phasor>) -> Option<Self> {
         let size = |a: Phasor| a.re.abs() + a.im.abs();
-        let largest = rows.iter().fold(0.0f64, |largest, a| if size(*a) > largest { size(*a) } else { largest });
+        let largest =
+            rows.iter().fold(0.0f64, |largest, a| if size(*a) > largest { size(*a) } else { largest });
         if !rows.iter().all(|a| a.re.is_finite() && a.im.is_finite()) {
             return None;
         }

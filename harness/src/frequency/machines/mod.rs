@@ -1,6 +1,7 @@
-//! Level B: classical machines and their governors on the reduced network.
+//! Levels B and C: machines and their governors on the reduced network.
 //!
-//! Machines are constant voltages behind their transient reactance, demand is constant admittance, governors are TGOV1.
+//! Machines are constant voltages behind their transient reactance, or round rotors with field and damper circuits and an
+//! exciter; demand is constant admittance, governors are TGOV1.
 //! What is computed, and what is left out: `docs/physics/frequency-machines.md`. The case format:
 //! `docs/formats/machines-case.md`.
 
@@ -155,9 +156,9 @@ fn fill(study: &mut MachineStudy, outcome: Outcome) {
     study.warnings.extend(outcome.warnings);
     let mut starts: Vec<f64> = outcome.islands.iter().map(|island| island.from_s).collect();
     starts.dedup();
-    let several = starts.iter().any(|t| {
-        outcome.islands.iter().filter(|island| island.from_s <= *t && *t < island.to_s).count() > 1
-    });
+    let several = starts
+        .iter()
+        .any(|t| outcome.islands.iter().filter(|island| island.from_s <= *t && *t < island.to_s).count() > 1);
     if several {
         study.warnings.push(
             "there were several islands at once: the frequency of the table is the mean of all machines, each island's own is \
@@ -186,12 +187,14 @@ fn settings(question: &Question) -> Result<Settings, Diagnostics> {
     }
     let horizon_ns = events::nanoseconds(question.horizon_s);
     if horizon_ns.is_none_or(|ns| ns == 0) {
-        let message = format!("the horizon is {} s, it should be above 0 s and at most a day", question.horizon_s);
+        let message =
+            format!("the horizon is {} s, it should be above 0 s and at most a day", question.horizon_s);
         refuse(message, "give --horizon 30");
     }
     let sample_ns = events::nanoseconds(question.sample_s).filter(|ns| *ns > 0);
     if sample_ns.is_none() || question.horizon_s / question.sample_s > ROWS_MAX {
-        let message = format!("the table's spacing is {} s, which is no spacing of a table", question.sample_s);
+        let message =
+            format!("the table's spacing is {} s, which is no spacing of a table", question.sample_s);
         refuse(message, "give --sample 0.02");
     }
     let settings = Settings {

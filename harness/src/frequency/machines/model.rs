@@ -209,7 +209,14 @@ impl Model {
             state[DELTA] = internal[at].angle_rad();
             let on = reduced.island_of_machine[at].is_some();
             let field = machine.circuits.filter(|_| on).map(|circuits| {
-                field_at_rest(machine, circuits, internal[at], currents[at].scale(1.0 / to_system), state, &mut warnings)
+                field_at_rest(
+                    machine,
+                    circuits,
+                    internal[at],
+                    currents[at].scale(1.0 / to_system),
+                    state,
+                    &mut warnings,
+                )
             });
             let turbine = machine.governor.map(|governor| {
                 if on && !(governor.valve_min..=governor.valve_max).contains(&valve) {
@@ -263,7 +270,13 @@ impl Model {
     }
 
     /// Rates of all states, zero for machines that are off, and the bounds of limited states.
-    pub(super) fn rates(&self, reduced: &Reduced, states: &[f64], scratch: &mut Scratch, rates: &mut Vec<f64>) {
+    pub(super) fn rates(
+        &self,
+        reduced: &Reduced,
+        states: &[f64],
+        scratch: &mut Scratch,
+        rates: &mut Vec<f64>,
+    ) {
         self.internal(states, &mut scratch.internal);
         scratch.currents.resize(self.rotors.len(), Phasor::ZERO);
         reduced.currents(&scratch.internal, &mut scratch.currents);

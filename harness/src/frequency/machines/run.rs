@@ -56,7 +56,8 @@ pub(super) fn run(start: &mut Start<'_>, events: &[Event], settings: &Settings) 
     let case = start.case;
     let model = start.model.clone();
     let tripped = |m: usize| events.iter().any(|event| event.action == Action::TripMachine(m));
-    let lasting = (0..case.machines.len()).filter(|m| start.topology.machine_on[*m] && !tripped(*m)).collect();
+    let lasting =
+        (0..case.machines.len()).filter(|m| start.topology.machine_on[*m] && !tripped(*m)).collect();
     let mut watch = Watch::new(case, &model, lasting);
     let states = start.states.clone();
     watch.switched(0.0, &start.reduced, &states);

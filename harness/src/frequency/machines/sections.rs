@@ -39,9 +39,9 @@ impl Sections {
             Diagnostic::error("machines.case.syntax", error.to_string()).at(&file, line)
         })?;
         let shape = |message: String, line: Option<u32>| {
-            Diagnostic::error("machines.case.shape", message)
-                .at(&file, line)
-                .hint("a case is an object of tables, each a list of objects: see docs/formats/machines-case.md")
+            Diagnostic::error("machines.case.shape", message).at(&file, line).hint(
+                "a case is an object of tables, each a list of objects: see docs/formats/machines-case.md",
+            )
         };
         let Value::Object(root) = root else {
             return Err(shape("the case is not an object".into(), None).into());
@@ -63,7 +63,9 @@ impl Sections {
                 let line = places.and_then(|places| places.get(at)).copied();
                 match row {
                     Value::Object(fields) => entries.push(Entry { fields, line }),
-                    _ => complaints.push(shape(format!("row {} of {section} is not an object", at + 1), line)),
+                    _ => {
+                        complaints.push(shape(format!("row {} of {section} is not an object", at + 1), line))
+                    }
                 }
             }
             tables.insert(section, entries);
@@ -235,7 +237,8 @@ mod tests {
 
     #[test]
     fn a_table_that_is_there_twice_is_not_taken_once() {
-        let wrong = Sections::read(Path::new("x.json"), "{\"PQ\": [],\n\"PQ\": [{}]}").err().expect("a complaint");
+        let wrong =
+            Sections::read(Path::new("x.json"), "{\"PQ\": [],\n\"PQ\": [{}]}").err().expect("a complaint");
         assert_eq!(wrong.0[0].code, "machines.case.shape");
         assert_eq!(wrong.0[0].place.as_ref().and_then(|place| place.line), Some(2));
     }

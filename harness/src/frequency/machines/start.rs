@@ -63,7 +63,8 @@ impl<'a> Start<'a> {
                 Phasor::new(load.p_pu, -load.q_pu).scale(1.0 / square)
             })
             .collect();
-        let running = |machine: &super::case::Machine| machine.in_service && base.voltage[machine.bus].is_some();
+        let running =
+            |machine: &super::case::Machine| machine.in_service && base.voltage[machine.bus].is_some();
         let topology = Topology {
             line_closed: case.lines.iter().map(|line| line.in_service).collect(),
             machine_on: case.machines.iter().map(running).collect(),
@@ -77,7 +78,9 @@ impl<'a> Start<'a> {
         let reduced = networks.reduced(&topology).map_err(|_| {
             let message = "the admittance matrix of the network is singular";
             let complaint = Diagnostic::error("machines.case.singular", message).at(&case.file, None);
-            NoStart::Wrong(complaint.hint("look for impedances that cancel, or are far smaller than the others").into())
+            NoStart::Wrong(
+                complaint.hint("look for impedances that cancel, or are far smaller than the others").into(),
+            )
         })?;
         let (model, states, warnings) = Model::at_rest(case, &internal, &reduced);
         Ok(Self { case, base, model, networks, topology, reduced, states, load, warnings })

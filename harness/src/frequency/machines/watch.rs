@@ -1,8 +1,6 @@
 //! What is kept of a simulation besides its table: centres of inertia, islands, machines out of step.
 
-use reports::machines::{
-    AngleRecord, DeadBusesRecord, MachineIslandRecord, MachineKeyFigures, Synchronism,
-};
+use reports::machines::{AngleRecord, DeadBusesRecord, MachineIslandRecord, MachineKeyFigures, Synchronism};
 
 use super::case::{MachineCase, SYSTEM_BASE_MVA};
 use super::model::{DELTA, Model, OMEGA, STATES};
@@ -301,8 +299,8 @@ impl<'a> Watch<'a> {
         let steepest = (self.trace.iter())
             .filter_map(|(t, hz)| Some((*t, (self.at(t + ROCOF_WINDOW_S)? - hz) / ROCOF_WINDOW_S)))
             .reduce(|worst, slope| if slope.1.abs() > worst.1.abs() { slope } else { worst });
-        let after_event = first_event_s
-            .and_then(|t| Some((self.at(t + ROCOF_WINDOW_S)? - self.at(t)?) / ROCOF_WINDOW_S));
+        let after_event =
+            first_event_s.and_then(|t| Some((self.at(t + ROCOF_WINDOW_S)? - self.at(t)?) / ROCOF_WINDOW_S));
         let (end_s, end_hz) = range.last;
         let late: Vec<f64> =
             self.trace.iter().filter(|(t, _)| *t >= end_s - SETTLING_WINDOW_S).map(|(_, hz)| *hz).collect();
