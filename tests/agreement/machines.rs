@@ -81,7 +81,8 @@ fn trajectories_of_every_reference_run() {
         for bus in &study.table.buses {
             let theirs = meta["pf_vm_va_rad"][&bus.id][0].as_f64().expect("a voltage");
             let ours = bus.vm_pu[0].expect("a live bus");
-            assert!((ours - theirs).abs() < 1e-8, "{name}, bus {}: {ours} {theirs}", bus.id);
+            // The power flow of the reference stops where powers balance to some 1e-6 pu, ours at 1e-10.
+            assert!((ours - theirs).abs() < 1e-6, "{name}, bus {}: {ours} {theirs}", bus.id);
         }
     }
 }

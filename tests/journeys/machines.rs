@@ -62,7 +62,10 @@ fn wrong_usage_of_frequency_is_refused() {
         (&["pair.json", "--horizon", "NaN"], "error[machines.settings.range]"),
         (&["pair.json", "--step", "0.1"], "error[machines.settings.range]"),
         (&["pair.json", "--sample", "0"], "error[machines.settings.range]"),
-        (&["pair.json", "--critical-clearing", "fault at bus 1 at 1 for 2"], "error[machines.clearing.fault]"),
+        (
+            &["pair.json", "--critical-clearing", "fault at bus 1 at 1 for 2"],
+            "error[machines.clearing.fault]",
+        ),
     ] {
         let said = desk.say(&[&["frequency"], arguments].concat()).with(2);
         assert!(said.err.contains(part) && said.out.is_empty(), "{arguments:?}: {}", said.err);

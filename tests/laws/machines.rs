@@ -206,7 +206,7 @@ fn renumbering_changes_only_the_order() {
         let straight: Value = gridgate_tests::json(&path);
         let mut turned = straight.clone();
         for table in ["Bus", "Line", "PQ", "PV", "GENCLS", "GENROU", "TGOV1", "TGOV1N", "IEEEX1"] {
-            if let Some(rows) = turned[table].as_array_mut() {
+            if let Some(rows) = turned.get_mut(table).and_then(Value::as_array_mut) {
                 rows.reverse();
             }
         }
@@ -242,15 +242,16 @@ fn the_centre_of_inertia_takes_what_is_missing() {
         for event in ["open line Line_8 at 0.5", "step load 0 by 10 MW at 0.5"] {
             let load = if path.to_string_lossy().contains("kundur") { "PQ_1" } else { "PQ_2" };
             let event = event.replace("load 0", &format!("load {load}"));
-            let question = Question { sample_s: 0.001, ..ask(&[&event], 0.6) };
+            let question = Question { sample_s: 1e-4, ..ask(&[&event], 0.51) };
             let study = answer(&path, &question).expect("a sound case");
             let powers = study.events[0].p_before_mw.iter().zip(&study.events[0].p_after_mw);
             let missing_pu: f64 = powers.map(|(b, a)| (b.expect("on") - a.expect("on")) / 100.0).sum();
             let inertia_s: f64 = study.table.machines.iter().map(|m| m.inertia_s).sum();
             let expected = 60.0 * missing_pu / inertia_s;
             let hz = |row: usize| study.table.f_coi_hz[row].expect("a frequency");
-            let slope = (hz(502) - hz(500)) / 0.002;
-            assert!((slope - expected).abs() < 5e-3 * expected.abs() + 1e-6, "{event}: {slope} {expected}");
+            // Circuits take the powers elsewhere within some hundredths of a second.
+            let slope = (hz(5002) - hz(5000)) / 2e-4;
+            assert!((slope - expected).abs() < 2e-3 * expected.abs() + 1e-6, "{event}: {slope} {expected}");
         }
     }
 }

@@ -382,8 +382,9 @@ impl<'a> Reader<'a> {
         if let Some(row) = kind.names.iter().position(|(id, _)| plain(id) == name) {
             return Ok(row);
         }
-        let called: Vec<usize> =
-            (0..kind.names.len()).filter(|row| kind.names[*row].1.is_some_and(|called| plain(called) == name)).collect();
+        let called: Vec<usize> = (0..kind.names.len())
+            .filter(|row| kind.names[*row].1.is_some_and(|called| plain(called) == name))
+            .collect();
         if let [row] = called[..] {
             return Ok(row);
         }
