@@ -20,7 +20,7 @@ impl Saturation {
     /// none. `None` where no such curve exists.
     pub(super) fn through(first: (f64, f64), second: (f64, f64)) -> Option<Self> {
         let ((x1, s1), (x2, s2)) = (first, second);
-        if s2 == 0.0 && s1 == 0.0 || s1 == 0.0 && s2 == 1.0 {
+        if s1 == 0.0 && (s2 == 0.0 || s2 == 1.0) {
             return Some(Self::default());
         }
         if !(s1 >= 0.0 && s2 > 0.0 && x2 > x1 && x1 >= 0.0) {

@@ -88,7 +88,7 @@ pub(super) fn read(case: &MachineCase, texts: &[String], horizon_ns: i64) -> Res
                     events.push(event);
                 }
             }
-            Err(complaint) => wrong.push(complaint),
+            Err(complaints) => wrong.0.extend(complaints.0),
         }
     }
     events.sort_by_key(|event| event.at_ns);
@@ -153,8 +153,8 @@ impl<'a> Reader<'a> {
         Self { case, text, words: words_of(text).collect(), at: 0 }
     }
 
-    fn syntax(&self, what: &str) -> Diagnostic {
-        Diagnostic::error("machines.event.syntax", format!("`{}`: {what}", self.text)).hint(GRAMMAR)
+    fn syntax(&self, what: &str) -> Diagnostics {
+        Diagnostic::error("machines.event.syntax", format!("`{}`: {what}", self.text)).hint(GRAMMAR).into()
     }
 
     /// The next word in lower case, left where it is.
@@ -169,7 +169,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn event(mut self) -> Result<Vec<Event>, Diagnostic> {
+    fn event(mut self) -> Result<Vec<Event>, Diagnostics> {
         let verb = self.peek().ok_or_else(|| self.syntax("there is nothing"))?;
         self.at += 1;
         match verb.as_str() {
@@ -186,7 +186,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn opening(mut self) -> Result<Vec<Event>, Diagnostic> {
+    fn opening(mut self) -> Result<Vec<Event>, Diagnostics> {
         if self.takes(&["generator", "machine", "unit"]) {
             let machine = self.element(self.machines())?;
             let words = format!("trip generator {}", self.case.machines[machine].id);
@@ -205,11 +205,11 @@ impl<'a> Reader<'a> {
         Err(self.syntax("it should say `generator`, `line` or `load`"))
     }
 
-    fn closing(mut self) -> Result<Vec<Event>, Diagnostic> {
+    fn closing(mut self) -> Result<Vec<Event>, Diagnostics> {
         if self.takes(&["generator", "machine", "unit"]) {
             let message = format!("`{}`: synchronising a generator is not modelled", self.text);
             let complaint = Diagnostic::error("machines.event.not-modelled", message);
-            return Err(complaint.hint("lines and loads can be reconnected"));
+            return Err(complaint.hint("lines and loads can be reconnected").into());
         }
         if self.takes(&["line", "branch", "transformer"]) {
             let line = self.element(self.lines())?;
@@ -224,7 +224,7 @@ impl<'a> Reader<'a> {
         Err(self.syntax("it should say `line` or `load`"))
     }
 
-    fn load_step(mut self) -> Result<Vec<Event>, Diagnostic> {
+    fn load_step(mut self) -> Result<Vec<Event>, Diagnostics> {
         if !self.takes(&["load"]) {
             return Err(self.syntax("it should say `load`"));
         }
@@ -260,7 +260,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn fault(mut self) -> Result<Vec<Event>, Diagnostic> {
+    fn fault(mut self) -> Result<Vec<Event>, Diagnostics> {
         let _ = self.takes(&["at", "on"]);
         if !self.takes(&["bus"]) {
             return Err(self.syntax("it should say `at bus`"));
@@ -297,7 +297,7 @@ impl<'a> Reader<'a> {
         Ok(events)
     }
 
-    fn clearing(mut self) -> Result<Vec<Event>, Diagnostic> {
+    fn clearing(mut self) -> Result<Vec<Event>, Diagnostics> {
         let _ = self.takes(&["fault"]);
         let _ = self.takes(&["at", "on"]);
         if !self.takes(&["bus"]) {
@@ -309,7 +309,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The rest of an event that is one action: `at T`, and nothing else.
-    fn one(mut self, action: Action, words: String) -> Result<Vec<Event>, Diagnostic> {
+    fn one(mut self, action: Action, words: String) -> Result<Vec<Event>, Diagnostics> {
         if !self.takes(&["at"]) {
             return Err(self.syntax("it should say when, `at 1.0`"));
         }
@@ -321,7 +321,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A time in seconds, `s` or `ms` beside it or after it.
-    fn time(&mut self) -> Result<i64, Diagnostic> {
+    fn time(&mut self) -> Result<i64, Diagnostics> {
         let word = self.words.get(self.at).copied().unwrap_or_default().to_lowercase();
         self.at += 1;
         let (digits, scale) = match word.strip_suffix("ms") {
@@ -337,7 +337,7 @@ impl<'a> Reader<'a> {
         time.ok_or_else(|| self.syntax(&format!("`{word}` is no time between 0 s and a day")))
     }
 
-    fn impedance(&mut self) -> Result<f64, Diagnostic> {
+    fn impedance(&mut self) -> Result<f64, Diagnostics> {
         let word = self.words.get(self.at).copied().unwrap_or_default();
         self.at += 1;
         let value = word.parse::<f64>().ok().filter(|value| (0.0..=1e6).contains(value));
@@ -367,7 +367,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The row that the next words name, up to `at` or `by`: by identifier, else by a name that only one row has.
-    fn element(&mut self, kind: Kind<'_>) -> Result<usize, Diagnostic> {
+    fn element(&mut self, kind: Kind<'_>) -> Result<usize, Diagnostics> {
         let begun = self.at;
         while self
             .peek()
@@ -402,7 +402,8 @@ impl<'a> Reader<'a> {
             (format!("there is no {noun} {name}"), hint)
         };
         Err(Diagnostic::error("machines.event.unknown-element", format!("`{}`: {what}", self.text))
-            .hint(hint))
+            .hint(hint)
+            .into())
     }
 }
 

@@ -46,7 +46,7 @@ impl Sections {
         let Value::Object(root) = root else {
             return Err(shape("the case is not an object".into(), None).into());
         };
-        let (lines, twice) = places(text);
+        let Places { lines, twice } = places(text);
         let mut complaints = Diagnostics::default();
         for (section, line) in twice {
             complaints.push(shape(format!("the table {section} is there twice"), Some(line)));
@@ -173,12 +173,21 @@ impl Row<'_> {
     }
 }
 
-/// Lines of the rows of each table, and tables that are there twice: what the parsed value no longer knows.
+/// What a parsed value no longer knows.
+#[derive(Default)]
+struct Places {
+    /// Lines of the rows of each table.
+    lines: BTreeMap<String, Vec<u32>>,
+    /// Tables that are there twice, with their line.
+    twice: Vec<(String, u32)>,
+}
+
+/// Finds the rows of a text.
 ///
 /// Expects text that has been parsed: it only counts braces outside strings.
-fn places(text: &str) -> (BTreeMap<String, Vec<u32>>, Vec<(String, u32)>) {
-    let mut lines: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    let mut twice = Vec::new();
+fn places(text: &str) -> Places {
+    let mut places = Places::default();
+    let Places { lines, twice } = &mut places;
     let (mut line, mut depth) = (1u32, 0usize);
     let mut section = String::new();
     let mut in_string = false;
@@ -219,7 +228,7 @@ fn places(text: &str) -> (BTreeMap<String, Vec<u32>>, Vec<(String, u32)>) {
             _ => {}
         }
     }
-    (lines, twice)
+    places
 }
 
 #[cfg(test)]
