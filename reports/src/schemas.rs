@@ -8,6 +8,7 @@ use crate::contingencies::ContingencyStudy;
 use crate::document::Document;
 use crate::evidence::{EpisodeRecord, Evidence, Manifest, NetworkRecord, RunRecord};
 use crate::frequency::FrequencyStudy;
+use crate::machines::MachineStudy;
 use crate::nose::NoseStudy;
 
 /// A schema and the name of its file.
@@ -42,6 +43,7 @@ pub fn documents() -> Vec<Described> {
         of::<NoseStudy>(),
         of::<CascadeStudy>(),
         of::<FrequencyStudy>(),
+        of::<MachineStudy>(),
     ]
 }
 

@@ -12,6 +12,7 @@ mod lanes;
 mod limits;
 mod linear;
 mod linear_model;
+mod machines;
 mod nose;
 mod protection;
 mod refusal;

@@ -8,10 +8,10 @@ pub mod acfm;
 mod csv;
 mod list;
 mod outage;
+pub mod protection;
 pub mod separation;
 mod settings;
 pub mod steps;
-pub mod protection;
 mod trip;
 
 pub use account::{Account, Shed};

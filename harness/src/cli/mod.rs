@@ -6,6 +6,7 @@ mod census;
 mod check;
 mod contingencies;
 mod frequency;
+mod machines;
 mod nose;
 mod physics;
 mod replay;
@@ -40,7 +41,7 @@ enum Verb {
     Nose(nose::Nose),
     /// Follow what an outage sets off.
     Cascade(cascade::Cascade),
-    /// Follow the frequency of islands after an event.
+    /// Follow the frequency of islands, or of machines on a network, after events.
     Frequency(frequency::Frequency),
     /// Check suites and candidate manifests without running anything.
     Check(check::Check),

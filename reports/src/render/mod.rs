@@ -9,6 +9,7 @@ pub mod html;
 pub mod json;
 pub mod junit;
 pub mod layout;
+pub mod machines;
 pub mod markdown;
 pub mod network_picture;
 pub mod nose;
