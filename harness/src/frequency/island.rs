@@ -500,14 +500,16 @@ impl IslandFrequency {
         }
         let forcing = self.forcing();
         let mut segment = self.attempt(end_s - self.time_s, whole, forcing);
-        let turn = segment.extremum();
         let mut hits: Vec<(f64, Owner)> = Vec::new();
         // Neighbours in the list measure the same.
-        let mut measured = (Signal::Mean(0.0), segment.speed[1]);
+        let frequency = Signal::Mean(0.0);
+        let mut measured = (frequency, segment.speed[1], segment.extremum());
         for watch in &self.watches {
             if measured.0 != watch.signal {
-                measured = (watch.signal, self.trace.measure(watch.signal, &segment, segment.length_s));
+                let end = self.trace.measure(watch.signal, &segment, segment.length_s);
+                measured = (watch.signal, end, self.turn(watch.signal, &segment));
             }
+            let turn = measured.2;
             if (turn.is_some() || watch.is_passed(measured.1))
                 && let Some(tau) = self.crossing(watch, &segment, turn)
             {
@@ -632,6 +634,26 @@ impl IslandFrequency {
             }
         }
         self.watches = watches;
+    }
+
+    /// Where, within a step, a measurement may be further out than at its ends.
+    fn turn(&self, signal: Signal, segment: &Segment) -> Option<f64> {
+        let length_s = segment.length_s;
+        match signal {
+            Signal::Mean(window_s) if window_s > 0.0 => {
+                // The slope of a mean over a window is the slope over that window.
+                let slope = |tau: f64| self.trace.measure(Signal::Slope(window_s), segment, tau);
+                let (first, last) = (slope(0.0), slope(length_s));
+                let sign = if last > 0.0 { 1.0 } else { -1.0 };
+                (first * last < 0.0).then(|| root(0.0, length_s, |tau| sign * slope(tau)))
+            }
+            Signal::Mean(_) => segment.extremum(),
+            Signal::Slope(_) => {
+                // It may bend where an event left or entered its window; between those it hardly does over a step.
+                let size = |share: &f64| self.trace.measure(signal, segment, share * length_s).abs();
+                [0.25, 0.5, 0.75].into_iter().max_by(|a, b| size(a).total_cmp(&size(b))).map(|s| s * length_s)
+            }
+        }
     }
 
     /// When, within a step, a watched level is crossed.
