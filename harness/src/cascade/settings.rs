@@ -114,17 +114,19 @@ impl Settings {
         document.finish(settings, CODE)
     }
 
-    /// Those of one engine as text, for a document.
-    pub fn described(&self, engine: Engine) -> BTreeMap<String, String> {
+    /// Those of one engine as text, for a document; of a grid with this nominal frequency, Hz.
+    pub fn described(&self, engine: Engine, nominal_hz: f64) -> BTreeMap<String, String> {
         match engine {
             Engine::Dcsep => self.dcsep.described(),
             Engine::Steps => self.steps.described(),
             Engine::Acfm => self.acfm.described(),
-            Engine::Protection => BTreeMap::from([
-                ("horizon".to_owned(), format!("{} s", self.horizon_s)),
-                ("seed".to_owned(), self.seed.to_string()),
-                ("relays".to_owned(), format!("{:?}", self.protection)),
-            ]),
+            Engine::Protection => {
+                let mut words: BTreeMap<String, String> =
+                    self.protection.of(nominal_hz).in_words().into_iter().collect();
+                words.insert("horizon".to_owned(), format!("{} s", self.horizon_s));
+                words.insert("seed".to_owned(), self.seed.to_string());
+                words
+            }
         }
     }
 }

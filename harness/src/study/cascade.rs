@@ -219,7 +219,7 @@ impl PreparedCascades {
                 ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
             ]),
             inputs: self.inputs.clone(),
-            settings: self.settings.described(self.engine),
+            settings: self.settings.described(self.engine, network.frequency_hz),
             outage: what.map(|what| element(network, what)).collect(),
             initial_load_mw: cascade.account.initial_load_mw,
             served_mw: cascade.account.served_mw,
