@@ -7,6 +7,7 @@ use crate::contingencies::ContingencyStudy;
 use crate::document::Document;
 use crate::evidence::{EpisodeRecord, Evidence, Manifest, NetworkRecord, RunRecord};
 use crate::frequency::FrequencyStudy;
+use crate::latency::{LatencyFile, LatencyMargin};
 use crate::nose::NoseStudy;
 
 /// A schema and the name of its file.
@@ -40,6 +41,8 @@ pub fn documents() -> Vec<Described> {
         of::<ContingencyStudy>(),
         of::<NoseStudy>(),
         of::<FrequencyStudy>(),
+        of::<LatencyFile>(),
+        of::<LatencyMargin>(),
     ]
 }
 

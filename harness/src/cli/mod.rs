@@ -5,6 +5,7 @@ mod census;
 mod check;
 mod contingencies;
 mod frequency;
+mod latency;
 mod nose;
 mod physics;
 mod replay;
@@ -39,6 +40,8 @@ enum Verb {
     Nose(nose::Nose),
     /// Follow the frequency of islands after an event.
     Frequency(frequency::Frequency),
+    /// Measure how long a candidate takes to decide, and how much delay it bears.
+    Latency(latency::Latency),
     /// Check suites and candidate manifests without running anything.
     Check(check::Check),
     /// Judge a candidate by a suite.
@@ -93,6 +96,7 @@ pub fn main() -> u8 {
         Verb::Contingencies(verb) => verb.run(),
         Verb::Nose(verb) => verb.run(),
         Verb::Frequency(verb) => verb.run(),
+        Verb::Latency(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
         Verb::Run(verb) => verb.run(),
         Verb::Replay(verb) => verb.run(),

@@ -6,6 +6,7 @@ pub mod frequency;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod latency;
 pub mod layout;
 pub mod markdown;
 pub mod network_picture;
