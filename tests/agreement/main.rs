@@ -5,6 +5,7 @@ mod damage;
 mod dc_lines;
 mod formats;
 mod frequency;
+mod latency;
 mod nose;
 mod openloadflow;
 mod power_flow;

@@ -5,6 +5,7 @@ mod controls;
 mod desk;
 mod frequency;
 mod interrupted;
+mod latency;
 mod misbehaving;
 mod nose;
 mod refused;

@@ -171,10 +171,11 @@ pub struct Channel {
     begun: Option<Begun>,
     /// In order.
     waiting: Vec<Waiting>,
-    /// Number of the last command that took effect, and the command.
+    /// Number of the last command that took effect.
     landed: Option<u32>,
+    /// That command, for who repeats it.
     held: Vec<AskedTensor>,
-    /// Everything that took effect so far.
+    /// Everything that took effect so far, for who takes it back.
     touched: BTreeSet<(Asked, u32)>,
     tally: LatencyTally,
     log: Option<Vec<DecisionRecord>>,
@@ -310,10 +311,7 @@ impl Channel {
                     let effect_ns = at.0.saturating_sub(measured.0);
                     self.tally.effect_sum_ns = self.tally.effect_sum_ns.saturating_add(effect_ns);
                     self.tally.effect_max_ns = self.tally.effect_max_ns.max(effect_ns);
-                    for tensor in &asked {
-                        self.touched.extend(tensor.row(0).map(|(element, _)| (tensor.quantity, element)));
-                    }
-                    self.held.clone_from(&asked);
+                    self.remember(&asked);
                     orders.push(Order::Ask(asked));
                 }
                 What::Deadline if self.landed.is_none_or(|landed| landed < number) => {
@@ -334,6 +332,19 @@ impl Channel {
             }
         }
         orders
+    }
+
+    /// Keeps of a command what its policy may need later.
+    fn remember(&mut self, asked: &[AskedTensor]) {
+        match self.timing.late {
+            Late::LateApply | Late::Drop => {}
+            Late::HoldLast => self.held = asked.to_vec(),
+            Late::Fallback => {
+                for tensor in asked {
+                    self.touched.extend(tensor.row(0).map(|(element, _)| (tensor.quantity, element)));
+                }
+            }
+        }
     }
 
     fn write_fate(&mut self, number: u32, fate: &str) {

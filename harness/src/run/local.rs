@@ -65,7 +65,7 @@ struct Header {
     key: String,
 }
 
-const PARTIAL_SCHEMA: &str = "gridgate/partial/3";
+const PARTIAL_SCHEMA: &str = "gridgate/partial/2";
 
 /// Name of the record in the folder of an unfinished run.
 pub(crate) const BLOCKS: &str = "blocks.jsonl";
