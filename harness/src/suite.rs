@@ -332,6 +332,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
 
     let loop_table = fields.table("loop", "suite.loop");
     let loop_config = fields.need("loop", loop_table).and_then(read_loop);
+    let (loop_config, latency) = loop_config.unzip();
     let physics_table = fields.table("physics", "suite.physics");
     let physics = physics_table.and_then(|table| read_physics(table, screening));
     let physics = fields.or("physics", physics, PhysicsConfig::default());
@@ -355,7 +356,6 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
 
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     let (grid, populations, mut gates) = (grid?, populations?, gates?);
-    let (loop_config, latency) = loop_config?;
     imply_gates(&populations, &mut gates);
     Some(Suite {
         file: file.to_owned(),
@@ -370,8 +370,8 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
         alpha: alpha?,
         claim: claim?,
         screening: screening?,
-        loop_config,
-        latency,
+        loop_config: loop_config?,
+        latency: latency?,
         physics: physics?,
         protection: protection?,
         populations,

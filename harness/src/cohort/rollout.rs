@@ -144,10 +144,10 @@ impl Rollout {
     pub(super) fn look(&mut self, until: Moment) {
         if self.in_step && self.grid.life() == Life::Alive {
             self.grid.look(self.clock);
-            self.acts_at = self.grid.next_moment(until);
             let lands_at = self.channel.next().filter(|moment| *moment < until);
-            let next = self.acts_at.into_iter().chain(lands_at).min();
-            self.holds_until = next.map_or(until, |next| next.max(self.clock));
+            let until = lands_at.unwrap_or(until).max(self.clock);
+            self.acts_at = self.grid.next_moment(until);
+            self.holds_until = self.acts_at.map_or(until, |next| next.max(self.clock));
         }
     }
 
@@ -199,7 +199,7 @@ impl Rollout {
             return false;
         }
         // At one moment the grid comes first, and commands find it settled.
-        if self.acts_at.is_some_and(|moment| moment <= self.clock) {
+        if self.acts_at.is_some_and(|moment| moment <= self.clock) || self.grid.is_due(self.clock) {
             self.grid.act(self.clock);
         } else {
             self.land(config, self.clock);
