@@ -1,13 +1,16 @@
 //! Journeys by command line: from a case file to a report, and everything a user or an accident can put in the way.
 
+mod cascade;
 mod contingencies;
 mod controls;
 mod desk;
 mod frequency;
 mod interrupted;
 mod latency;
+mod machines;
 mod misbehaving;
 mod nose;
+mod protection;
 mod refused;
 mod same_bytes;
 mod tampered;

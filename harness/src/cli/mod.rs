@@ -1,11 +1,13 @@
 //! The command line: one file per verb.
 
 mod bar;
+mod cascade;
 mod census;
 mod check;
 mod contingencies;
 mod frequency;
 mod latency;
+mod machines;
 mod nose;
 mod physics;
 mod replay;
@@ -38,7 +40,9 @@ enum Verb {
     Contingencies(contingencies::Contingencies),
     /// Find how far a grid can be loaded.
     Nose(nose::Nose),
-    /// Follow the frequency of islands after an event.
+    /// Follow what an outage sets off.
+    Cascade(cascade::Cascade),
+    /// Follow the frequency of islands, or of machines on a network, after events.
     Frequency(frequency::Frequency),
     /// Measure how long a candidate takes to decide, and how much delay it bears.
     Latency(latency::Latency),
@@ -95,6 +99,7 @@ pub fn main() -> u8 {
         Verb::Solve(verb) => verb.run(),
         Verb::Contingencies(verb) => verb.run(),
         Verb::Nose(verb) => verb.run(),
+        Verb::Cascade(verb) => verb.run(),
         Verb::Frequency(verb) => verb.run(),
         Verb::Latency(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
