@@ -165,3 +165,102 @@ pub fn margins(study: &LatencyMargin) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::{CandidateRecord, Digest};
+    use crate::latency::{LATENCY_MARGIN_SCHEMA, LatencySample, LatencyTally, MarginRecord};
+
+    fn record() -> LatencyRecord {
+        LatencyRecord {
+            source: "fixed, 250 ms".into(),
+            reproducible: true,
+            inference_ms: Some(250.0),
+            measurement_ms: 20.0,
+            command_ms: 10.0,
+            actuation_ms: 50.0,
+            queue: "skip".into(),
+            deadline_ms: Some(300.0),
+            late: "fallback".into(),
+            file: Some(LatencySample {
+                name: "latency.json".into(),
+                digest: Digest::of("file"),
+                adapter: "process".into(),
+                calls: 1000,
+                p50_ms: 0.25,
+                p99_ms: 12.5,
+                max_ms: 40.0,
+                pinned: true,
+                machine: Default::default(),
+            }),
+            tally: LatencyTally {
+                decisions: 4,
+                landed: 2,
+                missed: 3,
+                fell_back: 1,
+                age_sum_ns: 100_000_000,
+                age_max_ns: 40_000_000,
+                effect_sum_ns: 660_000_000,
+                effect_max_ns: 330_000_000,
+                ..LatencyTally::default()
+            },
+        }
+    }
+
+    fn text(record: &LatencyRecord) -> String {
+        of_record(record).into_iter().map(|(name, text)| format!("{name}: {text}\n")).collect()
+    }
+
+    #[test]
+    fn the_section_says_where_delays_come_from_what_was_missed_and_how_old_things_were() {
+        let said = text(&record());
+        for part in [
+            "p50 0.25 ms, p99 12.5 ms, longest 40 ms in 1,000 calls by the adapter process",
+            "3 missed, 0 dropped, 0 repeated, 1 fell back",
+            // 100 ms over four decisions, 660 ms over two commands.
+            "mean 25 ms, at most 40 ms when a decision began; mean 330 ms, at most 330 ms when its command took effect",
+        ] {
+            assert!(said.contains(part), "{part}\n{said}");
+        }
+        assert!(!said.contains("Not reproducible"));
+        let clock = LatencyRecord { reproducible: false, deadline_ms: None, ..record() };
+        assert!(text(&clock).contains("Not reproducible") && text(&clock).contains("Deadline: none"));
+    }
+
+    #[test]
+    fn the_least_margin_is_the_answer() {
+        let row = |index, margin_ms, monotone| MarginRecord {
+            population: "trips".into(),
+            index,
+            scenario: Digest::of("s"),
+            status: MarginStatus::Found,
+            margin_ms,
+            fails_at_ms: Some(margin_ms + 1),
+            monotone,
+            lives: 18,
+        };
+        let study = LatencyMargin {
+            schema: LATENCY_MARGIN_SCHEMA.into(),
+            suite: "fast".into(),
+            seed: 1,
+            candidate: CandidateRecord { name: "quick".into(), version: "2".into(), ..Default::default() },
+            engine: Default::default(),
+            inputs: Vec::new(),
+            max_ms: 1000,
+            recorded_p50_ms: Some(0.5),
+            recorded_p99_ms: Some(3.0),
+            scenarios: vec![row(0, 900, true), row(1, 317, false), row(2, 317, true)],
+            lives: 54,
+        };
+        let said = margins(&study);
+        assert!(
+            said.starts_with(
+                "fast, quick 2: a latency margin of 317 ms in the worst of 3 scenarios, trips/1\n"
+            ),
+            "{said}"
+        );
+        assert!(said.contains("not monotone") && said.contains("lived 18 times on average"), "{said}");
+        assert_eq!(study.csv().lines().nth(2), Some("trips,1,found,317,318,false,18"));
+    }
+}
