@@ -133,8 +133,12 @@ fn a_command_takes_effect_between_steps() {
     });
     let (episode, record) =
         lives(&config(Task::Redispatch), Some(timing), scenario(0, Vec::new()), &mut candidate);
-    let of = |k: u32| (60.0 * f64::from(k) + 15.0, Some(10.0 + 0.6 * f64::from(k)));
-    assert_eq!(granted(&record, Asked::UnitPSet, 0), (0..10).map(of).collect::<Vec<_>>());
+    let done = granted(&record, Asked::UnitPSet, 0);
+    assert_eq!(done.len(), 10);
+    for (k, (at_s, mw)) in done.into_iter().enumerate() {
+        assert_eq!(at_s, 60.0 * k as f64 + 15.0);
+        assert!(mw.is_some_and(|mw| (mw - 10.0 - 0.6 * k as f64).abs() < 1e-9), "{mw:?}");
+    }
     assert!(record.steps.iter().all(|step| step.between == (step.time_s % 60.0 != 0.0)));
     assert_eq!(ages, [2.0; 10]);
     let tally = episode.latency.expect("delays");
