@@ -7,6 +7,7 @@ mod document;
 pub mod evidence;
 mod finite;
 pub mod frequency;
+pub mod latency;
 pub mod machines;
 pub mod nose;
 mod problem;
@@ -22,6 +23,10 @@ pub use contingencies::{CONTINGENCIES_SCHEMA, ContingencyStudy};
 pub use document::{Document, canonical_json, canonical_line, read};
 pub use evidence::*;
 pub use frequency::{FREQUENCY_SCHEMA, FrequencyStudy};
+pub use latency::{
+    DecisionRecord, LATENCY_MARGIN_SCHEMA, LATENCY_SCHEMA, LatencyFile, LatencyMargin, LatencyRecord,
+    LatencySample, LatencyTally, MarginRecord, MarginStatus,
+};
 pub use machines::{MACHINES_SCHEMA, MachineStudy};
 pub use nose::{NOSE_SCHEMA, NoseStudy};
 pub use problem::Problem;

@@ -8,6 +8,7 @@ use crate::contingencies::ContingencyStudy;
 use crate::document::Document;
 use crate::evidence::{EpisodeRecord, Evidence, Manifest, NetworkRecord, RunRecord};
 use crate::frequency::FrequencyStudy;
+use crate::latency::{LatencyFile, LatencyMargin};
 use crate::machines::MachineStudy;
 use crate::nose::NoseStudy;
 
@@ -43,6 +44,8 @@ pub fn documents() -> Vec<Described> {
         of::<NoseStudy>(),
         of::<CascadeStudy>(),
         of::<FrequencyStudy>(),
+        of::<LatencyFile>(),
+        of::<LatencyMargin>(),
         of::<MachineStudy>(),
     ]
 }

@@ -78,6 +78,7 @@ fn episode(population: &str, index: u64, steps: usize) -> EpisodeRecord {
             ("voltage.violation_pu_min".to_owned(), Some(14.25)),
             ("ens_mwh".to_owned(), None),
         ]),
+        ..EpisodeRecord::default()
     }
 }
 

@@ -6,6 +6,7 @@ mod controls;
 mod desk;
 mod frequency;
 mod interrupted;
+mod latency;
 mod machines;
 mod misbehaving;
 mod nose;

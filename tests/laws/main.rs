@@ -9,6 +9,7 @@ mod grid;
 mod jumpers;
 mod kirchhoff;
 mod lanes;
+mod latency;
 mod limits;
 mod linear;
 mod linear_model;

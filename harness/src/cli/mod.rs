@@ -6,6 +6,7 @@ mod census;
 mod check;
 mod contingencies;
 mod frequency;
+mod latency;
 mod machines;
 mod nose;
 mod physics;
@@ -43,6 +44,8 @@ enum Verb {
     Cascade(cascade::Cascade),
     /// Follow the frequency of islands, or of machines on a network, after events.
     Frequency(frequency::Frequency),
+    /// Measure how long a candidate takes to decide, and how much delay it bears.
+    Latency(latency::Latency),
     /// Check suites and candidate manifests without running anything.
     Check(check::Check),
     /// Judge a candidate by a suite.
@@ -98,6 +101,7 @@ pub fn main() -> u8 {
         Verb::Nose(verb) => verb.run(),
         Verb::Cascade(verb) => verb.run(),
         Verb::Frequency(verb) => verb.run(),
+        Verb::Latency(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
         Verb::Run(verb) => verb.run(),
         Verb::Replay(verb) => verb.run(),

@@ -2,6 +2,7 @@
 
 mod blackout;
 mod energy_not_served;
+mod latency;
 mod losses;
 mod overload;
 mod redispatch;
@@ -91,11 +92,13 @@ pub const LIST: &[Metric] = &[
     shedding::BUS_OUTAGE,
     shedding::MANUAL,
     shedding::FIRST,
+    latency::MARGIN,
+    latency::COMPUTE,
 ];
 
-/// The metrics that exist where the N-1 security of every step is looked at so far, in the order of [`LIST`].
+/// The metrics that are measured along the way, where the N-1 security of every step is looked at so far, in the order of [`LIST`].
 pub fn measured(security: Option<Depth>) -> impl Iterator<Item = &'static Metric> {
-    LIST.iter().filter(move |metric| metric.security <= security)
+    LIST.iter().filter(move |metric| metric.security <= security && !latency::is_elsewhere(metric))
 }
 
 /// Ids of every metric.

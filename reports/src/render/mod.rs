@@ -8,6 +8,7 @@ pub mod frequency;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod latency;
 pub mod layout;
 pub mod machines;
 pub mod markdown;
