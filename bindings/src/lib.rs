@@ -6,6 +6,7 @@ mod candidate;
 mod convert;
 mod documents;
 mod errors;
+mod frequency;
 mod network;
 mod run;
 mod solution;
@@ -18,6 +19,8 @@ mod _native {
 
     #[pymodule_export]
     use crate::documents::{census, replay, verify};
+    #[pymodule_export]
+    use crate::frequency::{IslandResponse, simulate_island};
     #[pymodule_export]
     use crate::network::Network;
     #[pymodule_export]

@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema};
 use crate::contingencies::ContingencyStudy;
 use crate::document::Document;
 use crate::evidence::{EpisodeRecord, Evidence, Manifest, NetworkRecord, RunRecord};
+use crate::frequency::FrequencyStudy;
 use crate::nose::NoseStudy;
 
 /// A schema and the name of its file.
@@ -38,6 +39,7 @@ pub fn documents() -> Vec<Described> {
         of::<Manifest>(),
         of::<ContingencyStudy>(),
         of::<NoseStudy>(),
+        of::<FrequencyStudy>(),
     ]
 }
 

@@ -4,6 +4,7 @@ mod contingencies;
 mod damage;
 mod dc_lines;
 mod formats;
+mod frequency;
 mod nose;
 mod openloadflow;
 mod power_flow;

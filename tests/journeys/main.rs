@@ -3,7 +3,7 @@
 mod contingencies;
 mod controls;
 mod desk;
-
+mod frequency;
 mod interrupted;
 mod misbehaving;
 mod nose;

@@ -2,6 +2,7 @@
 
 mod busbars;
 mod contingencies;
+mod frequency;
 mod grid;
 mod jumpers;
 mod kirchhoff;

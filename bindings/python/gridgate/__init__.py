@@ -61,9 +61,12 @@ Everything here is also a command: `gridgate solve`, `gridgate run`. See `Contro
 ask, and `Error` for what can go wrong.
 """
 
+from gridgate import frequency
 from gridgate._controller import Answer, Controller, Seen
 from gridgate._errors import Error, InfrastructureError, InputError, IntegrityError, NoSolution
+from gridgate._frequency import UflsTrip
 from gridgate._native import (
+    IslandResponse,
     Network,
     Progress,
     Run,
@@ -73,6 +76,7 @@ from gridgate._native import (
     census,
     replay,
     run,
+    simulate_island,
     solve,
     verify,
 )
@@ -85,6 +89,7 @@ __all__ = [
     "InfrastructureError",
     "InputError",
     "IntegrityError",
+    "IslandResponse",
     "Method",
     "Network",
     "NoSolution",
@@ -94,10 +99,13 @@ __all__ = [
     "Seen",
     "Solution",
     "Solutions",
+    "UflsTrip",
     "__version__",
     "census",
+    "frequency",
     "replay",
     "run",
+    "simulate_island",
     "solve",
     "verify",
 ]

@@ -184,6 +184,27 @@ class Network:
     ) -> Solutions: ...
 
 @final
+class IslandResponse:
+    @property
+    def time_s(self) -> _Floats: ...
+    @property
+    def frequency_hz(self) -> Any: ...
+    @property
+    def nadir_hz(self) -> Any: ...
+    @property
+    def nadir_s(self) -> Any: ...
+    @property
+    def settling_hz(self) -> Any: ...
+    @property
+    def rocof_hz_per_s(self) -> Any: ...
+    @property
+    def rocof_500ms_hz_per_s(self) -> Any: ...
+    @property
+    def ufls_trips(self) -> list[Any]: ...
+    @property
+    def ffr_s(self) -> Any: ...
+
+@final
 class Progress:
     @property
     def population(self) -> str: ...
@@ -234,3 +255,22 @@ def run(
 def census(path: _Path) -> dict[str, Any]: ...
 def verify(run_dir: _Path) -> dict[str, Any]: ...
 def replay(run_dir: _Path, episode: str) -> dict[str, Any]: ...
+def simulate_island(
+    *,
+    inertia_s: npt.ArrayLike,
+    damping_pu: npt.ArrayLike,
+    droop_pu: npt.ArrayLike,
+    reheat_fraction: npt.ArrayLike,
+    reheat_s: npt.ArrayLike,
+    mechanical_gain: npt.ArrayLike,
+    power_step_pu: npt.ArrayLike,
+    ffr_pu: npt.ArrayLike | None = None,
+    ffr_trigger_hz: npt.ArrayLike | None = None,
+    ffr_delay_s: npt.ArrayLike | None = None,
+    ufls: str | Sequence[tuple[float, float, float]] | None = None,
+    horizon_s: float = 30.0,
+    sample_s: float = 0.02,
+    nominal_hz: float = 60.0,
+    ufls_window_s: float | None = None,
+    ufls_breaker_s: float | None = None,
+) -> IslandResponse: ...

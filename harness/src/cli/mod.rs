@@ -4,6 +4,7 @@ mod bar;
 mod census;
 mod check;
 mod contingencies;
+mod frequency;
 mod nose;
 mod physics;
 mod replay;
@@ -36,6 +37,8 @@ enum Verb {
     Contingencies(contingencies::Contingencies),
     /// Find how far a grid can be loaded.
     Nose(nose::Nose),
+    /// Follow the frequency of islands after an event.
+    Frequency(frequency::Frequency),
     /// Check suites and candidate manifests without running anything.
     Check(check::Check),
     /// Judge a candidate by a suite.
@@ -89,6 +92,7 @@ pub fn main() -> u8 {
         Verb::Solve(verb) => verb.run(),
         Verb::Contingencies(verb) => verb.run(),
         Verb::Nose(verb) => verb.run(),
+        Verb::Frequency(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
         Verb::Run(verb) => verb.run(),
         Verb::Replay(verb) => verb.run(),

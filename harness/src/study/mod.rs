@@ -1,6 +1,7 @@
 //! Questions about one network that need no candidate: what `gridgate solve` and `gridgate.solve` answer.
 
 mod contingencies;
+mod frequency;
 mod nose;
 mod page;
 mod solution;
@@ -8,6 +9,7 @@ mod solution;
 pub use contingencies::{
     ContingencySettings, Outages, PreparedStudy, Studied, contingencies, prepare_contingencies,
 };
+pub use frequency::{FREQUENCY_STUDY_SCHEMA, frequency};
 pub use nose::nose;
 pub use solution::{
     BranchRow, BusRow, DcLines, GeneratorRow, LeftRow, MovedRow, Question, SOLUTION_SCHEMA, SolutionDocument,

@@ -2,6 +2,7 @@
 
 pub mod contingencies;
 mod contingencies_text;
+pub mod frequency;
 pub mod html;
 pub mod json;
 pub mod junit;
