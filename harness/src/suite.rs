@@ -7,7 +7,7 @@ use powerflow::{Diagnostic, Diagnostics, NewtonConfig, ReactiveLimits, Rescue, S
 use crate::action::Task;
 use crate::fields::{Document, Fields};
 use crate::gate::{self, Gate, Severity};
-use crate::grid::protection;
+use crate::grid::{frequency, protection};
 use scenarios::nearest;
 
 /// Schema of the suite file that this program reads.
@@ -208,6 +208,8 @@ pub struct Suite {
     pub physics: PhysicsConfig,
     /// Relays that act by themselves; `None`: nothing trips.
     pub protection: Option<protection::Written>,
+    /// What units are to the frequency; `None`: it stays nominal.
+    pub frequency: Option<frequency::Written>,
     /// Populations, in the order of the file; ids are distinct.
     pub populations: Vec<Population>,
     /// Gates, in the order of the file, then the implied ones; ids are distinct, and each names a population.
@@ -337,6 +339,16 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let protection = protection_table.and_then(protection::read);
     let protection = fields.or("protection", protection, Some(protection::Written::default()));
 
+    let frequency_table = fields.table("frequency", "suite.frequency");
+    let frequency_is_there = frequency_table.is_some();
+    let frequency = frequency_table.and_then(frequency::read);
+    let frequency = if frequency_is_there { frequency } else { fields.or("frequency", None, None) };
+    if frequency == Some(None) && loop_config.is_some_and(|l| l.task == Task::FrequencyResponse) {
+        let hint = Some("add a table [frequency] that says what inertia the units have".to_owned());
+        let message = "the task `frequency_response` needs a frequency that moves, and the suite has none";
+        fields.complain_with("frequency", None, message, hint);
+    }
+
     let tables = fields.tables("population", "suite.population");
     if tables.is_empty() {
         fields.complain("missing", None, "there is no [[population]]");
@@ -369,6 +381,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
         loop_config: loop_config?,
         physics: physics?,
         protection: protection?,
+        frequency: frequency?,
         populations,
         gates,
     })

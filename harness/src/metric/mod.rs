@@ -2,6 +2,7 @@
 
 mod blackout;
 mod energy_not_served;
+mod frequency;
 mod losses;
 mod overload;
 mod redispatch;
@@ -46,6 +47,10 @@ pub trait Meter {
     fn step(&mut self, step: &Step<'_>);
     /// The metric so far.
     fn value(&self) -> f64;
+    /// Whether there is such a number in this rollout; a gate on one that is not there does not pass.
+    fn exists(&self) -> bool {
+        true
+    }
 }
 
 /// One entry of [`LIST`].
@@ -91,6 +96,11 @@ pub const LIST: &[Metric] = &[
     shedding::BUS_OUTAGE,
     shedding::MANUAL,
     shedding::FIRST,
+    frequency::NADIR,
+    frequency::PEAK,
+    frequency::ROCOF,
+    frequency::SETTLING,
+    frequency::STAGES,
 ];
 
 /// The metrics that exist where the N-1 security of every step is looked at so far, in the order of [`LIST`].

@@ -389,6 +389,13 @@ fn settings(prepared: &Prepared) -> BTreeMap<String, String> {
             settings.extend(protection.settings.in_words());
         }
     }
+    match &config.rules.frequency {
+        None => drop(settings.insert("frequency".into(), "static".into())),
+        Some(elements) => {
+            settings.insert("frequency".into(), "dynamic".into());
+            settings.extend(elements.in_words());
+        }
+    }
     settings
 }
 
