@@ -36,6 +36,8 @@ pub enum Cause {
     OverFrequency,
     /// A unit whose relay found the frequency too steep.
     Rocof,
+    /// A unit in an island without inertia, which has no frequency to follow.
+    NoInertia,
     /// Islands that were connected although their frequencies differed: nothing goes out by it here.
     Unsynchronised,
     /// An excitation limiter that fixed a unit's reactive power.
@@ -70,6 +72,7 @@ impl Cause {
             Cause::UnderFrequency => "under_frequency",
             Cause::OverFrequency => "over_frequency",
             Cause::Rocof => "rocof",
+            Cause::NoInertia => "no_inertia",
             Cause::Unsynchronised => "unsynchronised",
             Cause::ExcitationLimit => "excitation_limit",
             Cause::Surplus => "surplus",

@@ -11,7 +11,7 @@ use super::local::Angles;
 use super::transient::{Sums, Transient, Units};
 use super::Elements;
 use crate::cascade::Cause;
-use crate::frequency::{FrequencyCause, FrequencyEvent, FrequencyEventKind, RANGE_PU};
+use crate::frequency::{Death, FrequencyCause, FrequencyEvent, FrequencyEventKind, RANGE_PU};
 use crate::grid::device::{Act, Operation, Seen, after};
 use crate::grid::protection::frequency::components;
 
@@ -178,7 +178,7 @@ impl Frequency {
                     let units = seen.network.units.bus.indices().filter(|unit| units.runs(*unit));
                     let trip = |unit| Operation {
                         act: Act::Trip(unit),
-                        cause: Cause::UnderFrequency,
+                        cause: Cause::NoInertia,
                         value: None,
                         limit: None,
                     };
@@ -520,18 +520,23 @@ impl Frequency {
                     done.dispatch.extend(transient.and_then(|t| t.fired(response, power_pu)));
                 }
                 FrequencyEventKind::LimitBroken { .. } => {}
-                FrequencyEventKind::Dead(_) => {
+                FrequencyEventKind::Dead(death) => {
                     // Whoever is left leaves: nothing holds a frequency that is beyond every machine's range, or that nobody has.
+                    let gone = death == Death::NoSource;
                     let low = event.frequency_hz < self.nominal_hz;
                     let limit = self.nominal_hz * if low { 1.0 - RANGE_PU } else { 1.0 + RANGE_PU };
-                    let cause = if low { Cause::UnderFrequency } else { Cause::OverFrequency };
+                    let cause = match low {
+                        _ if gone => Cause::NoInertia,
+                        true => Cause::UnderFrequency,
+                        false => Cause::OverFrequency,
+                    };
                     self.islands[island].lost = true;
                     let units = self.unit_bus.iter().filter(|(_, bus)| own.binary_search(bus).is_ok());
                     let trip = |(unit, _): &(UnitIdx, BusIdx)| Operation {
                         act: Act::Trip(*unit),
                         cause,
-                        value,
-                        limit: Some(limit),
+                        value: value.filter(|_| !gone),
+                        limit: Some(limit).filter(|_| !gone),
                     };
                     done.operations.extend(units.map(trip));
                 }
