@@ -218,7 +218,8 @@ impl Observations {
             _ => 0.0,
         });
         put(Observed::Rocof, &|i| {
-            let measured = living.filter(|_| live(i)).and_then(|living| living.measured_rocof_hz_per_s(bus(i)));
+            let measured =
+                living.filter(|_| live(i)).and_then(|living| living.measured_rocof_hz_per_s(bus(i)));
             measured.unwrap_or(0.0)
         });
         put(Observed::Age, &|_| 0.0);

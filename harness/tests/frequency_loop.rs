@@ -212,7 +212,10 @@ fn what_a_bus_measures_lags_behind_its_island() {
     };
     for (at, hz, rocof) in &seen_hz {
         if *at <= 0.5 {
-            assert!(hz.iter().all(|hz| *hz == 60.0) && rocof.iter().all(|slope| *slope == 0.0), "{at}: {hz:?}");
+            assert!(
+                hz.iter().all(|hz| *hz == 60.0) && rocof.iter().all(|slope| *slope == 0.0),
+                "{at}: {hz:?}"
+            );
             continue;
         }
         // Bus 2 is cut off and dead, and shows no frequency.
@@ -267,7 +270,8 @@ const TWO_AREAS: &str = "function mpc = two\nmpc.version = '2';\nmpc.baseMVA = 1
 
 #[test]
 fn a_split_leaves_each_part_with_its_own_imbalance_and_its_own_relays() {
-    let stages = "[protection.overload]\non = false\n[frequency]\n[frequency.default]\ntechnology = \"steam\"\n";
+    let stages =
+        "[protection.overload]\non = false\n[frequency]\n[frequency.default]\ntechnology = \"steam\"\n";
     let run = prepared(TWO_AREAS, 10.0, 6, stages);
     let record = lives(&run, vec![(1.0, branch_out(1))], &mut nobody());
     let [first, second] = &record.frequency[..] else { panic!("{:?}", record.frequency.len()) };
@@ -293,7 +297,8 @@ fn a_split_leaves_each_part_with_its_own_imbalance_and_its_own_relays() {
 #[test]
 fn an_island_that_cannot_be_held_dies_and_is_booked() {
     // Three quarters of the power are lost, and relays may take off 28 % at most.
-    let tables = format!("[protection.overload]\non = false\n[frequency]\n{}{BATTERY}", reheat(2.5, 0.2, 10.0));
+    let tables =
+        format!("[protection.overload]\non = false\n[frequency]\n{}{BATTERY}", reheat(2.5, 0.2, 10.0));
     let grid = island(75.0).replace("1 200 0;", "1 30 0;");
     let run = prepared(&grid, 10.0, 3, &tables);
     let record = lives(&run, vec![(1.0, unit_out(2))], &mut nobody());
@@ -354,14 +359,14 @@ fn what_cannot_be_is_refused_at_its_line() {
     assert_eq!(codes("[frequency]\nmode = \"static\"\n"), ["suite.frequency"]);
     assert_eq!(codes("[frequency]\ninertia = 4\n"), ["suite.frequency.unknown-key"]);
     assert_eq!(codes("[frequency]\n[[frequency.unit]]\nrow = 9\n"), ["suite.frequency.row"]);
-    assert_eq!(
-        codes("[frequency]\n[[frequency.unit]]\nrow = 1\ninertia_s = 0\n"),
-        ["suite.frequency.unit"]
-    );
+    assert_eq!(codes("[frequency]\n[[frequency.unit]]\nrow = 1\ninertia_s = 0\n"), ["suite.frequency.unit"]);
     assert_eq!(
         codes("[frequency]\n[[frequency.unit]]\nrow = 1\n[[frequency.unit]]\nrow = 1\n"),
         ["suite.frequency.duplicate-row"]
     );
-    assert_eq!(codes("[protection.frequency]\nbalance = \"droop\"\n[frequency]\n"), ["suite.frequency.balance"]);
+    assert_eq!(
+        codes("[protection.frequency]\nbalance = \"droop\"\n[frequency]\n"),
+        ["suite.frequency.balance"]
+    );
     assert_eq!(codes("[frequency]\nride_through = \"estern\"\n"), ["suite.frequency.unknown-choice"]);
 }

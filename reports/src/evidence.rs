@@ -318,6 +318,8 @@ pub struct EpisodeRecord {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FrequencyCurveRecord {
+    /// Whose grid it is: `candidate`, or the comparator in the same scenario.
+    pub subject: String,
     /// First bus of the island, as the file numbers it.
     pub first_bus: String,
     /// Nominal frequency, Hz.

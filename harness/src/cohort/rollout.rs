@@ -245,7 +245,7 @@ impl Rollout {
             events.extend(happened.map(|row| (row.trip.time_s.unwrap_or(0.0), in_words(network, row))));
             // Stable: of one moment, what befell the grid comes first.
             events.sort_by(|a, b| a.0.total_cmp(&b.0));
-            Trajectory::document(&episode, events, steps, frequency_curves(&self.grid))
+            Trajectory::document(&episode, events, steps, frequency_curves(&self.grid, subject))
         });
         Trajectory { episode, record }
     }
@@ -255,9 +255,10 @@ impl Rollout {
 const NOTES: usize = 12;
 
 /// The frequencies of its islands, as documents have them.
-fn frequency_curves(grid: &Grid) -> Vec<FrequencyCurveRecord> {
+fn frequency_curves(grid: &Grid, subject: &str) -> Vec<FrequencyCurveRecord> {
     let curves = grid.frequency().map(|living| living.curves()).unwrap_or_default();
     let record = |curve: FrequencyCurve| FrequencyCurveRecord {
+        subject: subject.to_owned(),
         first_bus: grid.network().buses.id[curve.first].to_string(),
         nominal_hz: grid.network().frequency_hz,
         time_s: curve.points.iter().map(|point| point.0).collect(),

@@ -9,8 +9,8 @@ mod solution;
 pub use contingencies::{
     ContingencySettings, Outages, PreparedStudy, Studied, contingencies, prepare_contingencies,
 };
-pub use frequency::{FREQUENCY_STUDY_SCHEMA, frequency};
 pub(crate) use frequency::governor;
+pub use frequency::{FREQUENCY_STUDY_SCHEMA, frequency};
 pub use nose::nose;
 pub use solution::{
     BranchRow, BusRow, DcLines, GeneratorRow, LeftRow, MovedRow, Question, SOLUTION_SCHEMA, SolutionDocument,

@@ -20,7 +20,8 @@ impl IslandFrequency {
         }
         let inertia = [self.plant.inertia(), other.plant.inertia()];
         let (Plant::Machines(mine), Plant::Machines(theirs)) = (&self.plant, &other.plant) else {
-            let error = Diagnostic::error("frequency.join.aggregate", "an island of one aggregate cannot be joined");
+            let error =
+                Diagnostic::error("frequency.join.aggregate", "an island of one aggregate cannot be joined");
             return Err(error.hint("describe its units one by one").into());
         };
         let own = mine.machines.len();

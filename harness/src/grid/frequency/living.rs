@@ -6,10 +6,10 @@ use std::sync::Arc;
 use powerflow::{BusIdx, BusStatus, Index, Network, State, UnitIdx};
 use scenarios::Moment;
 
+use super::Elements;
 use super::energy::{Store, stores};
 use super::local::Angles;
 use super::transient::{Sums, Transient, Units};
-use super::Elements;
 use crate::cascade::Cause;
 use crate::frequency::{Death, FrequencyCause, FrequencyEvent, FrequencyEventKind, RANGE_PU};
 use crate::grid::device::{Act, Operation, Seen, after};
@@ -628,7 +628,8 @@ impl Frequency {
 
     /// The curves so far, where they are kept.
     pub fn curves(&self) -> Vec<FrequencyCurve> {
-        let moving = self.islands.iter().filter_map(|island| Some((island.first, island.transient.as_ref()?)));
+        let moving =
+            self.islands.iter().filter_map(|island| Some((island.first, island.transient.as_ref()?)));
         let curves = moving.map(|(first, t)| FrequencyCurve { first, points: t.track.curve.clone() });
         self.curves.iter().cloned().chain(curves).filter(|curve| curve.points.len() > 1).collect()
     }

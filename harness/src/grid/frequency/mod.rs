@@ -92,9 +92,9 @@ impl Elements {
 
     /// Whether a unit stays at its set-point whatever the balance wants: inverters that follow the grid, and fast devices.
     pub fn holds_its_power(&self, row: usize) -> bool {
-        self.units.get(row).is_some_and(|unit| {
-            unit.fast.is_some() || unit.technology == units::Technology::Inverter
-        })
+        self.units
+            .get(row)
+            .is_some_and(|unit| unit.fast.is_some() || unit.technology == units::Technology::Inverter)
     }
 
     /// Whether a unit is a fast device.

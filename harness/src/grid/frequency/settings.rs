@@ -1,7 +1,7 @@
 //! Reading the table `[frequency]`: whether the frequency lives, and what the units are to it.
 
-use powerflow::{Diagnostic, Diagnostics, Network, UnitIdx};
 use powerflow::Index;
+use powerflow::{Diagnostic, Diagnostics, Network, UnitIdx};
 
 use super::units::{self, Fast, Technology, WrittenUnit};
 use super::{Elements, Settings};
@@ -92,7 +92,8 @@ fn read_settings(fields: &mut Fields<'_>) -> Option<WrittenSettings> {
     let step_s = maybe(fields, "step_s", "from 0.0001 to 0.05", |s| (1e-4..=0.05).contains(&s));
     let smallest_share = maybe(fields, "smallest_share", "from 0 to 0.01", |s| (0.0..=0.01).contains(&s));
     let restored_after_s = maybe(fields, "restored_after_s", "at least 1", |s| s >= 1.0);
-    let window = |fields: &mut Fields<'_>, key| maybe(fields, key, "above 0 and at most 1", |s| s > 0.0 && s <= 1.0);
+    let window =
+        |fields: &mut Fields<'_>, key| maybe(fields, key, "above 0 and at most 1", |s| s > 0.0 && s <= 1.0);
     let measuring_window_s = window(fields, "measuring_window_s");
     let rocof_window_s = window(fields, "rocof_window_s");
     let relay_window_s = maybe(fields, "relay_window_s", "from 0 to 1", |s| (0.0..=1.0).contains(&s));
@@ -129,11 +130,7 @@ fn read_unit(fields: &mut Fields<'_>) -> Option<WrittenUnit> {
     let technology = fields.or("technology", technology, None);
     let inertia_s = maybe(fields, "inertia_s", "from 0 to 100", |s| (0.0..=100.0).contains(&s));
     let rating_mva = maybe(fields, "rating_mva", "above 0", |mva| mva > 0.0);
-    let governor = if fields.has("governor") {
-        crate::study::governor(fields).map(Some)
-    } else {
-        Some(None)
-    };
+    let governor = if fields.has("governor") { crate::study::governor(fields).map(Some) } else { Some(None) };
     let deadband_hz = maybe(fields, "deadband_hz", "from 0 to 1", |hz| (0.0..=1.0).contains(&hz));
     let governed_share = maybe(fields, "governed_share", "from 0 to 1", |s| (0.0..=1.0).contains(&s));
     let fast = read_fast(fields);

@@ -13,6 +13,8 @@ use crate::grid::device::{after, seconds_between};
 /// How often the slope is looked at, and whether an island has come to rest, s.
 const SAMPLE_S: f64 = 0.02;
 const REST_S: f64 = 0.5;
+/// Slope below which it has: what is left of the way is then some ten-thousandths of a hertz.
+const REST_HZ_PER_S: f64 = 1e-4;
 /// How far apart the points of a kept curve are, s.
 const CURVE_S: f64 = 0.05;
 /// Changes of the accelerating power below this are rounding of the power flow, pu.
@@ -175,7 +177,14 @@ impl Transient {
     }
 
     /// Takes over what a new power flow shows of the island: who runs, what is demanded, what is asked of fast devices.
-    pub(super) fn follow(&mut self, now: Moment, sums: Sums, nominal_hz: f64, base_mva: f64, units: &dyn Units) {
+    pub(super) fn follow(
+        &mut self,
+        now: Moment,
+        sums: Sums,
+        nominal_hz: f64,
+        base_mva: f64,
+        units: &dyn Units,
+    ) {
         let mut is_new = false;
         for (i, machine) in self.machines.iter().enumerate() {
             if !units.runs(machine.unit) {
@@ -196,7 +205,8 @@ impl Transient {
             }
             let scheduled = units.scheduled(responder.unit);
             if scheduled != responder.commanded {
-                let ramp_s = (scheduled - responder.commanded).abs() * base_mva / responder.fast.ramp_mw_per_s;
+                let ramp_s =
+                    (scheduled - responder.commanded).abs() * base_mva / responder.fast.ramp_mw_per_s;
                 responder.commanded = scheduled;
                 is_new |= self.frequency.command(i, scheduled - responder.base, ramp_s);
             }
@@ -256,7 +266,8 @@ impl Transient {
             self.look(after(self.origin, time_s));
             if time_s >= self.looked_s + REST_S {
                 self.looked_s = time_s;
-                if self.frequency.is_settled() {
+                let slow = |slope: f64| slope.abs() < REST_HZ_PER_S;
+                if self.frequency.slope_hz_per_s().is_some_and(slow) && self.frequency.is_settled() {
                     self.asleep = true;
                     self.point(after(self.origin, time_s));
                     return None;

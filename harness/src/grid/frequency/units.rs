@@ -113,7 +113,12 @@ impl UnitData {
     ///
     /// A rating that nobody gave is the largest power that the unit may give or draw, active or reactive: the MVA base of a file is mostly
     /// the system's, so it is not asked. Without active power a unit is a condenser.
-    pub fn new(network: &Network, unit: UnitIdx, written: &WrittenUnit, ride_through: Option<&RideThrough>) -> Self {
+    pub fn new(
+        network: &Network,
+        unit: UnitIdx,
+        written: &WrittenUnit,
+        ride_through: Option<&RideThrough>,
+    ) -> Self {
         let units = &network.units;
         let finite = |value: f64| if value.is_finite() { value.abs() } else { 0.0 };
         let active = finite(units.p_max_pu[unit]).max(finite(units.p_pu[unit]));
@@ -122,7 +127,8 @@ impl UnitData {
             None if active > 0.0 => Technology::Steam,
             None => Technology::Condenser,
         });
-        let reactive = if active > 0.0 { 0.0 } else { finite(units.q_max_pu[unit]).max(finite(units.q_min_pu[unit])) };
+        let reactive =
+            if active > 0.0 { 0.0 } else { finite(units.q_max_pu[unit]).max(finite(units.q_min_pu[unit])) };
         let rating = written.rating_mva.map(|mva| network.base.to_pu(mva));
         let mut model = technology.model(rating.unwrap_or_else(|| active.max(reactive).max(RATING_MIN_PU)));
         model.inertia_s = written.inertia_s.unwrap_or(model.inertia_s);
@@ -157,7 +163,10 @@ impl UnitData {
         model.power_max_pu = model.power_max_pu.max(model.power_pu);
         let mut wrong = model.wrong(network.frequency_hz);
         if self.fast.is_some() && model.kind != UnitKind::GridFollowing {
-            wrong.push("a fast unit has neither rotor nor governor: leave out its technology, or that it is fast".into());
+            wrong.push(
+                "a fast unit has neither rotor nor governor: leave out its technology, or that it is fast"
+                    .into(),
+            );
         }
         if let Some(Fast { trigger_hz: Some(hz), .. }) = self.fast
             && !(hz < network.frequency_hz)
@@ -175,7 +184,8 @@ pub fn of_network(
     listed: &[(usize, WrittenUnit)],
     ride_through: Option<&RideThrough>,
 ) -> Vec<UnitData> {
-    let written = |row: usize| listed.iter().find(|(of, _)| *of == row).map_or(default, |(_, written)| written);
+    let written =
+        |row: usize| listed.iter().find(|(of, _)| *of == row).map_or(default, |(_, written)| written);
     let indices = network.units.bus.indices();
     indices.map(|unit| UnitData::new(network, unit, written(unit.row()), ride_through)).collect()
 }

@@ -13,7 +13,9 @@ use reports::frequency::{
 };
 
 use super::contingencies::{digest_of, file_name};
-use crate::frequency::{FrequencyEvent, FrequencyEventKind as Happened, IslandFrequency, Source, sample_times};
+use crate::frequency::{
+    FrequencyEvent, FrequencyEventKind as Happened, IslandFrequency, Source, sample_times,
+};
 use read::{Event, Island, Study, What};
 
 pub use read::FREQUENCY_STUDY_SCHEMA;

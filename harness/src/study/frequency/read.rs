@@ -536,7 +536,8 @@ pub(crate) fn governor(fields: &mut Fields<'_>) -> Option<Governor> {
 }
 
 fn event(mut fields: Fields<'_>, base: f64, horizon_s: f64, islands: &[Island]) -> Option<Event> {
-    let at_s = need(&mut fields, "at_s", "zero or more, and within the horizon", |x| (0.0..=horizon_s).contains(&x));
+    let at_s =
+        need(&mut fields, "at_s", "zero or more, and within the horizon", |x| (0.0..=horizon_s).contains(&x));
     let named = fields.text("island");
     let island = match named {
         Some(name) => {
