@@ -436,7 +436,9 @@ fn covers(prepared: &Prepared) -> Covers {
         judged.push("frequency of each island's centre of inertia, with governors, within a step".into());
     }
     let mut not_judged = vec![
-        if moves { "rotor angle and voltage dynamics below a step, secondary control" } else {
+        if moves {
+            "rotor angle and voltage dynamics below a step, secondary control"
+        } else {
             "frequency, rotor angle and voltage dynamics below a step"
         }
         .to_owned(),

@@ -308,6 +308,7 @@ impl Frequency {
             }
         }
         let mut old = std::mem::take(&mut self.islands);
+        let rests: Vec<bool> = old.iter().map(|island| island.transient.is_none()).collect();
         let mut heirs: Vec<Vec<Transient>> = vec![Vec::new(); islands.len()];
         for (at, island) in old.iter_mut().enumerate() {
             let Some(transient) = island.transient.take() else { continue };
@@ -339,7 +340,7 @@ impl Frequency {
             if heirs.is_empty() {
                 continue;
             }
-            for parent in parents[i].iter().filter(|parent| old[**parent].transient.is_none()) {
+            for parent in parents[i].iter().filter(|parent| rests[**parent]) {
                 heirs.extend(self.resting(seen, label, i, *parent));
             }
             // The heaviest keeps its clock and its relays; of equals the first.
