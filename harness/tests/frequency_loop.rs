@@ -256,16 +256,16 @@ fn tasks_devices_and_energy_have_their_limits() {
 
     let mut sheds = Scripted(|_: &Observations| Some((Asked::LoadShed, 2, 0.12)));
     let record = lives(&run, vec![(1.0, unit_out(2))], &mut sheds);
-    // 12 MW less from the first step on: 0.8 s above nominal, and then just what is missing.
+    // 12 MW less from the first moment on: a second above nominal, and then just what is missing.
     close(metric(&record, "shed.manual_mwh"), 12.0 * 20.0 / 3600.0, 1e-9);
     assert_eq!(record.trips.iter().filter(|trip| trip.cause == "manual").count(), 1);
-    assert!(metric(&record, "frequency.peak_hz") > 60.5 && metric(&record, "frequency.nadir_hz") == 60.0);
+    assert!(metric(&record, "frequency.peak_hz") > 60.5 && metric(&record, "frequency.nadir_hz") > 59.7);
 }
 
-/// Two areas over one tie of 30 MW, each with its own unit.
+/// Two areas over one tie of 12 MW, each with its own unit.
 const TWO_AREAS: &str = "function mpc = two\nmpc.version = '2';\nmpc.baseMVA = 100;\nmpc.bus = [\n\
      1 3 50 0 0 0 1 1 0 110 1 1.1 0.9;\n2 2 100 0 0 0 1 1 0 110 1 1.1 0.9;\n];\nmpc.gen = [\n\
-     1 80 0 100 -100 1 100 1 120 0;\n2 70 0 100 -100 1 100 1 110 0;\n];\n\
+     1 62 0 100 -100 1 100 1 120 0;\n2 88 0 100 -100 1 100 1 110 0;\n];\n\
      mpc.branch = [\n1 2 0 0.1 0 0 0 0 0 0 1 -360 360;\n];\n";
 
 #[test]
@@ -277,7 +277,7 @@ fn a_split_leaves_each_part_with_its_own_imbalance_and_its_own_relays() {
     let [first, second] = &record.frequency[..] else { panic!("{:?}", record.frequency.len()) };
     assert_eq!((first.first_bus.as_str(), second.first_bus.as_str()), ("1", "2"));
     assert!(first.frequency_hz.iter().all(|hz| *hz >= 60.0));
-    assert!(second.frequency_hz.iter().all(|hz| *hz <= 60.3));
+    assert!(second.frequency_hz[1] < 60.0);
     assert!(metric(&record, "frequency.nadir_hz") < 59.5 && metric(&record, "frequency.peak_hz") > 60.5);
     assert!(record.trips.iter().filter(|trip| trip.cause == "ufls").all(|trip| trip.row == 2));
     let shed: f64 = record.trips.iter().map(|trip| trip.lost_mw).sum();
@@ -306,7 +306,7 @@ fn an_island_that_cannot_be_held_dies_and_is_booked() {
     assert!(record.trips.iter().any(|trip| trip.kind == "gen" && trip.cause == "under_frequency"));
     let lost: f64 = record.trips.iter().map(|trip| trip.lost_mw).sum();
     close(lost, 100.0, 1e-6);
-    assert_eq!(record.steps.last().expect("steps").served_mw, Some(0.0));
+    close(record.steps.last().expect("steps").served_mw.expect("known"), 0.0, 1e-9);
     // Nobody knows a settling frequency of a grid in the dark.
     assert_eq!(record.metrics.get("frequency.settling_hz"), None);
 }

@@ -4,6 +4,7 @@ mod contingencies;
 mod controls;
 mod desk;
 mod frequency;
+mod frequency_response;
 mod interrupted;
 mod misbehaving;
 mod nose;

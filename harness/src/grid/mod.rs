@@ -313,8 +313,11 @@ impl Grid {
     }
 
     /// Whether something is lost at the very beginning. Then the state before it has to be solved first, since that is
-    /// where ramps start.
+    /// where ramps start. A frequency that moves always needs it: the balance that everything disturbs.
     pub fn begins_with_a_loss(&self) -> bool {
+        if self.life == Life::Alive && self.frequency.is_some() {
+            return true;
+        }
         let first = self.scenario.timeline.iter().take_while(|e| e.at == Moment(0));
         self.life == Life::Alive && first.into_iter().any(|e| !matches!(e.event, Event::DemandRamp { .. }))
     }

@@ -171,7 +171,7 @@ impl Frequency {
                     Standing { state: seen.state, network: seen.network, label: &label, island: i as u32 };
                 if let Some(transient) = &mut island.transient {
                     transient.follow(seen.now, island.sums, self.nominal_hz, self.base_mva, &units);
-                } else if self.is_disturbed(island, &units) {
+                } else if self.has_lived(i, &label) && self.is_disturbed(island, &units) {
                     self.start(seen.now, island, &units);
                 }
                 if island.lost {
@@ -249,6 +249,11 @@ impl Frequency {
         (label, islands)
     }
 
+    /// Whether something of an island was live before; one that comes to life does so in balance.
+    fn has_lived(&self, island: usize, label: &[u32]) -> bool {
+        self.label.iter().zip(label).any(|(was, is)| *is == island as u32 && *was != NOWHERE)
+    }
+
     /// Whether an island that was in balance is out of it by more than dispatch follows.
     fn is_disturbed(&self, island: &Island, units: &Standing<'_>) -> bool {
         let Some(before) = &self.before else { return false };
@@ -260,7 +265,8 @@ impl Frequency {
                 given += units.scheduled(unit) - before.scheduled[row];
             }
         }
-        (given - island.sums.electric).abs() > self.elements.settings.smallest_share * island.sums.load
+        let least = (self.elements.settings.smallest_share * island.sums.load).max(10.0 * BALANCED_PU);
+        (given - island.sums.electric).abs() > least
     }
 
     /// Wakes an island that was in balance.
