@@ -633,12 +633,15 @@ impl Frequency {
         self.unsynchronised
     }
 
-    /// The curves so far, where they are kept.
+    /// The curves so far, where they are kept, by their beginning and first bus.
     pub fn curves(&self) -> Vec<FrequencyCurve> {
         let moving =
             self.islands.iter().filter_map(|island| Some((island.first, island.transient.as_ref()?)));
         let curves = moving.map(|(first, t)| FrequencyCurve { first, points: t.track.curve.clone() });
-        self.curves.iter().cloned().chain(curves).filter(|curve| curve.points.len() > 1).collect()
+        let all = self.curves.iter().cloned().chain(curves);
+        let mut all: Vec<FrequencyCurve> = all.filter(|curve| curve.points.len() > 1).collect();
+        all.sort_by(|a, b| a.points[0].0.total_cmp(&b.points[0].0).then(a.first.cmp(&b.first)));
+        all
     }
 }
 
