@@ -8,6 +8,7 @@ mod frequency_response;
 mod interrupted;
 mod misbehaving;
 mod nose;
+mod protection;
 mod refused;
 mod same_bytes;
 mod tampered;
