@@ -28,7 +28,7 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-def island(row: dict[str, str]) -> dict[str, float]:
+def island(row: dict[str, str]) -> dict[str, Any]:
     columns = {"H": "inertia_s", "D": "damping_pu", "R": "droop_pu", "FH": "reheat_fraction", "TR": "reheat_s"}
     columns |= {"Km": "mechanical_gain", "P_pu": "power_step_pu"}
     return {name: float(row[column]) for column, name in columns.items()}
@@ -50,9 +50,9 @@ def test_step_responses_are_those_of_the_closed_form(reference: Path) -> None:
 def test_a_batch_is_its_islands(reference: Path) -> None:
     rows = [row for row in table(reference / "dynamics" / "ffr_latency.csv") if row["latency_s"] != "none"]
     islands = [island(row) for row in rows]
-    batch = {name: np.array([one[name] for one in islands]) for name in islands[0]}
+    batch: dict[str, Any] = {name: np.array([one[name] for one in islands]) for name in islands[0]}
     ffr = {"ffr_pu": "Pffr_pu", "ffr_trigger_hz": "threshold_hz", "ffr_delay_s": "latency_s"}
-    devices = {name: np.array([float(row[column]) for row in rows]) for name, column in ffr.items()}
+    devices: dict[str, Any] = {name: np.array([float(row[column]) for row in rows]) for name, column in ffr.items()}
     relay = [(59.5, 0.3, 0.0)]
     answer = simulate_island(**batch, **devices, ufls=relay)
     assert answer.frequency_hz.shape == (len(rows), len(answer.time_s))
@@ -95,7 +95,7 @@ def test_everything_wrong_is_told_at_once() -> None:
         simulate_island(**(BASE | {"droop_pu": -1, "inertia_s": [4, np.nan]}), power_step_pu=-0.1)
     text = str(wrong.value)
     assert "island 1" in text and "island 2" in text and "droop" in text and "inertia" in text
-    for extra, part in [
+    wrongs: list[tuple[dict[str, Any], str]] = [
         ({"ffr_pu": 0.1}, "belong together"),
         ({"ufls": "npc"}, "npcc"),
         ({"ufls": [(59.5, 0.3)]}, "list of stages"),
@@ -103,7 +103,8 @@ def test_everything_wrong_is_told_at_once() -> None:
         ({"horizon_s": 0}, "horizon"),
         ({"sample_s": 0}, "sample"),
         ({"ufls": [(61, 0.3, 0.1)]}, "61"),
-    ]:
+    ]
+    for extra, part in wrongs:
         with pytest.raises(gridgate.InputError, match=part):
             simulate_island(**BASE, power_step_pu=-0.1, **extra)
 

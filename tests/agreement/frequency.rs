@@ -80,12 +80,14 @@ fn delays_of_fast_response_cost_what_superposition_says() {
         let (simulated, _) = simulate(&islands, Some(&relay), 30.0, None).expect("sound islands");
         for (row, Simulated { nadir, trips, response_s, .. }) in rows.iter().zip(&simulated) {
             let named = format!("{} {}, {column}", row["case"], row["latency_s"]);
-            assert!((nadir.frequency_hz - number(row, "f_nadir_hz")).abs() < 6e-5, "{named}: {nadir:?}");
+            // The reference finds the trigger on a grid of 0.1 ms, in which the frequency falls by up to 0.14 mHz.
+            assert!((nadir.frequency_hz - number(row, "f_nadir_hz")).abs() < 1.5e-4, "{named}: {nadir:?}");
             // The bottom is flat, and the reference looked for it on a grid.
             assert!((nadir.time_s - number(row, "t_nadir_s")).abs() < 1e-3, "{named}: {nadir:?}");
             match (row[column].parse::<f64>(), &trips[..]) {
                 (Ok(theirs), [Trip { time_s, stage: 0, .. }]) => {
-                    assert!((time_s - theirs).abs() < 6e-5, "{named}: {time_s} against {theirs}");
+                    // On the same grid.
+                    assert!((time_s - theirs).abs() < 1.1e-4, "{named}: {time_s} against {theirs}");
                 }
                 (Err(_), []) => assert_eq!(row[column], "no_trip", "{named}"),
                 (theirs, ours) => panic!("{named}: {ours:?} against {theirs:?}"),

@@ -54,7 +54,7 @@ fn wrong_studies_are_refused() {
         (&["empty.toml"], "`name` is missing"),
         (&["absent.toml"], "error[frequency.study.read]"),
         (&["case.xyz"], "error[usage.study]"),
-        (&["study.toml", "--horizon", "-1"], "horizon"),
+        (&["study.toml", "--horizon", "0"], "horizon"),
         (&["study.toml", "--format", "xml"], "csv"),
     ] {
         let said = desk.say(&[&["frequency"], arguments].concat()).with(2);

@@ -231,7 +231,7 @@ fn held(rate: f64, position: f64, low: f64, high: f64) -> f64 {
 
 /// `(1 + s lead) / (1 + s lag)` of an input, of which `state` is the lagged part; the input itself without a lag.
 fn lead_lag(input: f64, state: f64, lead: f64, lag: f64) -> f64 {
-    if lag > 0.0 { (lead / lag).mul_add(input - state, state) } else { input }
+    if lag > 0.0 { (lead / lag) * (input - state) + state } else { input }
 }
 
 /// How fast the lagged part follows.
@@ -302,13 +302,11 @@ impl Governor {
             Governor::Tgov1(g) => lead_lag(states[0], states[1], g.t2_s, g.t3_s) - g.damping_pu * speed,
             Governor::Reheat(g) => {
                 let valve = g.valve(deviation, range);
-                g.high_pressure_share.mul_add(valve - states[0], states[0])
+                g.high_pressure_share * (valve - states[0]) + states[0]
             }
-            Governor::Ieeeg1(g) => g
-                .steam(states)
-                .iter()
-                .zip(&g.shares)
-                .fold(0.0, |sum, (flow, share)| flow.mul_add(*share, sum)),
+            Governor::Ieeeg1(g) => {
+                g.steam(states).iter().zip(&g.shares).fold(0.0, |sum, (flow, share)| flow * share + sum)
+            }
             Governor::Ggov1(g) => {
                 let turbine = g.turbine_gain_pu * (states[1] - g.no_load_fuel_pu);
                 lead_lag(turbine, states[2], g.lead_s, g.lag_s)
@@ -350,7 +348,7 @@ impl Governor {
             }
             Governor::Ggov1(g) => {
                 let error = g.error(deviation, electric, range);
-                let asked = g.proportional_pu.mul_add(error, states[0]) + g.fuel(range.start);
+                let asked = g.proportional_pu * error + states[0] + g.fuel(range.start);
                 let (low, high) = (g.fuel(range.low), g.fuel(range.high).min(g.limit_fuel_pu));
                 // Where the other input of the gate rules, the integral stands still unless it moves back.
                 rates[0] = held(g.integral_per_s * error, asked, low, high);

@@ -25,13 +25,16 @@ pub const SYNCHRONISM_HZ: f64 = 0.1;
 /// Shortest time constant of an island, s. With less inertia for its stiffness the frequency is no state but follows the power at once, and
 /// there is nothing for this model to say: such an island counts as one without a source.
 const SHORTEST_S: f64 = 1e-3;
-/// Longest step as a share of that time constant: the cubics between the steps must show what happens there.
-const STEP_SHARE: f64 = 0.25;
+/// Longest step as a share of that time constant: the cubics between the steps, on which crossings are found, are then right to 1e-7 Hz.
+const STEP_SHARE: f64 = 0.1;
 /// Times closer than this are the same, s.
 const TIE_S: f64 = 1e-9;
 /// What must be crossed beyond a level where a step already begins beyond it: an element that has just changed sides stands on the level, give
 /// or take rounding.
 const BEYOND: f64 = 1e-9;
+
+/// Deviations, pu, and times, s, that are zero but for rounding.
+const ROUNDING: f64 = 1e-15;
 
 /// Whose watch it is; in the order in which simultaneous events act.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,6 +58,39 @@ struct Watch {
     level: f64,
     /// Whether the signal falls to it.
     falling: bool,
+}
+
+/// Where a function changes its sign, to rounding, between a point at which it is not positive and one at which it is: false position with the
+/// Illinois rule, which never leaves the bracket.
+fn root(before: f64, after: f64, f: impl Fn(f64) -> f64) -> f64 {
+    let (mut a, mut b) = ((before, f(before).min(0.0)), (after, f(after)));
+    let mut moved = 0;
+    for _ in 0..100 {
+        let width = b.0 - a.0;
+        let x = b.0 - b.1 * width / (b.1 - a.1);
+        let value = f(x);
+        if value.abs() <= ROUNDING || width <= ROUNDING || !(a.0 < x && x < b.0) {
+            return x;
+        }
+        // The end that stays twice counts half, or the other would creep.
+        if value > 0.0 {
+            b = (x, value);
+            a.1 *= if moved > 0 { 0.5 } else { 1.0 };
+            moved = 1;
+        } else {
+            a = (x, value);
+            b.1 *= if moved < 0 { 0.5 } else { 1.0 };
+            moved = -1;
+        }
+    }
+    b.0
+}
+
+impl Watch {
+    /// Whether a measurement is beyond the level.
+    fn is_passed(&self, measured: f64) -> bool {
+        if self.falling { measured < self.level } else { measured > self.level }
+    }
 }
 
 /// A monitor and the units it trips; none for one that only watches.
@@ -94,7 +130,7 @@ pub struct IslandPart {
 /// own way. An island without a frequency ([`Death`]) has none to give: [`IslandFrequency::frequency_hz`] is then `None`.
 ///
 /// Method: steps of fixed length, shortened so that they end at every timer; an aggregate's step is the exact solution, that of single units
-/// Runge and Kutta's of fourth order. A crossing within a step is found on the cubic through both ends by bisection, and the step is repeated up to
+/// Runge and Kutta's of fourth order. A crossing within a step is found on the cubic through both ends by false position, and the step is repeated up to
 /// it. Frequencies averaged over a window are the difference of the integral of the same cubics.
 #[derive(Clone, Debug)]
 pub struct IslandFrequency {
@@ -117,6 +153,9 @@ pub struct IslandFrequency {
     devices: Vec<Device>,
     guards: Vec<Guard>,
     watches: Vec<Watch>,
+    /// When the first timer runs out, s.
+    timer_s: f64,
+    /// Whether somebody waits for something else than before.
     stale: bool,
     pending: VecDeque<FrequencyEvent>,
     lowest: Extreme,
@@ -174,6 +213,7 @@ impl IslandFrequency {
             devices,
             guards,
             watches: Vec::new(),
+            timer_s: f64::INFINITY,
             stale: true,
             pending: VecDeque::new(),
             lowest: start,
@@ -344,11 +384,13 @@ impl IslandFrequency {
         Some(power)
     }
 
-    /// Has a device of fast frequency response go to a power within a time, pu and s, and stay there. Whether there is such a device.
+    /// Has a device of fast frequency response go to a power within a time, pu and s, and stay there. Whether there is such a device, and the
+    /// command is one: what is no number moves nothing.
     pub fn command(&mut self, response: usize, power_pu: f64, ramp_s: f64) -> bool {
         self.stale = true;
         let now = self.time_s;
-        let device = self.devices.get_mut(response);
+        let is_one = power_pu.is_finite() && ramp_s.is_finite();
+        let device = self.devices.get_mut(response).filter(|_| is_one);
         device.map(|device| device.command(now, power_pu, ramp_s.max(0.0))).is_some()
     }
 
@@ -417,7 +459,7 @@ impl IslandFrequency {
     }
 
     fn hz(&self, speed: f64) -> f64 {
-        self.nominal_hz.mul_add(speed, self.nominal_hz)
+        self.nominal_hz * (1.0 + speed)
     }
 
     fn pu(&self, hz: f64) -> f64 {
@@ -462,12 +504,8 @@ impl IslandFrequency {
         if self.stale {
             self.watch();
         }
-        let relays = self.relays.as_ref().map_or(f64::INFINITY, Relays::deadline_s);
-        let guards = self.guards.iter().map(|guard| guard.monitor.deadline_s());
-        let devices = self.devices.iter().map(|device| device.deadline_s(self.time_s));
-        let timer = guards.chain(devices).fold(relays, f64::min);
         let whole_s = self.time_s + self.step_s;
-        let mut end_s = until_s.min(timer).min(whole_s).max(self.time_s);
+        let mut end_s = until_s.min(self.timer_s).min(whole_s).max(self.time_s);
         // A sliver of a step at the end would only cost time.
         let mut whole = end_s >= whole_s;
         if !whole && end_s > whole_s - 1e-12 * whole_s.abs().max(1.0) {
@@ -475,10 +513,19 @@ impl IslandFrequency {
         }
         let forcing = self.forcing();
         let mut segment = self.attempt(end_s - self.time_s, whole, forcing);
-        let turn = segment.extremum();
         let mut hits: Vec<(f64, Owner)> = Vec::new();
+        // Neighbours in the list measure the same.
+        let frequency = Signal::Mean(0.0);
+        let mut measured = (frequency, segment.speed[1], segment.extremum());
         for watch in &self.watches {
-            if let Some(tau) = self.crossing(watch, &segment, turn) {
+            if measured.0 != watch.signal {
+                let end = self.trace.measure(watch.signal, &segment, segment.length_s);
+                measured = (watch.signal, end, self.turn(watch.signal, &segment));
+            }
+            let turn = measured.2;
+            if (turn.is_some() || watch.is_passed(measured.1))
+                && let Some(tau) = self.crossing(watch, &segment, turn)
+            {
                 hits.push((tau, watch.owner));
             }
         }
@@ -502,11 +549,15 @@ impl IslandFrequency {
         }
         if let Some((tau, guard, broken)) = exhausted
             && tau <= first + TIE_S
+            && !self.guards[guard].monitor.done
         {
             self.guards[guard].monitor.done = true;
             self.broken(guard, broken);
         }
-        self.expire();
+        if self.stale || self.timer_s <= self.time_s + TIE_S {
+            self.expire();
+            self.stale = true;
+        }
     }
 
     fn attempt(&mut self, length_s: f64, whole: bool, forcing: Forcing) -> Segment {
@@ -540,6 +591,10 @@ impl IslandFrequency {
     /// Lists what everybody waits for.
     fn watch(&mut self) {
         self.stale = false;
+        let relays = self.relays.as_ref().map_or(f64::INFINITY, Relays::deadline_s);
+        let guards = self.guards.iter().map(|guard| guard.monitor.deadline_s());
+        let devices = self.devices.iter().map(|device| device.deadline_s(self.time_s));
+        self.timer_s = guards.chain(devices).fold(relays, f64::min);
         let frequency = Signal::Mean(0.0);
         let watch = |owner, signal, level, falling| Watch { owner, signal, level, falling };
         let mut watches = vec![
@@ -551,10 +606,11 @@ impl IslandFrequency {
         {
             let [down, up] = [plant.reserve[0] / plant.gain, -plant.reserve[1] / plant.gain];
             match plant.stop {
-                0 => {
+                0 if plant.reserve != [f64::INFINITY; 2] => {
                     watches.push(watch(Owner::Valve(1), frequency, up, true));
                     watches.push(watch(Owner::Valve(-1), frequency, down, false));
                 }
+                0 => {}
                 at if at > 0 => watches.push(watch(Owner::Valve(0), frequency, up, false)),
                 _ => watches.push(watch(Owner::Valve(0), frequency, down, true)),
             }
@@ -593,6 +649,26 @@ impl IslandFrequency {
         self.watches = watches;
     }
 
+    /// Where, within a step, a measurement may be further out than at its ends.
+    fn turn(&self, signal: Signal, segment: &Segment) -> Option<f64> {
+        let length_s = segment.length_s;
+        match signal {
+            Signal::Mean(window_s) if window_s > 0.0 => {
+                // The slope of a mean over a window is the slope over that window.
+                let slope = |tau: f64| self.trace.measure(Signal::Slope(window_s), segment, tau);
+                let (first, last) = (slope(0.0), slope(length_s));
+                let sign = if last > 0.0 { 1.0 } else { -1.0 };
+                (first * last < 0.0).then(|| root(0.0, length_s, |tau| sign * slope(tau)))
+            }
+            Signal::Mean(_) => segment.extremum(),
+            Signal::Slope(_) => {
+                // It may bend where an event left or entered its window; between those it hardly does over a step.
+                let size = |share: &f64| self.trace.measure(signal, segment, share * length_s).abs();
+                [0.25, 0.5, 0.75].into_iter().max_by(|a, b| size(a).total_cmp(&size(b))).map(|s| s * length_s)
+            }
+        }
+    }
+
     /// When, within a step, a watched level is crossed.
     fn crossing(&self, watch: &Watch, segment: &Segment, turn: Option<f64>) -> Option<f64> {
         let beyond = |tau: f64| {
@@ -611,16 +687,7 @@ impl IslandFrequency {
         if let Some(turn) = turn.filter(|turn| *turn < after && beyond(*turn) > 0.0) {
             after = turn;
         }
-        let mut before = 0.0;
-        for _ in 0..60 {
-            let middle = 0.5 * (before + after);
-            if beyond(middle) > 0.0 {
-                after = middle;
-            } else {
-                before = middle;
-            }
-        }
-        Some(after)
+        Some(root(0.0, after, beyond))
     }
 
     fn crossed(&mut self, owner: Owner) {
@@ -637,8 +704,9 @@ impl IslandFrequency {
             Owner::Level(guard, which) => self.guards[guard].monitor.crossed(which, now),
             Owner::Rocof(guard) => {
                 let monitor = &mut self.guards[guard].monitor;
-                monitor.done = true;
-                if let Some((_, limit)) = monitor.rocof() {
+                // Something else of the same guard may have been broken at the same time.
+                if let Some((_, limit)) = monitor.rocof().filter(|_| !monitor.done) {
+                    monitor.done = true;
                     self.broken(guard, Broken { cause: FrequencyCause::Rocof, limit });
                 }
             }
@@ -675,9 +743,7 @@ impl IslandFrequency {
                 self.broken(guard, broken);
             }
         }
-        let off = self.relays.as_mut().map(|relays| (relays.deadline_s() <= now, relays.expire(now)));
-        if let Some((expired, off)) = off {
-            self.stale |= expired;
+        if let Some(off) = self.relays.as_mut().map(|relays| relays.expire(now)) {
             for stage in off {
                 let Some(relays) = &self.relays else { break };
                 let super::Stage { threshold_hz, share, .. } = relays.plan.stages[stage];
@@ -687,10 +753,8 @@ impl IslandFrequency {
         }
         for response in 0..self.devices.len() {
             let device = &mut self.devices[response];
-            self.stale |= device.deadline_s(self.time_s) <= now;
             if device.expire(now) {
                 let power_pu = device.settings.power_pu;
-                self.stale = true;
                 self.tell(FrequencyEventKind::ResponseFired { response, power_pu });
             }
         }

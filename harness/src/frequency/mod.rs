@@ -11,6 +11,7 @@
 //! Powers are in pu of the system's base, times in s, frequencies in Hz; deviations within are in pu of nominal.
 
 mod batch;
+mod droop;
 mod event;
 mod governor;
 mod island;
@@ -23,6 +24,7 @@ mod trace;
 
 pub(crate) use batch::sample_times;
 pub use batch::{ReheatIsland, SampledCurve, Simulated, Trip, simulate};
+pub use droop::{DROOP_PU, StaticDroop, StaticShedding};
 pub use event::{Death, FrequencyEvent, FrequencyEventKind};
 pub use governor::{DEADBAND_HZ, Droop, Ggov1, Governor, Hydro, Ieeeg1, Reheat, Tgov1, UNGOVERNED_SHARE};
 pub use island::{Extreme, IslandFrequency, IslandPart, RANGE_PU, SYNCHRONISM_HZ};

@@ -94,7 +94,7 @@ impl Aggregate {
     fn rates(&self, [speed, steam]: [f64; 2], damping: f64, power: f64, valve: f64) -> [f64; 2] {
         let gain = self.valve().1;
         let valve = valve - gain * speed;
-        let mechanical = self.fast_share.mul_add(valve, (1.0 - self.fast_share) * steam);
+        let mechanical = self.fast_share * valve + (1.0 - self.fast_share) * steam;
         [(power + mechanical - damping * speed) / self.inertia, (valve - steam) / self.reheat_s]
     }
 
@@ -106,16 +106,16 @@ impl Aggregate {
         let pieces = (h * norm).ceil().max(1.0);
         let piece = h / pieces;
         for i in 0..pieces as u64 {
-            let power = forcing.slope.mul_add(piece * i as f64, forcing.power);
+            let power = forcing.power + forcing.slope * (piece * i as f64);
             let mut term = self.rates(x, forcing.damping, power, valve);
-            let mut sum = [piece.mul_add(term[0], x[0]), piece.mul_add(term[1], x[1])];
+            let mut sum = [x[0] + piece * term[0], x[1] + piece * term[1]];
             let mut scale = piece;
             for n in 2..=TERMS {
                 // From the second derivative on only the slope of the input remains, and that only once.
                 let input = if n == 2 { forcing.slope } else { 0.0 };
                 term = self.rates(term, forcing.damping, input, 0.0);
                 scale *= piece / f64::from(n);
-                sum = [scale.mul_add(term[0], sum[0]), scale.mul_add(term[1], sum[1])];
+                sum = [sum[0] + scale * term[0], sum[1] + scale * term[1]];
             }
             x = sum;
         }
@@ -147,16 +147,15 @@ impl Aggregate {
         let end = if whole {
             let p = self.propagator(h, forcing.damping);
             let row = |i: usize| {
-                let input = p.power[i].mul_add(forcing.power, p.ramp[i] * forcing.slope);
-                p.matrix[i][0]
-                    .mul_add(speed, p.matrix[i][1].mul_add(self.steam, p.valve[i].mul_add(valve, input)))
+                let input = p.power[i] * forcing.power + p.ramp[i] * forcing.slope + p.valve[i] * valve;
+                p.matrix[i][0] * speed + p.matrix[i][1] * self.steam + input
             };
             [row(0), row(1)]
         } else {
             self.taylor(x, h, forcing, valve)
         };
         self.next_steam = end[1];
-        let last = forcing.slope.mul_add(h, forcing.power);
+        let last = forcing.power + forcing.slope * h;
         End {
             speed: end[0],
             slope: [
@@ -200,7 +199,7 @@ impl Machine {
     /// Mechanical power on the system's base.
     pub(super) fn power(&self, states: &States, speed: f64) -> f64 {
         let power = self.governor.power(states, self.seen(speed), speed, &self.range);
-        self.rating * self.governed.mul_add(power - self.range.start, self.range.start)
+        self.rating * (self.range.start + self.governed * (power - self.range.start))
     }
 }
 
@@ -232,13 +231,16 @@ impl Machines {
     fn evaluate(&mut self, speed: f64, forcing: Forcing, after: f64, inertia: f64) -> f64 {
         let connected = || self.machines.iter().zip(&self.stage).filter(|(m, _)| m.connected);
         let mechanical: f64 = connected().map(|(m, states)| m.power(states, speed)).sum();
-        let power = forcing.slope.mul_add(after, forcing.power);
+        let power = forcing.power + forcing.slope * after;
         let slope = (power + mechanical - forcing.damping * speed) / inertia;
         for (i, machine) in self.machines.iter().enumerate().filter(|(_, m)| m.connected) {
             let states = &self.stage[i];
-            // A machine delivers what its turbine gives and what its rotor gives up while it slows down.
-            let electric = (machine.power(states, speed) - machine.inertia * slope) / machine.rating;
-            self.rates[i] = machine.governor.rates(states, machine.seen(speed), electric, &machine.range);
+            // A machine delivers what its turbine gives and what its rotor gives up while it slows down. The share without a
+            // governor is other machines': this one measures what it would deliver if it were all.
+            let seen = machine.seen(speed);
+            let turbine = machine.governor.power(states, seen, speed, &machine.range);
+            let electric = turbine - machine.inertia * slope / machine.rating;
+            self.rates[i] = machine.governor.rates(states, seen, electric, &machine.range);
         }
         slope
     }
@@ -255,24 +257,24 @@ impl Machines {
             let ahead = share * h;
             for (i, machine) in self.machines.iter().enumerate() {
                 for k in 0..STATES {
-                    self.stage[i][k] = ahead.mul_add(self.rates[i][k], machine.states[k]);
+                    self.stage[i][k] = machine.states[k] + ahead * self.rates[i][k];
                 }
             }
-            slope = self.evaluate(ahead.mul_add(slope, speed), forcing, ahead, inertia);
-            sum = weight.mul_add(slope, sum);
+            slope = self.evaluate(speed + ahead * slope, forcing, ahead, inertia);
+            sum += weight * slope;
             for (total, rates) in self.total.iter_mut().zip(&self.rates) {
                 for k in 0..STATES {
-                    total[k] = weight.mul_add(rates[k], total[k]);
+                    total[k] += weight * rates[k];
                 }
             }
         }
         for (i, machine) in self.machines.iter().enumerate() {
             for k in 0..STATES {
-                self.next[i][k] = (h / 6.0).mul_add(self.total[i][k], machine.states[k]);
+                self.next[i][k] = machine.states[k] + h / 6.0 * self.total[i][k];
             }
             machine.governor.limit(&mut self.next[i], &machine.range);
         }
-        let end = (h / 6.0).mul_add(sum, speed);
+        let end = speed + h / 6.0 * sum;
         self.stage.copy_from_slice(&self.next);
         let last = self.evaluate(end, forcing, h, inertia);
         End { speed: end, slope: [first, last] }

@@ -233,7 +233,7 @@ impl Device {
         match self.corners.get(after) {
             Some(next) => {
                 let slope = (next.1 - last.1) / (next.0 - last.0);
-                (slope.mul_add(now_s - last.0, last.1), slope)
+                (last.1 + slope * (now_s - last.0), slope)
             }
             None => (last.1, 0.0),
         }

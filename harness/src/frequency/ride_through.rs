@@ -27,7 +27,7 @@ impl InverseTime {
         // Times grow towards the nominal frequency, so the sign of the slope says on which side the curve lies.
         let beyond = (self.from_hz - frequency_hz) * self.slope_per_hz >= 0.0;
         if beyond {
-            libm::exp10(self.slope_per_hz.mul_add(frequency_hz, self.intercept)).max(self.shortest_s)
+            libm::exp10(self.intercept + self.slope_per_hz * frequency_hz).max(self.shortest_s)
         } else {
             f64::INFINITY
         }
@@ -96,10 +96,8 @@ impl FrequencyCurve {
                 let end = libm::log10(30.0);
                 let mut prc006 =
                     curve("performance", &[(58.0, 2.0), (59.3, 30.0)], &[(61.8, 4.0), (60.7, 30.0)]);
-                prc006.under.inverse =
-                    inverse(0.575f64.mul_add(end, 57.83), -57.83 / 0.575, 1.0 / 0.575, 2.0);
-                prc006.over.inverse =
-                    inverse((-0.686f64).mul_add(end, 62.21), 62.21 / 0.686, -1.0 / 0.686, 4.0);
+                prc006.under.inverse = inverse(57.83 + 0.575 * end, -57.83 / 0.575, 1.0 / 0.575, 2.0);
+                prc006.over.inverse = inverse(62.21 - 0.686 * end, 62.21 / 0.686, -1.0 / 0.686, 4.0);
                 prc006
             }
             _ => return None,
@@ -237,7 +235,7 @@ impl Watched {
     /// Share of its time that the formula loses up to `tau` into a step: Simpson's rule on each half.
     fn used(&self, segment: &Segment, tau: f64, nominal_hz: f64) -> f64 {
         let Some(inverse) = self.inverse else { return 0.0 };
-        let hz = |at: f64| nominal_hz.mul_add(segment.speed(at), nominal_hz);
+        let hz = |at: f64| nominal_hz * (1.0 + segment.speed(at));
         let rate = |at: f64| 1.0 / (inverse.time_s(hz(at)) * self.factor);
         let rates = [0.0, 0.25, 0.5, 0.75, 1.0].map(|share| rate(share * tau));
         (rates[0] + 4.0 * rates[1] + 2.0 * rates[2] + 4.0 * rates[3] + rates[4]) * tau / 12.0
@@ -321,7 +319,7 @@ impl Monitor {
 
     /// Whether any formula is being used up, or was and is not forgotten.
     fn is_idle(&self, segment: &Segment, nominal_hz: f64) -> bool {
-        let [a, b] = segment.speed.map(|speed| nominal_hz.mul_add(speed, nominal_hz));
+        let [a, b] = segment.speed.map(|speed| nominal_hz * (1.0 + speed));
         let outside = |side: &Watched| {
             let furthest = if side.sign > 0.0 { a.min(b) } else { a.max(b) };
             side.sign * (side.edge_hz - furthest) >= 0.0
@@ -355,7 +353,7 @@ impl Monitor {
         if self.done || self.is_idle(segment, nominal_hz) {
             return;
         }
-        let end_hz = nominal_hz.mul_add(segment.speed[1], nominal_hz);
+        let end_hz = nominal_hz * (1.0 + segment.speed[1]);
         for side in &mut self.sides {
             side.share += side.used(segment, segment.length_s, nominal_hz);
             if side.sign * (end_hz - side.edge_hz) > 0.0 {

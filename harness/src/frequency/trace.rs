@@ -23,23 +23,27 @@ impl Segment {
 
     /// Deviation `tau` after the start.
     pub(super) fn speed(&self, tau: f64) -> f64 {
-        if !(self.length_s > 0.0) {
+        if tau <= 0.0 {
             return self.speed[0];
+        }
+        if tau >= self.length_s {
+            return self.speed[1];
         }
         let s = tau / self.length_s;
         let [a, b, c, d] = self.cubic();
-        d.mul_add(s, c).mul_add(s, b).mul_add(s, a)
+        ((d * s + c) * s + b) * s + a
     }
 
     /// Integral of the deviation up to `tau` after the start.
     pub(super) fn angle(&self, tau: f64) -> f64 {
-        if !(self.length_s > 0.0) {
-            return self.angle;
+        if tau >= self.length_s {
+            let [a, b] = self.speed;
+            let bend = (self.slope[0] - self.slope[1]) / 12.0 * self.length_s;
+            return self.angle + self.length_s * (0.5 * (a + b) + bend);
         }
         let s = tau / self.length_s;
         let [a, b, c, d] = self.cubic();
-        let mean = (d / 4.0).mul_add(s, c / 3.0).mul_add(s, b / 2.0).mul_add(s, a);
-        mean.mul_add(tau, self.angle)
+        self.angle + tau * (((d / 4.0 * s + c / 3.0) * s + b / 2.0) * s + a)
     }
 
     /// Where the curve turns within the segment, where it does so once.

@@ -650,9 +650,13 @@ power_mw = -100
             complaints(&SOUND.replace("power_mw = -100", "trip = \"G2\"")),
             [("frequency.study.event.unknown".into(), Some(23))]
         );
+        // Without inertia the unit is none, and the island has no frequency.
         assert_eq!(
             complaints(&SOUND.replace("inertia_s = 4", "")),
-            [("frequency.study.unit.range".into(), Some(10))]
+            [
+                ("frequency.study.island.range".into(), Some(5)),
+                ("frequency.study.unit.range".into(), Some(10)),
+            ]
         );
     }
 }
