@@ -338,17 +338,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let protection_table = fields.table("protection", "suite.protection");
     let protection = protection_table.and_then(protection::read);
     let protection = fields.or("protection", protection, Some(protection::Written::default()));
-
-    let frequency_table = fields.table("frequency", "suite.frequency");
-    let frequency_is_there = frequency_table.is_some();
-    let frequency = frequency_table.and_then(frequency::read);
-    let frequency = if frequency_is_there { frequency } else { fields.or("frequency", None, None) };
-    if frequency == Some(None) && loop_config.is_some_and(|l| l.task == Task::FrequencyResponse) {
-        let hint = Some("add a table [frequency] that says what inertia the units have".to_owned());
-        let message = "the task `frequency_response` needs a frequency that moves, and the suite has none";
-        fields.complain_with("frequency", None, message, hint);
-    }
-
+    let frequency = frequency::of_suite(&mut fields, loop_config.map(|settings| settings.task));
     let tables = fields.tables("population", "suite.population");
     if tables.is_empty() {
         fields.complain("missing", None, "there is no [[population]]");

@@ -55,6 +55,10 @@ fn threads_change_no_byte_of_a_run_with_frequencies() {
         desk.run("weak.toml", out, &["--candidate", "do_nothing", "--threads", threads]).with(1);
     }
     for file in ["episodes.jsonl", "evidence.json"] {
-        assert_eq!(desk.text(&format!("runs/one/{file}")), desk.text(&format!("runs/three/{file}")), "{file}");
+        assert_eq!(
+            desk.text(&format!("runs/one/{file}")),
+            desk.text(&format!("runs/three/{file}")),
+            "{file}"
+        );
     }
 }

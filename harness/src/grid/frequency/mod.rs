@@ -26,7 +26,7 @@ use crate::grid::protection::frequency::Stage;
 
 pub(super) use living::Demanded;
 pub use living::{Frequency, FrequencyCurve};
-pub use settings::{Written, read};
+pub use settings::{Written, of_suite};
 use units::UnitData;
 
 /// Settings that all islands share.

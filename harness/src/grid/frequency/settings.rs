@@ -5,6 +5,7 @@ use powerflow::{Diagnostic, Diagnostics, Network, UnitIdx};
 
 use super::units::{self, Fast, Technology, WrittenUnit};
 use super::{Elements, Settings};
+use crate::action::Task;
 use crate::fields::Fields;
 use crate::frequency::{FrequencyCurve, RideThrough, Side};
 use crate::grid::protection;
@@ -36,8 +37,21 @@ struct WrittenSettings {
     ride_through: Option<String>,
 }
 
-/// Reads the table; the inner `None` says `mode = "static"`.
-pub fn read(mut fields: Fields<'_>) -> Option<Option<Written>> {
+/// Reads the table of a suite; the inner `None`: there is none, or it says `mode = "static"`. The task of commanding fast devices needs it.
+pub fn of_suite(suite: &mut Fields<'_>, task: Option<Task>) -> Option<Option<Written>> {
+    let written = match suite.table("frequency", CODE) {
+        Some(table) => read(table),
+        None => suite.or("frequency", None, None),
+    };
+    if written == Some(None) && task == Some(Task::FrequencyResponse) {
+        let hint = "add a table [frequency] that says what inertia the units have".to_owned();
+        let message = "the task `frequency_response` needs a frequency that moves, and the suite has none";
+        suite.complain_with("frequency", None, message, Some(hint));
+    }
+    written
+}
+
+fn read(mut fields: Fields<'_>) -> Option<Option<Written>> {
     let mode = fields.choice("mode", &[("dynamic", true), ("static", false)]);
     let mode = fields.or("mode", mode, true);
     let line = fields.line();
@@ -46,6 +60,9 @@ pub fn read(mut fields: Fields<'_>) -> Option<Option<Written>> {
         None => Some(WrittenUnit::default()),
         Some(mut table) => {
             let unit = read_unit(&mut table);
+            if table.has("fast") {
+                table.complain("default", Some("fast"), "which units are fast is said of each of them");
+            }
             table.finish();
             unit
         }
