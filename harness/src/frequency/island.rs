@@ -1,5 +1,7 @@
 //! One island in time: it advances from event to event, and takes what befalls it in between.
 
+mod join;
+
 use std::collections::VecDeque;
 
 use powerflow::{Diagnostic, Diagnostics};
@@ -257,6 +259,12 @@ impl IslandFrequency {
         self.death.is_none().then(slope)
     }
 
+    /// Frequency averaged over the last `window_s`, Hz: what a measurement with that window shows; `None` where the island is dead. As far
+    /// back as the longest window of the model's relays is known; before that the frequency stood still.
+    pub fn mean_hz(&self, window_s: f64) -> Option<f64> {
+        self.death.is_none().then(|| self.hz(self.trace.mean(window_s, self.time_s, self.speed)))
+    }
+
     /// Slope of the frequency at this moment, Hz/s: what a relay with a window cannot know; `None` where the island is dead.
     pub fn slope_hz_per_s(&self) -> Option<f64> {
         self.death.is_none().then(|| self.nominal_hz * self.accelerating_pu() / self.plant.inertia())
@@ -285,6 +293,11 @@ impl IslandFrequency {
     /// Demand in service at nominal frequency, pu.
     pub fn load_pu(&self) -> f64 {
         self.load
+    }
+
+    /// Damping by demand, pu of power for a pu of frequency.
+    pub fn damping_pu(&self) -> f64 {
+        self.load * self.load_damping
     }
 
     /// Demand drawn at the present frequency, pu; none where the island is dead.

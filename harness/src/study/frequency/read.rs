@@ -457,7 +457,7 @@ fn ride_through(fields: &mut Fields<'_>, hz: f64) -> Option<Option<RideThrough>>
 }
 
 /// `governor = "tgov1"`, and its parameters beside it where they are not the default ones.
-fn governor(fields: &mut Fields<'_>) -> Option<Governor> {
+pub(crate) fn governor(fields: &mut Fields<'_>) -> Option<Governor> {
     let choices: Vec<(&str, &str)> =
         ["fixed", "droop", "tgov1", "reheat", "ieeeg1", "ggov1", "hydro"].map(|name| (name, name)).to_vec();
     let chosen = fields.choice("governor", &choices);
