@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use harness::study;
-use numpy::{PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
+use numpy::{PyArray1, PyArrayMethods, PyReadonlyArray2, PyUntypedArrayMethods};
 use powerflow::case::CaseBranch;
 use powerflow::{
-    BranchIdx, Diagnostic, Diagnostics, Index, InjectionTable, NewtonConfig, Rescue, Sweeps, Table,
+    BranchIdx, Diagnostic, Diagnostics, Index, InjectionTable, NewtonConfig, Rescue, Sweeps, Table, Voltages,
 };
 use pyo3::prelude::*;
 
@@ -174,12 +174,10 @@ impl Network {
     ) -> PyResult<Solutions> {
         let mut config = settings(py, start, reactive_limits, slack, tolerance)?;
         config.rescue = rescue_of(py, rescue)?;
-        let rows = self.outage_rows(py, outages)?;
-        let branches =
-            |row: &Vec<u32>| row.iter().map(|branch| BranchIdx::from_row(*branch as usize)).collect();
-        let list: Vec<Vec<BranchIdx>> = rows.iter().map(branches).collect();
-        let table = self.sweep(py, &config, threads, |sweeps| sweeps.outages(&list, threads))?;
-        Solutions::of(py, self.bus_id.clone_ref(py), Some(rows), table)
+        let list = self.outage_rows(py, outages)?;
+        let (table, re_im) = self
+            .sweep(py, &config, threads, list.len(), |sweeps, re_im| sweeps.outages(&list, threads, re_im))?;
+        Solutions::of(py, self.bus_id.clone_ref(py), Some(list), table, &re_im, self.n_buses)
     }
 
     /// Solve one power flow for each row of injections.
@@ -226,8 +224,10 @@ impl Network {
             demand_q_mvar: numbers(&q)?,
             unit_p_mw: numbers(&units)?,
         };
-        let table = self.sweep(py, &config, threads, |sweeps| sweeps.injections(&injections, threads))?;
-        Solutions::of(py, self.bus_id.clone_ref(py), None, table)
+        let (table, re_im) = self.sweep(py, &config, threads, rows, |sweeps, re_im| {
+            sweeps.injections(&injections, threads, re_im)
+        })?;
+        Solutions::of(py, self.bus_id.clone_ref(py), None, table, &re_im, self.n_buses)
     }
 
     fn __repr__(&self) -> String {
@@ -272,18 +272,20 @@ impl Network {
     }
 
     /// The outages that are asked for.
-    fn outage_rows(&self, py: Python<'_>, outages: &Bound<'_, PyAny>) -> PyResult<Vec<Vec<u32>>> {
+    fn outage_rows(&self, py: Python<'_>, outages: &Bound<'_, PyAny>) -> PyResult<Vec<Vec<BranchIdx>>> {
         if let Ok(word) = outages.extract::<String>() {
             if word != "n-1" {
                 return Err(errors::choice(py, "outages", &word, &["n-1"]));
             }
             let in_service = self.network.branches.in_service.iter().filter(|(_, on)| **on);
-            return Ok(in_service.map(|(branch, _)| vec![branch.row() as u32]).collect());
+            return Ok(in_service.map(|(branch, _)| vec![branch]).collect());
         }
+        let branch = |row: u32| BranchIdx::from_row(row as usize);
         let row = |(number, item): (usize, PyResult<Bound<'_, PyAny>>)| {
             let item = item?;
-            item.extract::<u32>().map(|branch| vec![branch]).or_else(|_| {
-                item.extract::<Vec<u32>>().map_err(|_| {
+            item.extract::<u32>().map(|row| vec![branch(row)]).or_else(|_| {
+                let several = item.extract::<Vec<u32>>().map(|rows| rows.into_iter().map(branch).collect());
+                several.map_err(|_| {
                     let message = format!(
                         "outage {number} is neither a row of a branch, from 0, nor a list of such rows"
                     );
@@ -295,17 +297,23 @@ impl Network {
     }
 
     /// Runs sweeps from the base that the settings have, made anew where the last one had others.
-    fn sweep(
+    fn sweep<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         config: &NewtonConfig,
         threads: usize,
-        work: impl FnOnce(&mut Sweeps) -> Result<Table, Diagnostics> + Send,
-    ) -> PyResult<Table> {
+        rows: usize,
+        work: impl FnOnce(&mut Sweeps, &mut [f64]) -> Result<Table, Diagnostics> + Send,
+    ) -> PyResult<(Table, Bound<'py, PyArray1<f64>>)> {
         if threads == 0 {
             return Err(usage(py, "usage.threads", "threads=0: at least one is needed"));
         }
         study::check(config).map_err(|complaints| errors::input(py, &complaints))?;
+        // Of numpy's own memory: it asks for large pages, without which touching a new table takes longer than solving its rows.
+        let re_im = py.import("numpy")?.call_method1("empty", (Voltages::numbers(&self.network, rows),))?;
+        let re_im = re_im.cast_into::<PyArray1<f64>>()?;
+        let mut place = re_im.readwrite();
+        let numbers = place.as_slice_mut()?;
         let kept = || self.sweeps.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = py.detach(|| {
             // Taken out while it works: another thread then makes its own.
@@ -314,13 +322,15 @@ impl Network {
                 Some(sweeps) => sweeps,
                 None => Sweeps::new(&self.network, self.network.initial_state(), config)?,
             };
-            let table = work(&mut sweeps);
+            let table = work(&mut sweeps, numbers);
             *kept() = Some((config.clone(), sweeps));
             Ok(table)
         });
-        answer
+        let table = answer
             .map_err(|divergence| errors::no_solution(py, &study::diverged(&self.network, &divergence)))?
-            .map_err(|complaints| errors::input(py, &complaints))
+            .map_err(|complaints| errors::input(py, &complaints))?;
+        drop(place);
+        Ok((table, re_im))
     }
 }
 

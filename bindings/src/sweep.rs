@@ -1,7 +1,7 @@
 //! `gridgate.Solutions`: the voltages of many rows, handed to numpy as they lie in memory.
 
 use numpy::{PyArray1, PyArrayMethods};
-use powerflow::{Method, RowStatus, Rung, Table, Voltages};
+use powerflow::{BranchIdx, Index, Method, RowStatus, Rung, Table, Voltages};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
@@ -43,9 +43,7 @@ pub(crate) struct Solutions {
     /// Number of each bus in the file.
     #[pyo3(get)]
     bus_id: Py<PyAny>,
-    /// The branches that are out in each row, by their rows in the file from 0; `None` where injections were asked for.
-    #[pyo3(get)]
-    outages: Option<Vec<Vec<u32>>>,
+    out: Option<Vec<Vec<BranchIdx>>>,
     /// What became of each row: the codes of `gridgate.RowStatus`, 0 is solved.
     #[pyo3(get)]
     status: Py<PyAny>,
@@ -55,18 +53,16 @@ pub(crate) struct Solutions {
     /// Iterations that each row took.
     #[pyo3(get)]
     iterations: Py<PyAny>,
-    /// Largest mismatch of an equation in each row, pu; masked where there is no solution.
-    #[pyo3(get)]
-    mismatch_pu: Py<PyAny>,
-    /// Complex voltage, pu, `[row, bus]`.
-    #[pyo3(get)]
-    voltage: Py<PyAny>,
     /// Why there is no solution, in words, by row.
     #[pyo3(get)]
     no_solution: Py<PyDict>,
     re_im: Py<PyArray1<f64>>,
     absent: Option<Py<PyAny>>,
     shape: (usize, usize),
+    mismatches: Vec<Option<f64>>,
+    // A masked array takes numpy longer to make than a row takes us to solve: made when first asked for.
+    mismatch: PyOnceLock<Py<PyAny>>,
+    complex: PyOnceLock<Py<PyAny>>,
     magnitudes: PyOnceLock<Py<PyAny>>,
     angles: PyOnceLock<Py<PyAny>>,
 }
@@ -75,16 +71,13 @@ impl Solutions {
     pub(crate) fn of(
         py: Python<'_>,
         bus_id: Py<PyAny>,
-        outages: Option<Vec<Vec<u32>>>,
+        out: Option<Vec<Vec<BranchIdx>>>,
         table: Table,
+        re_im: &Bound<'_, PyArray1<f64>>,
+        buses: usize,
     ) -> PyResult<Self> {
-        let shape = (table.status.len(), table.voltages.buses);
-        let re_im = PyArray1::from_vec(py, table.voltages.re_im);
-        let re_im = re_im.readwrite().make_nonwriteable().as_any().cast::<PyArray1<f64>>()?.clone();
-        // A view: real and imaginary part lie side by side as numpy has them.
-        let complex =
-            re_im.call_method1("view", ("complex128",))?.call_method1("reshape", (shape.0, shape.1))?;
-        let absent = match table.voltages.absent {
+        let shape = (table.status.len(), buses);
+        let absent = match table.absent {
             None => None,
             Some(absent) => {
                 Some(vector(py, absent).bind(py).call_method1("reshape", (shape.0, shape.1))?.unbind())
@@ -94,19 +87,19 @@ impl Solutions {
         for (row, divergence) in &table.divergences {
             no_solution.set_item(row, divergence.to_string())?;
         }
-        let mask = absent.as_ref().map(|absent| absent.bind(py));
         Ok(Self {
             bus_id,
-            outages,
+            out,
             status: vector(py, table.status.into_iter().map(status_code).collect()),
             method: vector(py, table.method.into_iter().map(method_code).collect()),
             iterations: vector(py, table.iterations),
-            mismatch_pu: masked(py, table.mismatch_pu.into_iter())?,
-            voltage: masked_array(py, &complex, mask)?,
             no_solution: no_solution.unbind(),
-            re_im: re_im.unbind(),
+            re_im: re_im.readwrite().make_nonwriteable().as_any().cast::<PyArray1<f64>>()?.clone().unbind(),
             absent,
             shape,
+            mismatches: table.mismatch_pu,
+            mismatch: PyOnceLock::new(),
+            complex: PyOnceLock::new(),
             magnitudes: PyOnceLock::new(),
             angles: PyOnceLock::new(),
         })
@@ -124,6 +117,32 @@ impl Solutions {
 
 #[pymethods]
 impl Solutions {
+    /// The branches that are out in each row, by their rows in the file from 0; `None` where injections were asked for.
+    #[getter]
+    fn outages(&self) -> Option<Vec<Vec<u32>>> {
+        let rows = |out: &Vec<BranchIdx>| out.iter().map(|branch| branch.row() as u32).collect();
+        self.out.as_ref().map(|out| out.iter().map(rows).collect())
+    }
+
+    /// Largest mismatch of an equation in each row, pu; masked where there is no solution.
+    #[getter]
+    fn mismatch_pu(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let made = self.mismatch.get_or_try_init(py, || masked(py, self.mismatches.iter().copied()))?;
+        Ok(made.clone_ref(py))
+    }
+
+    /// Complex voltage, pu, `[row, bus]`.
+    #[getter]
+    fn voltage(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let made = self.complex.get_or_try_init(py, || {
+            // A view: real and imaginary part lie side by side as numpy has them.
+            let re_im = self.re_im.bind(py).call_method1("view", ("complex128",))?;
+            let complex = re_im.call_method1("reshape", (self.shape.0, self.shape.1))?;
+            masked_array(py, &complex, self.absent.as_ref().map(|absent| absent.bind(py)))
+        })?;
+        Ok(made.clone_ref(py))
+    }
+
     /// Voltage magnitude, pu, `[row, bus]`; made of `voltage` when first asked for.
     #[getter]
     fn vm_pu(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {

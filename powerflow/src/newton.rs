@@ -189,6 +189,8 @@ pub(crate) struct Shared<'a, L> {
     pub(crate) arena: &'a mut Arena<L>,
     pub(crate) lanes: &'a mut [Progress],
     pub(crate) leave: usize,
+    /// Whether every lane stands where the factor was made.
+    pub(crate) at_base: bool,
 }
 
 impl<L: Lane> Work for Shared<'_, L> {
@@ -196,26 +198,31 @@ impl<L: Lane> Work for Shared<'_, L> {
 
     #[inline(always)]
     fn run(self) {
-        let Shared { schedule, factor, arena, lanes, leave } = self;
+        let Shared { schedule, factor, arena, lanes, leave, mut at_base } = self;
+        // The largest mismatch of the active lanes, before the last correction and before the one before it.
+        let (mut last, mut last_but_one) = (f64::INFINITY, f64::INFINITY);
         loop {
-            let mismatch = kernel::shared::mismatch_forward(schedule, factor, arena);
+            // Corrections shrink the mismatch by about the same factor each time. Where that says that nothing is left to
+            // correct, the mismatch alone is looked at first. Which of the two is computed changes no bit.
+            let nearly =
+                last * (last / last_but_one) < 0.5 * lanes.first().map_or(0.0, |lane| lane.tolerance_pu);
+            if nearly {
+                judge_shared(lanes, kernel::shared::mismatch(schedule, arena));
+                if lanes.iter().filter(|lane| lane.run == Run::Active).count() <= leave {
+                    return;
+                }
+            }
+            let mismatch = if std::mem::take(&mut at_base) {
+                kernel::shared::mismatch_forward::<L, true>(schedule, factor, arena)
+            } else {
+                kernel::shared::mismatch_forward::<L, false>(schedule, factor, arena)
+            };
+            (last_but_one, last) = (last, judge_shared(lanes, mismatch));
             let mut moving = L::splat(0.0);
             let mut active = 0;
-            for (i, lane) in lanes.iter_mut().enumerate() {
-                if lane.run != Run::Active {
-                    continue;
-                }
-                let mismatch = mismatch.get(i);
-                if mismatch <= lane.tolerance_pu {
-                    lane.run = Run::Converged(mismatch);
-                } else if !mismatch.is_finite() {
-                    lane.run = Run::Failed(DivergenceReason::NotFinite);
-                } else if lane.iterations == lane.iterations_max {
-                    lane.run = Run::Failed(DivergenceReason::IterationLimit);
-                } else {
-                    moving.set(i, 1.0);
-                    active += 1;
-                }
+            for (i, _) in lanes.iter().enumerate().filter(|(_, lane)| lane.run == Run::Active) {
+                moving.set(i, 1.0);
+                active += 1;
             }
             if active <= leave {
                 return;
@@ -226,6 +233,25 @@ impl<L: Lane> Work for Shared<'_, L> {
             }
         }
     }
+}
+
+/// Ends the lanes that are solved, and those that cannot be. Answers the largest mismatch of those that go on, pu.
+#[inline(always)]
+fn judge_shared<L: Lane>(lanes: &mut [Progress], mismatch: L) -> f64 {
+    let mut largest = 0.0f64;
+    for (i, lane) in lanes.iter_mut().enumerate().filter(|(_, lane)| lane.run == Run::Active) {
+        let mismatch = mismatch.get(i);
+        if mismatch <= lane.tolerance_pu {
+            lane.run = Run::Converged(mismatch);
+        } else if !mismatch.is_finite() {
+            lane.run = Run::Failed(DivergenceReason::NotFinite);
+        } else if lane.iterations == lane.iterations_max {
+            lane.run = Run::Failed(DivergenceReason::IterationLimit);
+        } else {
+            largest = largest.max(mismatch);
+        }
+    }
+    largest
 }
 
 /// Ends the lanes that are solved.

@@ -506,10 +506,11 @@ fn linear(network: &Arc<Network>, dice: &mut Dice) -> Result<(), Finding> {
             return;
         }
         let kinds = network.buses.kind.as_slice();
+        let largest = base.iter().chain(&flows).fold(0.0f64, |largest, p| largest.max(p.abs()));
         let worst = before.iter().zip(balance(&flows)).zip(kinds).position(|((a, b), kind)| {
             // Where several buses hold their angle, what they provide is not given.
-            let scale = a.1.max(b.1);
-            *kind != BusKind::Reference && !((a.0 - b.0).abs() <= 1e-6 * scale)
+            let allowed = 1e-6 * a.1.max(b.1) + 1e-12 * largest;
+            *kind != BusKind::Reference && !((a.0 - b.0).abs() <= allowed)
         });
         if let Some(bus) = worst {
             let detail = format!(

@@ -138,7 +138,9 @@ pub(crate) fn work(order: &Order) -> std::io::Result<()> {
                 if finding::keep(order, number, &found, &feed.input())? {
                     let line = found.detail.lines().next().unwrap_or_default();
                     println!("case {number}: {}: {line}", found.kind);
-                    if let Some(smaller) = feed.smaller(number, &found.kind) {
+                    let smaller =
+                        if finding::is_note(&found.kind) { None } else { feed.smaller(number, &found.kind) };
+                    if let Some(smaller) = smaller {
                         finding::keep_smaller(order, &found.kind, number, &smaller)?;
                     }
                 }

@@ -75,6 +75,7 @@ impl Factor {
                     inverse: arena.inverse.clone(),
                     forward: arena.steps.clone(),
                     mismatch,
+                    power: Vec::new(),
                 }
             }
         }

@@ -19,6 +19,8 @@ pub(crate) struct Factor {
     pub(super) forward: Vec<[f64; 2]>,
     /// The largest mismatch of each row, pu.
     pub(super) mismatch: Vec<f64>,
+    /// Complex power leaving each row there, pu; of factors for corrections.
+    pub(super) power: Vec<[f64; 2]>,
 }
 
 impl Factor {
@@ -31,7 +33,14 @@ impl Factor {
             fn run(self) -> Factor {
                 let Keep(schedule, arena) = self;
                 let (lower, mismatch) = forward_keeping(schedule, arena);
+                let mut power = Vec::with_capacity(schedule.rows.len());
+                let mut next_patch = 0;
+                for (i, row) in schedule.rows.iter().enumerate() {
+                    let (voltage, patches) = (&arena.voltage[..], &arena.wide_patches[..]);
+                    power.push(row_power(schedule, row, voltage, patches, i, &mut next_patch));
+                }
                 Factor {
+                    power,
                     lower,
                     upper: arena.upper.iter().map(|u| Same(*u)).collect(),
                     inverse: arena.inverse.clone(),
@@ -44,9 +53,33 @@ impl Factor {
     }
 }
 
-/// The mismatch at the present voltages, substituted forward. Returns the largest, pu, per lane.
+/// The largest mismatch at the present voltages, pu, per lane.
 #[inline(always)]
-pub(crate) fn mismatch_forward<L: Lane>(schedule: &Schedule, factor: &Factor, arena: &mut Arena<L>) -> L {
+pub(crate) fn mismatch<L: Lane>(schedule: &Schedule, arena: &mut Arena<L>) -> L {
+    let mut worst = L::splat(0.0);
+    let mut next_patch = 0;
+    let Board { voltage, scheduled, patches, .. } = arena.board();
+    for (i, row) in schedule.rows.iter().enumerate() {
+        if row.unknowns == 0 {
+            continue;
+        }
+        let sum = row_power(schedule, row, voltage, patches, i, &mut next_patch);
+        worst = worst.max_abs(scheduled[i][0].sub(sum[0]));
+        if row.unknowns == 2 {
+            worst = worst.max_abs(scheduled[i][1].sub(sum[1]));
+        }
+    }
+    worst
+}
+
+/// The mismatch at the present voltages, substituted forward; with `AT_BASE` these are the factor's own in every lane. Returns
+/// the largest, pu, per lane.
+#[inline(always)]
+pub(crate) fn mismatch_forward<L: Lane, const AT_BASE: bool>(
+    schedule: &Schedule,
+    factor: &Factor,
+    arena: &mut Arena<L>,
+) -> L {
     let zero = L::splat(0.0);
     let mut worst = zero;
     let mut next_patch = 0;
@@ -57,7 +90,11 @@ pub(crate) fn mismatch_forward<L: Lane>(schedule: &Schedule, factor: &Factor, ar
             steps[i] = [zero; 2];
             continue;
         }
-        let sum = row_power(schedule, row, voltage, patches, i, &mut next_patch);
+        let sum = if AT_BASE {
+            factor.power[i].map(L::splat)
+        } else {
+            row_power(schedule, row, voltage, patches, i, &mut next_patch)
+        };
         let mut rhs = [scheduled[i][0].sub(sum[0]), scheduled[i][1].sub(sum[1])];
         if row.unknowns == 1 {
             rhs[1] = zero;

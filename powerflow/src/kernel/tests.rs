@@ -334,7 +334,7 @@ fn a_first_step_that_takes_rows_from_the_base_is_the_whole_step_to_the_bit() {
             let Wide(network, plan) = self;
             let schedule = plan.of_base();
             let mut base = scattered::<f64>(network, plan, schedule, &|_| 0);
-            base.patches.clear();
+            base.set_patches(0, &[]);
             let factor = shared::Factor::at(schedule, &mut base.clone());
             // Every lane at the base, with branches of its own out.
             let mut lanes = scattered::<L>(network, plan, schedule, &|lane| 3 * lane);

@@ -114,6 +114,71 @@ impl Lane for f64 {
     }
 }
 
+/// Two lanes that go together: twice as many states a pass, for passes whose coefficients all states share. There the
+/// instructions beside the arithmetic (loops, indices, coefficients) are what counts, and half as many are left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Twin<L>(L, L);
+
+impl<L: Lane> Lane for Twin<L> {
+    const WIDTH: usize = 2 * L::WIDTH;
+    #[inline(always)]
+    fn splat(value: f64) -> Self {
+        Twin(L::splat(value), L::splat(value))
+    }
+    #[inline(always)]
+    fn get(self, lane: usize) -> f64 {
+        if lane < L::WIDTH { self.0.get(lane) } else { self.1.get(lane - L::WIDTH) }
+    }
+    #[inline(always)]
+    fn set(&mut self, lane: usize, value: f64) {
+        if lane < L::WIDTH { self.0.set(lane, value) } else { self.1.set(lane - L::WIDTH, value) }
+    }
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Twin(self.0.add(other.0), self.1.add(other.1))
+    }
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Twin(self.0.sub(other.0), self.1.sub(other.1))
+    }
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        Twin(self.0.mul(other.0), self.1.mul(other.1))
+    }
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        Twin(self.0.div(other.0), self.1.div(other.1))
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Twin(self.0.sqrt(), self.1.sqrt())
+    }
+    #[inline(always)]
+    fn mul_add(self, a: Self, b: Self) -> Self {
+        Twin(self.0.mul_add(a.0, b.0), self.1.mul_add(a.1, b.1))
+    }
+    #[inline(always)]
+    fn neg_mul_add(self, a: Self, b: Self) -> Self {
+        Twin(self.0.neg_mul_add(a.0, b.0), self.1.neg_mul_add(a.1, b.1))
+    }
+    #[inline(always)]
+    fn max_abs(self, other: Self) -> Self {
+        Twin(self.0.max_abs(other.0), self.1.max_abs(other.1))
+    }
+    #[inline(always)]
+    fn choose(self, yes: Self, no: Self) -> Self {
+        Twin(self.0.choose(yes.0, no.0), self.1.choose(yes.1, no.1))
+    }
+    #[inline(always)]
+    fn any_above_zero(self) -> bool {
+        self.0.any_above_zero() | self.1.any_above_zero()
+    }
+    #[inline(always)]
+    fn dispatch<W: Work>(work: W) -> W::Answer {
+        L::dispatch(work)
+    }
+}
+
 /// Something to run with the instructions of this machine.
 pub(crate) trait Work {
     /// What it answers.

@@ -13,9 +13,8 @@ use std::sync::Arc;
 
 use crate::batch::SideBySide;
 use crate::config::{NewtonConfig, ReactiveLimits, Slack};
-use crate::desk::COLLAPSED_PU;
 use crate::index::{BranchIdx, BusIdx, Index};
-use crate::lane::{Lane, WideWork, Width, at_width};
+use crate::lane::{Lane, Twin, WideWork, Width, at_width};
 use crate::linear::Cuts;
 use crate::network::Network;
 use crate::newton::Run;
@@ -75,6 +74,8 @@ pub struct Answer<'a> {
     pub(crate) base: &'a State,
     /// By node, and which buses are energised; `None` where there is no solution.
     pub(crate) voltage: Option<(&'a [Complex], &'a [BusStatus])>,
+    /// Whether all buses are known to have a voltage.
+    pub(crate) all_live: bool,
 }
 
 impl Answer<'_> {
@@ -122,9 +123,12 @@ struct Base {
     live: Vec<bool>,
     /// What each branch carries in the base, pu.
     carried_pu: Vec<f64>,
-    /// Whether each unit runs, and the island of each node.
+    /// Whose demand is at each elimination position; [`NONE`] where nobody's is.
+    demand_at: Vec<u32>,
+    /// Whether all buses have a voltage.
+    all_live: bool,
+    /// Whether each unit runs.
     running: Vec<bool>,
-    island: Vec<u32>,
     /// Whether rows can go side by side from one template: no limits, no clipping to look at afterwards.
     plain: bool,
 }
@@ -150,6 +154,7 @@ pub struct Sweep {
     base: Arc<Base>,
     solver: Solver,
     lanes: SideBySide,
+    twins: SideBySide,
     width: Width,
 }
 
@@ -180,8 +185,15 @@ impl Sweep {
             changed: changed.collect(),
             live: ends.iter().map(Option::is_some).collect(),
             cuts: Cuts::new(plan.node_count(), ends),
+            demand_at: {
+                let mut demand_at = vec![NONE; plan.node_count()];
+                for (bus, node) in plan.nodes.demand.iter() {
+                    demand_at[plan.position[*node] as usize] = bus.row() as u32;
+                }
+                demand_at
+            },
+            all_live: solution.status.as_slice().iter().all(|status| *status == BusStatus::Live),
             running: problem.running,
-            island: problem.island,
             plain: config.reactive_limits == ReactiveLimits::Ignore
                 && config.slack == Slack::Single
                 && solution.unsolved.is_empty(),
@@ -192,7 +204,13 @@ impl Sweep {
             config: NewtonConfig { unsolved_islands_die: true, ..config.clone() },
             template,
         };
-        Ok(Sweep { base: Arc::new(base), solver, lanes: SideBySide::default(), width: Width::best() })
+        Ok(Sweep {
+            base: Arc::new(base),
+            solver,
+            lanes: SideBySide::default(),
+            twins: SideBySide::default(),
+            width: Width::best(),
+        })
     }
 
     /// At another width; the bytes of the answers are the same.
@@ -205,7 +223,8 @@ impl Sweep {
     pub fn fork(&self) -> Self {
         let base = Arc::clone(&self.base);
         let solver = Solver::with_plan(&base.network, Arc::clone(&base.plan));
-        Sweep { base, solver, lanes: SideBySide::default(), width: self.width }
+        let (lanes, twins) = (SideBySide::default(), SideBySide::default());
+        Sweep { base, solver, lanes, twins, width: self.width }
     }
 
     /// The network.
@@ -238,7 +257,19 @@ impl Sweep {
         visit: &mut dyn FnMut(usize, &Answer<'_>),
     ) {
         let scratch = self.base.state.clone();
-        let rows = Injections { fill, scratch };
+        let rows = Injections { fill, scratch, overwritten: false };
+        at_width(self.width, Drive { sweep: self, count, rows, visit });
+    }
+
+    /// [`Sweep::injections`] for a caller who writes the same columns in every row, each from its beginning to its end.
+    fn overwritten_injections(
+        &mut self,
+        count: usize,
+        fill: &mut dyn FnMut(usize, InjectionRow<'_>),
+        visit: &mut dyn FnMut(usize, &Answer<'_>),
+    ) {
+        let scratch = self.base.state.clone();
+        let rows = Injections { fill, scratch, overwritten: true };
         at_width(self.width, Drive { sweep: self, count, rows, visit });
     }
 
@@ -267,6 +298,7 @@ impl Sweep {
                         unmet_pu: solution.unmet_pu(),
                         base: &shared.state,
                         voltage: Some((solution.voltage.as_slice(), solution.status.as_slice())),
+                        all_live: false,
                     },
                 );
             }
@@ -282,6 +314,7 @@ impl Sweep {
                     unmet_pu: 0.0,
                     base: &shared.state,
                     voltage: None,
+                    all_live: false,
                 },
             ),
         }
@@ -367,14 +400,18 @@ impl Rows for Outages<'_> {
 struct Injections<'a> {
     fill: &'a mut dyn FnMut(usize, InjectionRow<'_>),
     scratch: State,
+    /// Whether the caller writes the same columns in every row, all of them: nothing of a row is left for the next one.
+    overwritten: bool,
 }
 
 impl Injections<'_> {
     fn fill(&mut self, base: &Base, row: usize) {
         let scratch = &mut self.scratch;
-        scratch.demand_p_pu.clone_from(&base.state.demand_p_pu);
-        scratch.demand_q_pu.clone_from(&base.state.demand_q_pu);
-        scratch.unit_p_pu.clone_from(&base.state.unit_p_pu);
+        if !self.overwritten {
+            scratch.demand_p_pu.clone_from(&base.state.demand_p_pu);
+            scratch.demand_q_pu.clone_from(&base.state.demand_q_pu);
+            scratch.unit_p_pu.clone_from(&base.state.unit_p_pu);
+        }
         let injections = InjectionRow {
             demand_p_pu: scratch.demand_p_pu.as_mut_slice(),
             demand_q_pu: scratch.demand_q_pu.as_mut_slice(),
@@ -394,12 +431,13 @@ impl Rows for Injections<'_> {
         self.fill(base, row);
         let Base { network, plan, .. } = base;
         // The order of these sums is that of `Problem::set`, so that a row is to the bit the state that it describes.
+        let (p, q) = (self.scratch.demand_p_pu.as_slice(), self.scratch.demand_q_pu.as_slice());
         let scheduled = lanes.scheduled(lane);
-        scheduled.fill([0.0; 2]);
-        for (bus, node) in plan.nodes.demand.iter() {
-            let [p, q] = &mut scheduled[plan.position[*node] as usize];
-            *p -= self.scratch.demand_p_pu[bus];
-            *q -= self.scratch.demand_q_pu[bus];
+        for (power, bus) in scheduled.iter_mut().zip(&base.demand_at) {
+            *power = match p.get(*bus as usize) {
+                Some(p) => [0.0 - p, 0.0 - q[*bus as usize]],
+                None => [0.0; 2],
+            };
         }
         for (unit, node) in plan.nodes.unit.iter() {
             if base.running[unit.row()] {
@@ -408,10 +446,6 @@ impl Rows for Injections<'_> {
                 *q += if network.units.regulates[unit] { 0.0 } else { network.units.q_pu[unit] };
                 *p += self.scratch.unit_p_pu[unit];
             }
-        }
-        // Rows without unknowns are not looked at again: a number that is none must not hide there.
-        if !scheduled.iter().flatten().all(|power| power.is_finite()) {
-            return Seat::Alone;
         }
         lanes.seat(lane, row, &base.template);
         Seat::Taken
@@ -440,8 +474,7 @@ impl<R: Rows> WideWork for Drive<'_, R> {
 
     fn run<L: Lane>(self) {
         let Drive { sweep, count, mut rows, visit } = self;
-        let mut desk = std::mem::take(&mut sweep.lanes);
-        let lanes = desk.of_width::<Lanes<L>>();
+        let (mut lanes, mut twins) = (std::mem::take(&mut sweep.lanes), std::mem::take(&mut sweep.twins));
         // Blocks, so that memory is bounded however many rows the next stage is left with.
         let mut first = 0;
         while first < count {
@@ -449,14 +482,18 @@ impl<R: Rows> WideWork for Drive<'_, R> {
             first += block.len();
             rows.sort(&sweep.base, &mut block);
             let shared = R::OWN_SCHEDULES && sweep.base.template.factor.is_some();
-            let left = if shared { sweep.stage(lanes, &block, true, &mut rows, visit) } else { block };
-            let left = sweep.stage(lanes, &left, false, &mut rows, visit);
+            let left = if shared {
+                sweep.stage(twins.of_width::<Lanes<Twin<L>>>(), &block, true, &mut rows, visit)
+            } else {
+                block
+            };
+            let left = sweep.stage(lanes.of_width::<Lanes<L>>(), &left, false, &mut rows, visit);
             for row in left {
                 let state = rows.state(&sweep.base, row);
                 sweep.alone(row, &state, rows.out(row), visit);
             }
         }
-        sweep.lanes = desk;
+        (sweep.lanes, sweep.twins) = (lanes, twins);
     }
 }
 
@@ -497,7 +534,7 @@ impl Sweep {
             }
             let to_the_end = resumed && none_waits && lanes.is_empty();
             lanes.run(plan, template, to_the_end, &mut |done| match done.run {
-                Run::Converged(mismatch_pu) if !collapsed(base, done.voltage) => visit(
+                Run::Converged(mismatch_pu) if !done.collapsed => visit(
                     done.row,
                     &Answer {
                         status: RowStatus::Solved,
@@ -509,6 +546,7 @@ impl Sweep {
                         unmet_pu: 0.0,
                         base: &base.state,
                         voltage: Some((done.voltage, base.solution.status.as_slice())),
+                        all_live: base.all_live,
                     },
                 ),
                 _ => left.push(done.row),
@@ -517,13 +555,6 @@ impl Sweep {
         left.sort_unstable();
         left
     }
-}
-
-/// Whether voltages belong to another root of the equations, at which no grid operates.
-fn collapsed(base: &Base, voltage: &[Complex]) -> bool {
-    let lowest = COLLAPSED_PU * COLLAPSED_PU;
-    let low = |(v, island): (&Complex, &u32)| *island != NONE && !(v.re * v.re + v.im * v.im >= lowest);
-    voltage.iter().zip(&base.island).any(low)
 }
 
 /// An outage of branches that carry nothing.
@@ -538,5 +569,6 @@ fn dead<'a>(base: &'a Base, out: &'a [BranchIdx]) -> Answer<'a> {
         unmet_pu: 0.0,
         base: &base.state,
         voltage: None,
+        all_live: false,
     }
 }

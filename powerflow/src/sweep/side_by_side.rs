@@ -1,6 +1,7 @@
 //! Rows of a sweep in lanes: as many as a lane is wide begin together, at the base; when few are left of them, these are
 //! parked, and go on later with others that were left.
 
+use crate::desk::COLLAPSED_PU;
 use crate::index::BranchIdx;
 use crate::kernel::shared::Factor;
 use crate::kernel::{Arena, FromBase, Patch};
@@ -8,7 +9,7 @@ use crate::lane::{Lane, Work};
 use crate::network::admittance::TwoPort;
 use crate::newton::{Newton, Progress, Run, Shared};
 use crate::plan::Plan;
-use crate::solution::Complex;
+use crate::solution::{Complex, DivergenceReason};
 
 /// The base by elimination position: what every row starts with.
 #[derive(Debug, Default)]
@@ -29,6 +30,9 @@ pub(crate) struct Template {
 /// Corrections by the shared factor, at most; what needs more is nearer to Newton's business.
 const CORRECTIONS_MAX: u32 = 12;
 
+/// Iterations in lanes, at most: what needs more is solved alone, where it holds nobody up.
+const ITERATIONS_MAX: u32 = 10;
+
 /// A row that is not finished.
 #[derive(Debug)]
 struct Parked {
@@ -45,6 +49,8 @@ pub(super) struct Finished<'a> {
     pub(super) row: usize,
     pub(super) run: Run,
     pub(super) iterations: u32,
+    /// Whether the voltages belong to another root of the equations, at which no grid operates.
+    pub(super) collapsed: bool,
     /// By node, pu.
     pub(super) voltage: &'a [Complex],
 }
@@ -127,7 +133,8 @@ impl<L: Lane> Lanes<L> {
     /// Puts a row into a lane, with branches out.
     pub(super) fn seat(&mut self, lane: usize, row: usize, template: &Template) {
         self.row_of[lane] = Some(row);
-        let most = if self.shared { CORRECTIONS_MAX } else { template.iterations_max };
+        let most = if self.shared { CORRECTIONS_MAX } else { ITERATIONS_MAX };
+        let most = most.min(template.iterations_max);
         self.progress[lane].start(template.tolerance_pu, most);
     }
 
@@ -174,7 +181,13 @@ impl<L: Lane> Lanes<L> {
         let leave = if to_the_end { 0 } else { L::WIDTH / 4 };
         let fresh = std::mem::take(&mut self.fresh);
         if fresh && self.own_schedules {
-            L::dispatch(Load { from: &self.scheduled, to: &mut self.arena.schedule });
+            let size = L::dispatch(Load { from: &self.scheduled, to: &mut self.arena.schedule });
+            for (lane, progress) in self.progress.iter_mut().enumerate() {
+                // Rows without unknowns are not looked at again: a number that is none must not hide there.
+                if progress.run == Run::Active && !size.get(lane).is_finite() {
+                    progress.run = Run::Failed(DivergenceReason::NotFinite);
+                }
+            }
         }
         if fresh && !self.own_schedules {
             self.changed.clear();
@@ -191,7 +204,8 @@ impl<L: Lane> Lanes<L> {
         let own_schedules = *own_schedules;
         match &template.factor {
             Some(factor) if self.shared => {
-                L::dispatch(Shared { schedule, factor, arena, lanes: progress, leave });
+                let at_base = fresh;
+                L::dispatch(Shared { schedule, factor, arena, lanes: progress, leave, at_base });
             }
             factor => L::dispatch(Newton {
                 schedule,
@@ -206,7 +220,7 @@ impl<L: Lane> Lanes<L> {
                     .map(|factor| FromBase { factor, changed }),
             }),
         }
-        L::dispatch(Unload { plan, from: &self.arena.voltage, to: &mut self.voltage });
+        let low = L::dispatch(Unload { plan, from: &self.arena.voltage, to: &mut self.voltage });
         for lane in 0..L::WIDTH {
             let Some(row) = self.row_of[lane].take() else { continue };
             let progress = &self.progress[lane];
@@ -222,7 +236,8 @@ impl<L: Lane> Lanes<L> {
                 });
             } else {
                 let (run, iterations) = (progress.run, progress.iterations);
-                visit(Finished { row, run, iterations, voltage: &self.voltage[lane] });
+                let collapsed = low.get(lane) > 0.0;
+                visit(Finished { row, run, iterations, collapsed, voltage: &self.voltage[lane] });
             }
         }
     }
@@ -279,28 +294,32 @@ impl<L: Lane> Work for Splat<'_, L> {
     }
 }
 
-/// From one row after the other to lanes.
+/// From one row after the other to lanes. Answers the largest magnitude, per lane.
 struct Load<'a, L> {
     from: &'a [Vec<[f64; 2]>],
     to: &'a mut [[L; 2]],
 }
 
 impl<L: Lane> Work for Load<'_, L> {
-    type Answer = ();
+    type Answer = L;
     #[inline(always)]
-    fn run(self) {
+    fn run(self) -> L {
         let Load { from, to } = self;
+        let mut largest = L::splat(0.0);
         for (at, to) in to.iter_mut().enumerate() {
             for (lane, from) in from.iter().enumerate() {
                 let [p, q] = from[at];
                 to[0].set(lane, p);
                 to[1].set(lane, q);
             }
+            largest = largest.max_abs(to[0]).max_abs(to[1]);
         }
+        largest
     }
 }
 
-/// From elimination positions and lanes to nodes of one row after the other.
+/// From elimination positions and lanes to nodes of one row after the other. Answers one in lanes where a voltage is so low
+/// that it belongs to another root of the equations; rows that are dead stand at 1 pu.
 struct Unload<'a, L> {
     plan: &'a Plan,
     from: &'a [[L; 2]],
@@ -308,15 +327,20 @@ struct Unload<'a, L> {
 }
 
 impl<L: Lane> Work for Unload<'_, L> {
-    type Answer = ();
+    type Answer = L;
     #[inline(always)]
-    fn run(self) {
+    fn run(self) -> L {
         let Unload { plan, from, to } = self;
+        let (one, lowest) = (L::splat(1.0), L::splat(COLLAPSED_PU * COLLAPSED_PU));
+        let mut low = L::splat(0.0);
         for (node, position) in plan.position.as_slice().iter().enumerate() {
             let [re, im] = from[*position as usize];
             for (lane, to) in to.iter_mut().enumerate() {
                 to[node] = Complex { re: re.get(lane), im: im.get(lane) };
             }
+            let above = im.mul_add(im, re.mul(re)).sub(lowest);
+            low = above.choose(low, one);
         }
+        low
     }
 }

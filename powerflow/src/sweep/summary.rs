@@ -131,6 +131,7 @@ impl Sweep {
             unmet_pu: solution.unmet_pu(),
             base: &self.base.state,
             voltage: Some((solution.voltage.as_slice(), solution.status.as_slice())),
+            all_live: self.base.all_live,
         }
     }
 }

@@ -16,7 +16,7 @@ const BLOCK_ROWS_MIN: usize = 64;
 /// Complaints of one kind that are told one by one; of the others only how many there are.
 const TOLD_MAX: usize = 5;
 
-/// Answers of many rows, as columns.
+/// Answers of many rows, as columns; their voltages lie with the caller.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     /// What became of each row.
@@ -29,35 +29,27 @@ pub struct Table {
     pub mismatch_pu: Vec<Option<f64>>,
     /// Why there is no solution, for the rows that have none, ascending.
     pub divergences: Vec<(usize, Divergence)>,
-    /// Voltages of all rows.
-    pub voltages: Voltages,
-}
-
-/// Voltages `[row, bus]`, buses in file order.
-#[derive(Clone, Debug, Default)]
-pub struct Voltages {
-    /// Buses in a row.
-    pub buses: usize,
-    /// Real and imaginary part of each voltage, pu, one after the other. NaN where the voltage is absent.
-    pub re_im: Vec<f64>,
-    /// Whether a voltage is absent: its bus is not energised, or its row has no solution. `None` where none is.
+    /// Whether a voltage is absent, `[row, bus]`: its bus is not energised, or its row has no solution. `None` where none is.
     pub absent: Option<Vec<bool>>,
 }
 
+/// Voltages of many rows, `[row, bus]`, buses in file order: real and imaginary part of each, pu, one after the other. NaN
+/// where a voltage is absent.
+#[derive(Debug)]
+pub struct Voltages;
+
 impl Voltages {
-    /// A voltage, pu; `None` where the bus is not energised or the row has no solution.
-    pub fn get(&self, row: usize, bus: BusIdx) -> Option<Complex> {
-        let at = row * self.buses + bus.row();
-        let present = self.absent.as_ref().is_none_or(|absent| !absent[at]);
-        present.then(|| Complex { re: self.re_im[2 * at], im: self.re_im[2 * at + 1] })
+    /// Numbers that so many rows of a network take.
+    pub fn numbers(network: &Network, rows: usize) -> usize {
+        2 * rows * network.buses.id.len()
     }
 
-    /// Magnitudes, pu, of voltages as they stand in [`Self::re_im`].
+    /// Magnitudes, pu, of voltages.
     pub fn magnitudes_pu(re_im: &[f64]) -> Vec<f64> {
         re_im.chunks_exact(2).map(|v| Complex { re: v[0], im: v[1] }.abs()).collect()
     }
 
-    /// Angles, degrees in (-180, 180], of voltages as they stand in [`Self::re_im`].
+    /// Angles, degrees in (-180, 180], of voltages.
     pub fn angles_deg(re_im: &[f64]) -> Vec<f64> {
         re_im.chunks_exact(2).map(|v| libm::atan2(v[1], v[0]).to_degrees()).collect()
     }
@@ -184,11 +176,16 @@ impl Sweeps {
         &self.each[0]
     }
 
-    /// Solves one row for each list of branches that are out.
+    /// Solves one row for each list of branches that are out; their [`Voltages`] are written to `re_im`.
     ///
     /// # Errors
-    /// `sweep.outage.unknown-branch` for each branch that the network does not have.
-    pub fn outages(&mut self, outages: &[Vec<BranchIdx>], threads: usize) -> Result<Table, Diagnostics> {
+    /// `sweep.outage.unknown-branch` for each branch that the network does not have, `sweep.voltages.shape`.
+    pub fn outages(
+        &mut self,
+        outages: &[Vec<BranchIdx>],
+        threads: usize,
+        re_im: &mut [f64],
+    ) -> Result<Table, Diagnostics> {
         let branches = self.first().network().branches.from.len();
         let unknown: Vec<Diagnostic> = outages
             .iter()
@@ -205,26 +202,27 @@ impl Sweeps {
         if !unknown.is_empty() {
             return Err(Diagnostics(unknown));
         }
-        Ok(self.fill(outages.len(), threads, &|sweep, part, rare| {
+        self.fill(outages.len(), threads, re_im, &|sweep, part, rare| {
             let buses = sweep.network().buses.id.len();
             let own = &outages[part.first..part.first + part.status.len()];
             sweep.outages(own, &mut |row, answer| part.put(row, buses, answer, rare));
-        }))
+        })
     }
 
-    /// Solves one row for each row of the injections.
+    /// Solves one row for each row of the injections; their [`Voltages`] are written to `re_im`.
     ///
     /// # Errors
-    /// `sweep.injection.shape` and `sweep.injection.not-finite`, with the row and the element.
+    /// `sweep.injection.shape` and `sweep.injection.not-finite`, with the row and the element, `sweep.voltages.shape`.
     pub fn injections(
         &mut self,
         injections: &InjectionTable<'_>,
         threads: usize,
+        re_im: &mut [f64],
     ) -> Result<Table, Diagnostics> {
         let network = Arc::clone(self.first().network());
         injections.check(&network)?;
         let base = network.base;
-        Ok(self.fill(injections.rows, threads, &|sweep, part, rare| {
+        self.fill(injections.rows, threads, re_im, &|sweep, part, rare| {
             let (first, count) = (part.first, part.status.len());
             let mut fill = |row: usize, place: InjectionRow<'_>| {
                 let copy = |from: Option<&[f64]>, to: &mut [f64]| {
@@ -239,8 +237,10 @@ impl Sweeps {
                 copy(injections.unit_p_mw, place.unit_p_pu);
             };
             let buses = network.buses.id.len();
-            sweep.injections(count, &mut fill, &mut |row, answer| part.put(row, buses, answer, rare));
-        }))
+            sweep.overwritten_injections(count, &mut fill, &mut |row, answer| {
+                part.put(row, buses, answer, rare);
+            });
+        })
     }
 
     /// Cuts a table into blocks of rows and has the threads fill them.
@@ -248,8 +248,14 @@ impl Sweeps {
         &mut self,
         rows: usize,
         threads: usize,
+        re_im: &mut [f64],
         solve: &(dyn Fn(&mut Sweep, &mut Part<'_>, &mut Rare) + Sync),
-    ) -> Table {
+    ) -> Result<Table, Diagnostics> {
+        let numbers = Voltages::numbers(self.first().network(), rows);
+        if re_im.len() != numbers {
+            let message = format!("there is room for {} numbers, the voltages take {numbers}", re_im.len());
+            return Err(Diagnostics(vec![Diagnostic::error("sweep.voltages.shape", message)]));
+        }
         let threads = threads.clamp(1, rows.div_ceil(BLOCK_ROWS_MIN).max(1));
         while self.each.len() < threads {
             let another = self.each[0].fork();
@@ -261,8 +267,7 @@ impl Sweeps {
             method: vec![None; rows],
             iterations: vec![0; rows],
             mismatch_pu: vec![None; rows],
-            divergences: Vec::new(),
-            voltages: Voltages { buses, re_im: vec![0.0; 2 * rows * buses], absent: None },
+            ..Table::default()
         };
         // Several blocks a thread, since outages are not equally hard; one thread needs no cut.
         let block = if threads == 1 { rows.max(1) } else { rows.div_ceil(4 * threads).max(BLOCK_ROWS_MIN) };
@@ -272,7 +277,7 @@ impl Sweeps {
             .zip(table.method.chunks_mut(block))
             .zip(table.iterations.chunks_mut(block))
             .zip(table.mismatch_pu.chunks_mut(block))
-            .zip(table.voltages.re_im.chunks_mut((2 * buses * block).max(1)))
+            .zip(re_im.chunks_mut((2 * buses * block).max(1)))
             .enumerate()
             .map(|(number, ((((status, method), iterations), mismatch_pu), re_im))| Part {
                 first: number * block,
@@ -290,9 +295,9 @@ impl Sweeps {
             for at in rare.absent {
                 absent[at] = true;
             }
-            table.voltages.absent = Some(absent);
+            table.absent = Some(absent);
         }
-        table
+        Ok(table)
     }
 }
 

@@ -17,6 +17,13 @@ impl Answer<'_> {
             }
             return;
         };
+        if self.all_live {
+            for ((_, place), v) in places.zip(voltage) {
+                place[0] = v.re;
+                place[1] = v.im;
+            }
+            return;
+        }
         for ((row, place), (v, status)) in places.zip(voltage.iter().zip(status)) {
             if *status == BusStatus::Live {
                 place.copy_from_slice(&[v.re, v.im]);
