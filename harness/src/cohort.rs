@@ -12,7 +12,7 @@ use scenarios::{Moment, Scenario};
 use serde::{Deserialize, Serialize};
 
 use crate::candidate::Decisions;
-use crate::grid::{Grid, Life};
+use crate::grid::{Answer, Grid, Life};
 use crate::live::LoopConfig;
 use crate::observation::Observations;
 use crate::trajectory::Trajectory;
@@ -44,7 +44,7 @@ pub struct Envelope {
     pub units_out: Option<(f64, f64)>,
     /// Largest mismatch of a solved state, pu.
     pub mismatch_pu: f64,
-    /// Power flows solved, and solved by another rung than Newton from the last state.
+    /// Power flows; one that answers for several rollouts counts for each.
     pub solves: u64,
     /// Power flows that needed another start.
     pub rescued: u64,
@@ -172,30 +172,43 @@ impl<'a> Cohort<'a> {
         let pending: Vec<usize> = (0..self.rollouts.len())
             .filter(|row| wanted(*row) && self.rollouts[*row].grid.is_pending())
             .collect();
-        let jobs: Vec<Job<'_>> = pending
+        // Grids to which nothing has happened yet are all alike: one power flow answers for all of them.
+        let pristine = |row: &usize| self.rollouts[*row].grid.is_pristine();
+        let first = pending.iter().copied().find(|row| pristine(row));
+        let (solved, alike): (Vec<usize>, Vec<usize>) =
+            pending.into_iter().partition(|row| Some(*row) == first || !pristine(row));
+        let jobs: Vec<Job<'_>> = solved
             .iter()
             .map(|row| &self.rollouts[*row].grid)
             .map(|grid| Job { state: grid.state(), previous: grid.solution() })
             .collect();
         let answers = self.solver.solve_batch(&jobs, &self.config.newton);
-        for (row, answer) in pending.into_iter().zip(answers) {
-            let rollout = &mut self.rollouts[row];
-            let answer = if rollout.grid.doubts(&answer) {
-                rollout.grid.rescue(rollout.clock, self.solver, &self.config.newton)
-            } else {
-                answer
-            };
-            rollout.grid.settle(rollout.clock, answer);
-            rollout.security = None;
-            self.envelope.solves += 1;
-            if let Some(solution) = rollout.grid.solution() {
-                self.envelope.mismatch_pu = self.envelope.mismatch_pu.max(solution.mismatch_pu);
-                self.envelope.rescued += u64::from(solution.rung != Rung::Newton);
-                self.envelope.unsettled += u64::from(!solution.unsettled.is_empty());
-                rollout.unsolved |= !solution.unsolved.is_empty();
+        for (row, answer) in solved.into_iter().zip(answers) {
+            if Some(row) == first {
+                alike.iter().for_each(|row| self.take(*row, answer.clone()));
             }
-            rollout.unsolved |= rollout.grid.life() == Life::Unsolved;
+            self.take(row, answer);
         }
+    }
+
+    /// Gives a rollout the answer of its power flow, or a better one where that would give demand up.
+    fn take(&mut self, row: usize, answer: Answer) {
+        let rollout = &mut self.rollouts[row];
+        let answer = if rollout.grid.doubts(&answer) {
+            rollout.grid.rescue(rollout.clock, self.solver, &self.config.newton)
+        } else {
+            answer
+        };
+        rollout.grid.settle(rollout.clock, answer);
+        rollout.security = None;
+        self.envelope.solves += 1;
+        if let Some(solution) = rollout.grid.solution() {
+            self.envelope.mismatch_pu = self.envelope.mismatch_pu.max(solution.mismatch_pu);
+            self.envelope.rescued += u64::from(solution.rung != Rung::Newton);
+            self.envelope.unsettled += u64::from(!solution.unsettled.is_empty());
+            rollout.unsolved |= !solution.unsolved.is_empty();
+        }
+        rollout.unsolved |= rollout.grid.life() == Life::Unsolved;
     }
 
     pub(crate) fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {

@@ -17,6 +17,7 @@ use scenarios::{Event, Moment, Scenario, Seed};
 
 use crate::cascade::{Cause, Shed};
 use device::Device;
+pub(crate) use doubt::Answer;
 use protection::Protection;
 use protection::frequency::Balance;
 use protection::hidden_failure::HiddenFailures;
@@ -102,6 +103,8 @@ pub struct Grid {
     /// What each unit delivered in the last settled state, pu: where its ramp starts.
     delivered_pu: Option<Column<UnitIdx, f64>>,
     dirty: bool,
+    /// Whether nothing has happened to it yet, not even a power flow.
+    pristine: bool,
     /// What acts by itself.
     devices: Vec<Box<dyn Device>>,
     hidden: Option<HiddenFailures>,
@@ -160,6 +163,7 @@ impl Grid {
             switched: Column::filled(None, branches),
             delivered_pu: None,
             dirty: true,
+            pristine: true,
         }
     }
 
@@ -306,6 +310,7 @@ impl Grid {
 
     fn apply(&mut self, at: Moment, event: &Event) {
         self.dirty = true;
+        self.pristine = false;
         match event {
             Event::BranchOut { branch } => {
                 let was_on = std::mem::replace(&mut self.state.branch_on[*branch], false);
@@ -418,6 +423,11 @@ impl Grid {
         self.rules.protection.as_ref().map_or_else(Balance::default, |p| p.settings.balance())
     }
 
+    /// Whether nothing has happened to it yet: all such grids of one network are in one state.
+    pub(crate) fn is_pristine(&self) -> bool {
+        self.pristine
+    }
+
     /// Whether a power flow is pending.
     pub fn is_pending(&self) -> bool {
         self.dirty && self.life == Life::Alive
@@ -426,6 +436,7 @@ impl Grid {
     /// Takes the answer of the pending power flow.
     pub fn settle(&mut self, now: Moment, answer: Result<(Solution, Flows), Divergence>) {
         self.dirty = false;
+        self.pristine = false;
         self.solves += 1;
         let before = self.solution.take();
         match answer {
