@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use powerflow::{Diagnostic, Diagnostics, Index, Network, ReactiveLimits, Slack};
 use reports::{
-    CandidateRecord, Covers, Digest, EVIDENCE_SCHEMA, EpisodeRecord, Evidence, NETWORK_SCHEMA, NetworkRecord,
+    CandidateRecord, Digest, EVIDENCE_SCHEMA, EpisodeRecord, Evidence, NETWORK_SCHEMA, NetworkRecord,
     PopulationRecord, Problem, RUN_SCHEMA, RunRecord, Verdict,
 };
 
@@ -105,8 +105,8 @@ pub(super) fn write(
     let network = network_record(&prepared.network);
     folder.put("network.json", &json(&network)?)?;
     folder.put(EPISODES, &lines(simulated.populations.iter().flat_map(|p| &p.candidate))?)?;
-    if prepared.champion.is_some() {
-        let champion = lines(simulated.populations.iter().flat_map(|p| &p.champion))?;
+    if !prepared.champions.is_empty() {
+        let champion = lines(simulated.populations.iter().flat_map(|p| p.champions.iter().flatten()))?;
         folder.put(CHAMPION_EPISODES, &champion)?;
     }
     for episode in &kept.episodes {
@@ -310,7 +310,8 @@ fn evidence(
         reason: reason(kept),
         claim: suite.claim_sentence(),
         candidate: prepared.candidate.record(),
-        champion: prepared.champion.as_ref().map(|c| -> CandidateRecord { c.record() }),
+        champion: prepared.champions.first().map(|c| -> CandidateRecord { c.record() }),
+        other_champions: prepared.champions.iter().skip(1).map(|c| c.record()).collect(),
         engine: BTreeMap::from([
             ("program".into(), "gridgate".into()),
             ("version".into(), env!("CARGO_PKG_VERSION").into()),
@@ -322,7 +323,7 @@ fn evidence(
         gates: kept.verdicts.gates.clone(),
         measurements: judge::measurements(prepared, simulated),
         files,
-        covers: covers(prepared),
+        covers: crate::covers::of(&prepared.config),
         assumptions: assumptions(prepared),
         fidelity: fidelity(prepared, simulated),
         envelope: envelope(simulated),
@@ -389,6 +390,14 @@ fn settings(prepared: &Prepared) -> BTreeMap<String, String> {
             settings.extend(protection.settings.in_words());
         }
     }
+    if let Some(autonomous) = &config.rules.autonomous {
+        settings.extend(autonomous.settings.in_words());
+    }
+    if suite.champion == Some(crate::suite::Champion::Operator) {
+        let models: Vec<&str> = suite.operators.models.iter().map(|model| model.id()).collect();
+        settings.insert("operator".into(), models.join(", "));
+        settings.insert("operator_delay_s".into(), suite.operators.settings.delay_s.to_string());
+    }
     settings
 }
 
@@ -411,52 +420,18 @@ fn populations(prepared: &Prepared, simulated: &Simulated) -> Vec<PopulationReco
     prepared.populations.iter().zip(&simulated.populations).map(record).collect()
 }
 
-fn covers(prepared: &Prepared) -> Covers {
-    let step = prepared.config.step_s;
-    let judged = vec![
-        format!("steady-state AC power flow, quasi-static, every {step} s"),
-        "voltage limits and branch ratings in the steady state".to_owned(),
-        "loss of branches and units, islanding, dead islands".into(),
-        match prepared.config.newton.reactive_limits {
-            ReactiveLimits::Enforce => "reactive limits of units".into(),
-            ReactiveLimits::Ignore => "no reactive limits of units (screening only)".into(),
-        },
-        "balance by units with headroom and ramp".into(),
-    ];
-    let mut judged = judged;
-    let mut not_judged = vec![
-        "frequency, rotor angle and voltage dynamics below a step".to_owned(),
-        "delay between observation and action".into(),
-        "measurement error, loss and manipulation".into(),
-        "slow automatic controls: tap changers, switched shunts, operators".into(),
-    ];
-    match &prepared.config.rules.protection {
-        None => not_judged.insert(0, "protection relays and cascades".to_owned()),
-        Some(protection) => {
-            let settings = &protection.settings;
-            for (on, what) in [
-                (settings.overload.is_some(), "overload relays of branches, and the cascades that follow"),
-                (settings.thermal.is_some(), "temperature of conductors"),
-                (settings.distance.is_some(), "zone-3 distance relays"),
-                (settings.undervoltage.is_some(), "under-voltage load shedding"),
-                (settings.ride_through.is_some(), "voltage ride-through of units"),
-                (
-                    settings.frequency.is_some(),
-                    "under-frequency load shedding and frequency trips, by where the frequency would settle",
-                ),
-                (settings.hidden_failure_probability > 0.0, "hidden failures of relays beside a trip"),
-            ] {
-                if on { &mut judged } else { &mut not_judged }.push(what.to_owned());
-            }
-        }
-    }
-    Covers { judged, not_judged }
+fn follows_voltage(prepared: &Prepared) -> bool {
+    let autonomous = prepared.config.rules.autonomous.as_ref();
+    autonomous.is_some_and(|autonomous| autonomous.settings.slow.load_recovery.is_some())
 }
 
 fn assumptions(prepared: &Prepared) -> Vec<String> {
     let network = &prepared.network;
     let mut all = vec![
-        "demand is constant power, and keeps its power factor when it swings".to_owned(),
+        match follows_voltage(prepared) {
+            false => "demand is constant power, and keeps its power factor when it swings".to_owned(),
+            true => "demand follows the voltage and recovers; what it draws less for that is not counted as unserved".into(),
+        },
         "an imbalance is shared by running units in proportion to their largest power, within range and ramp"
             .into(),
         "a candidate's action takes effect at once, and holds until it is replaced".into(),

@@ -19,8 +19,11 @@ pub use progress::{Progress, Silent, Watch};
 
 use crate::action::Task;
 use crate::candidate::{self, Source};
-use crate::grid::GridRules;
-use crate::grid::protection::Protection;
+use crate::candidate::operator::{Model, Operator};
+use crate::covers;
+use crate::grid::autonomous::{self, Autonomous};
+use crate::grid::protection::{Protection, frequency};
+use crate::grid::{GridRules, units};
 use crate::live::LoopConfig;
 use crate::metric;
 use crate::suite::{Champion, Suite};
@@ -41,8 +44,8 @@ pub struct Prepared {
     pub config: LoopConfig,
     /// Who is judged.
     pub candidate: Arc<dyn Source>,
-    /// Who it is compared with.
-    pub champion: Option<Arc<dyn Source>>,
+    /// Whom it is compared with: nobody, one, or several models of the operator, of which the first is shown.
+    pub champions: Vec<Arc<dyn Source>>,
 }
 
 /// Who is judged, where it is not whom the suite names.
@@ -120,7 +123,13 @@ fn prepare_from(
     suite.check_metrics(&metric::ids())?;
     let grid_bytes = read(&suite.grid_path, "suite.grid.read", "the case that the suite names")?;
     let network = Network::build(powerflow::case::read(&suite.grid_path)?)?;
-    let config = loop_config(&suite, &network);
+    covers::check(&suite)?;
+    let droop = suite.protection.as_ref().is_some_and(|relays| {
+        relays.of(network.frequency_hz).balance() == frequency::Balance::Droop
+    });
+    let autonomous = suite.autonomous.of(&network, &suite.file, droop)?;
+    let network = units::with_modes(&network, &autonomous.units);
+    let config = loop_config(&suite, &network, autonomous);
     let populations = populations(&suite, &network, &config)?;
     let task = config.task;
     let candidate: Arc<dyn Source> = match contender {
@@ -140,14 +149,17 @@ fn prepare_from(
             }
         },
     };
-    let champion = match suite.champion {
-        None => None,
-        Some(Champion::DoNothing) => {
-            let source: Arc<dyn Source> = Arc::from(candidate::open("do_nothing", task, &network)?);
-            Some(source)
+    let champions = match suite.champion {
+        None => Vec::new(),
+        Some(Champion::DoNothing) => vec![Arc::from(candidate::open("do_nothing", task, &network)?)],
+        Some(Champion::Operator) => {
+            let open = |model: &Model| -> Arc<dyn Source> {
+                Arc::new(Operator::new(*model, task, &network, suite.operators.settings))
+            };
+            suite.operators.models.iter().map(open).collect()
         }
     };
-    Ok(Prepared { suite, suite_bytes, grid_bytes, network, populations, config, candidate, champion })
+    Ok(Prepared { suite, suite_bytes, grid_bytes, network, populations, config, candidate, champions })
 }
 
 fn read(path: &Path, code: &'static str, what: &str) -> Result<Vec<u8>, Diagnostics> {
@@ -159,13 +171,14 @@ fn read(path: &Path, code: &'static str, what: &str) -> Result<Vec<u8>, Diagnost
     })
 }
 
-fn loop_config(suite: &Suite, network: &Arc<Network>) -> LoopConfig {
+fn loop_config(suite: &Suite, network: &Arc<Network>, autonomous: autonomous::Settings) -> LoopConfig {
     let (settings, physics) = (&suite.loop_config, &suite.physics);
     let newton = powerflow::NewtonConfig { unsolved_islands_die: true, ..physics.newton() };
-    let protection = suite
-        .protection
-        .as_ref()
-        .map(|written| Arc::new(Protection::new(network, written.of(network.frequency_hz), &newton)));
+    let relays = suite.protection.as_ref().map(|written| written.of(network.frequency_hz));
+    let autonomous = Autonomous::new(network, autonomous, relays.as_ref(), &newton);
+    let by_kind = autonomous.has_ride_through();
+    let protection = relays.map(|relays| Protection::new(network, relays, &newton));
+    let protection = protection.map(|p| Arc::new(if by_kind { p.without_ride_through() } else { p }));
     LoopConfig {
         task: settings.task,
         step_s: settings.step_s,
@@ -175,6 +188,7 @@ fn loop_config(suite: &Suite, network: &Arc<Network>) -> LoopConfig {
             ramp_share_per_min: physics.ramp_share_per_min,
             cooldown_s: physics.cooldown_s,
             protection,
+            autonomous: Some(Arc::new(autonomous)),
             seed: Seed(suite.seed),
             ..GridRules::default()
         }),

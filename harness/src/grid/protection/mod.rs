@@ -136,6 +136,12 @@ impl Protection {
         }
     }
 
+    /// The same without voltage relays of units, which are set elsewhere by kind of unit.
+    #[must_use]
+    pub fn without_ride_through(self) -> Self {
+        Protection { ride_through: None, ..self }
+    }
+
     /// The devices of one grid, at rest.
     pub fn devices(&self) -> Vec<Box<dyn Device>> {
         let mut devices: Vec<Box<dyn Device>> = Vec::with_capacity(6);
