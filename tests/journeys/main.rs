@@ -7,6 +7,7 @@ mod desk;
 mod interrupted;
 mod misbehaving;
 mod nose;
+mod operator;
 mod protection;
 mod refused;
 mod same_bytes;
