@@ -25,16 +25,24 @@ const PHENOMENA: &[Phenomenon] = &[
     Phenomenon { name: "line protection and fault clearing", scale_s: (0.004, 0.1), held: |_| None },
     Phenomenon { name: "converter controls and their oscillations", scale_s: (0.001, 1.0), held: |_| None },
     Phenomenon { name: "rotor angles and loss of synchronism", scale_s: (0.1, 10.0), held: |_| None },
-    Phenomenon { name: "frequency transients, nadir and fast frequency response", scale_s: (0.1, 30.0), held: |_| None },
+    Phenomenon {
+        name: "frequency transients, nadir and fast frequency response",
+        scale_s: (0.1, 30.0),
+        held: |_| None,
+    },
     Phenomenon {
         name: "remedial action schemes",
         scale_s: (0.1, 1.0),
-        held: |c| c.rules.autonomous.as_ref().is_some_and(|a| !a.settings.remedial.is_empty()).then_some("timers"),
+        held: |c| {
+            c.rules.autonomous.as_ref().is_some_and(|a| !a.settings.remedial.is_empty()).then_some("timers")
+        },
     },
     Phenomenon {
         name: "under-frequency load shedding and frequency trips",
         scale_s: (0.1, 30.0),
-        held: |c| relays(c).is_some_and(|r| r.frequency.is_some()).then_some("by where the frequency would settle"),
+        held: |c| {
+            relays(c).is_some_and(|r| r.frequency.is_some()).then_some("by where the frequency would settle")
+        },
     },
     Phenomenon {
         name: "voltage ride-through of units",
@@ -59,7 +67,9 @@ const PHENOMENA: &[Phenomenon] = &[
     Phenomenon {
         name: "hidden failures of relays beside a trip",
         scale_s: (0.0, 1.0),
-        held: |c| relays(c).is_some_and(|r| r.hidden_failure_probability > 0.0).then_some("drawn by the scenario"),
+        held: |c| {
+            relays(c).is_some_and(|r| r.hidden_failure_probability > 0.0).then_some("drawn by the scenario")
+        },
     },
     Phenomenon {
         name: "temperature of conductors",
@@ -112,7 +122,11 @@ const PHENOMENA: &[Phenomenon] = &[
         scale_s: (0.01, f64::INFINITY),
         held: |_| None,
     },
-    Phenomenon { name: "markets, unit commitment and restoration", scale_s: (300.0, f64::INFINITY), held: |_| None },
+    Phenomenon {
+        name: "markets, unit commitment and restoration",
+        scale_s: (300.0, f64::INFINITY),
+        held: |_| None,
+    },
 ];
 
 fn relays(config: &LoopConfig) -> Option<&crate::grid::protection::Settings> {
@@ -180,7 +194,11 @@ fn in_words((from_s, to_s): (f64, f64)) -> String {
         s if s < 60.0 => format!("{s} s"),
         s => format!("{} min", s / 60.0),
     };
-    if to_s.is_finite() { format!("{} to {}", one(from_s), one(to_s)) } else { format!("from {}", one(from_s)) }
+    if to_s.is_finite() {
+        format!("{} to {}", one(from_s), one(to_s))
+    } else {
+        format!("from {}", one(from_s))
+    }
 }
 
 #[cfg(test)]

@@ -33,8 +33,12 @@ fn what_is_better_in_the_base_state_and_worse_in_a_cascade_is_refused() {
     assert!(reason.contains("operator-none, operator-greedy, operator-lp"), "{reason}");
     // Who it was compared with is in the evidence, each with its own figures.
     assert_eq!(evidence["champion"]["name"], "operator-none");
-    let others: Vec<&str> =
-        evidence["other_champions"].as_array().expect("others").iter().filter_map(|c| c["name"].as_str()).collect();
+    let others: Vec<&str> = evidence["other_champions"]
+        .as_array()
+        .expect("others")
+        .iter()
+        .filter_map(|c| c["name"].as_str())
+        .collect();
     assert_eq!(others, ["operator-greedy", "operator-lp"]);
     let mean = |subject: &str, population: &str, metric: &str| {
         let all = evidence["measurements"].as_array().expect("measurements");
@@ -46,7 +50,10 @@ fn what_is_better_in_the_base_state_and_worse_in_a_cascade_is_refused() {
     assert_eq!(mean("candidate", "calm", "overload.minutes"), 0.0);
     // People act after ten minutes: a third of the overload is left.
     assert_eq!(mean("operator-greedy", "outages", "ens_mwh"), 0.0);
-    assert!(mean("operator-greedy", "calm", "overload.minutes") < 0.5 * mean("operator-none", "calm", "overload.minutes"));
+    assert!(
+        mean("operator-greedy", "calm", "overload.minutes")
+            < 0.5 * mean("operator-none", "calm", "overload.minutes")
+    );
     // The worst episode tells the cascade: the circuit beside the lost one, then the corridor that was to be relieved.
     let worst = gate("outages.energy")["worst"][0].clone();
     let kept = desk.json(&format!("run/{}", worst["trajectory"].as_str().expect("kept")));
@@ -100,9 +107,18 @@ fn every_mistake_in_what_acts_by_itself_is_told() {
         ("[agc]", "suite.agc.balance"),
         ("[slow.taps]\nfirst_s = -1", "suite.slow.range"),
         ("[slow.tabs]", "suite.slow.unknown-key"),
-        ("[[remedial]]\nid = \"a\"\nwhen = [{ branch_out = 9 }]\nthen = [{ trip_unit = 1 }]", "suite.unknown-branch"),
-        ("[[remedial]]\nid = \"a\"\nwhen = [{ branch_out = 1 }]\nthen = [{ shed_bus = 7, share = 1 }]", "network.unknown-bus"),
-        ("[[remedial]]\nid = \"a\"\nwhen = [{ out = 1 }]\nthen = [{ trip_unit = 1 }]", "suite.remedial.trigger"),
+        (
+            "[[remedial]]\nid = \"a\"\nwhen = [{ branch_out = 9 }]\nthen = [{ trip_unit = 1 }]",
+            "suite.unknown-branch",
+        ),
+        (
+            "[[remedial]]\nid = \"a\"\nwhen = [{ branch_out = 1 }]\nthen = [{ shed_bus = 7, share = 1 }]",
+            "network.unknown-bus",
+        ),
+        (
+            "[[remedial]]\nid = \"a\"\nwhen = [{ out = 1 }]\nthen = [{ trip_unit = 1 }]",
+            "suite.remedial.trigger",
+        ),
         ("[units]\nunit = [{ row = 4 }]", "suite.unknown-unit"),
         ("[units]\ntrip_margin = 0.5", "suite.units.range"),
         ("[units]\nunit = [{ row = 1, kind = \"synchronous\", cessation_pu = 0.5 }]", "suite.units.range"),

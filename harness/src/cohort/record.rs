@@ -7,8 +7,8 @@ use scenarios::Moment;
 
 use crate::action::Asked;
 use crate::cascade::{Cause, Tripped};
-use crate::grid::grant::{Grant, Grants};
 use crate::grid::device::Act;
+use crate::grid::grant::{Grant, Grants};
 use crate::grid::{Grid, Life, Logged, Moved};
 use crate::observation::Axis;
 

@@ -182,7 +182,9 @@ impl Rollout {
             let new = &self.grid.log()[self.digested..];
             record.notes.extend(new.iter().take(NOTES).map(|logged| in_words(self.grid.network(), logged)));
             let moves = &self.grid.moves()[self.told..];
-            record.notes.extend(moves.iter().take(NOTES).map(|moved| move_in_words(self.grid.network(), moved)));
+            record
+                .notes
+                .extend(moves.iter().take(NOTES).map(|moved| move_in_words(self.grid.network(), moved)));
             steps.push(record);
         }
         self.told = self.grid.moves().len();

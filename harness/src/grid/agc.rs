@@ -256,8 +256,7 @@ impl Agc {
                     if wanted > 0.0 { units.p_max_pu[*unit] - now } else { now - units.p_min_pu[*unit] };
                 room.max(0.0).min(ramp)
             };
-            let followers: Vec<UnitIdx> =
-                area.units.iter().filter(runs).filter(follows).copied().collect();
+            let followers: Vec<UnitIdx> = area.units.iter().filter(runs).filter(follows).copied().collect();
             // Participation by what each can do in a cycle: all of them ramp for equally long.
             let all: f64 = followers.iter().map(reach).sum();
             let part = if all > 0.0 { (wanted.abs() / all).min(1.0) } else { 0.0 };

@@ -55,7 +55,11 @@ impl Act {
             Act::Open(branch) => Some(Tripped::Branch(branch)),
             Act::Trip(unit) | Act::Pause(unit) => Some(Tripped::Unit(unit)),
             Act::Shed(bus, _) | Act::Cut(bus, _) => Some(Tripped::Bus(bus)),
-            Act::Tap(..) | Act::ShuntStep(..) | Act::LoadFactor(..) | Act::Redispatch(..) | Act::Resume(_) => None,
+            Act::Tap(..)
+            | Act::ShuntStep(..)
+            | Act::LoadFactor(..)
+            | Act::Redispatch(..)
+            | Act::Resume(_) => None,
         }
     }
 

@@ -159,17 +159,18 @@ pub struct Converters {
 impl Device for Converters {
     fn look(&mut self, seen: &Seen<'_>) {
         let units = &seen.network.units;
-        let picked = (0u32..).zip(&self.elements.units).zip(&self.paused).filter_map(|((number, unit), paused)| {
-            let limit = unit.cessation_pu?;
-            let bus = units.bus[unit.unit];
-            let vm_pu = seen.solution.vm_pu(bus)?;
-            let live = seen.solution.status[bus] == BusStatus::Live;
-            if *paused {
-                (live && vm_pu >= limit).then_some((2 * number + 1, unit.resume_s, vm_pu))
-            } else {
-                (seen.state.unit_on[unit.unit] && vm_pu < limit).then_some((2 * number, 0.0, vm_pu))
-            }
-        });
+        let picked =
+            (0u32..).zip(&self.elements.units).zip(&self.paused).filter_map(|((number, unit), paused)| {
+                let limit = unit.cessation_pu?;
+                let bus = units.bus[unit.unit];
+                let vm_pu = seen.solution.vm_pu(bus)?;
+                let live = seen.solution.status[bus] == BusStatus::Live;
+                if *paused {
+                    (live && vm_pu >= limit).then_some((2 * number + 1, unit.resume_s, vm_pu))
+                } else {
+                    (seen.state.unit_on[unit.unit] && vm_pu < limit).then_some((2 * number, 0.0, vm_pu))
+                }
+            });
         self.timers.pick_up(seen.now, picked);
     }
 

@@ -189,7 +189,8 @@ fn worst(gate: &SuiteGate, simulated: &SimulatedPopulation) -> Vec<WorstRecord> 
     let paired = gate.gate.needs_champion();
     let badness = |(i, episode): (usize, &Episode)| {
         let own = episode.metric(&gate.metric)?;
-        let other = if paired { simulated.champions.first()?.get(i)?.metric_as_served(&gate.metric)? } else { 0.0 };
+        let other =
+            if paired { simulated.champions.first()?.get(i)?.metric_as_served(&gate.metric)? } else { 0.0 };
         Some(own - other)
     };
     let badness: Vec<Option<f64>> = simulated.candidate.iter().enumerate().map(badness).collect();

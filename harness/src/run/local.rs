@@ -257,10 +257,16 @@ impl<'a> Worker<'a> {
         };
         let by_candidate = lived(&prepared.candidate, candidate.as_mut(), "candidate", true);
         let compared = prepared.champions.iter().zip(champions);
-        let by_champions = compared
-            .map(|(source, who)| lived(source, who.as_mut(), &source.record().name, false))
-            .collect();
-        Block { population: at, block, candidate: by_candidate, champions: by_champions, envelope, decision_ns }
+        let by_champions =
+            compared.map(|(source, who)| lived(source, who.as_mut(), &source.record().name, false)).collect();
+        Block {
+            population: at,
+            block,
+            candidate: by_candidate,
+            champions: by_champions,
+            envelope,
+            decision_ns,
+        }
     }
 }
 

@@ -18,8 +18,8 @@ pub use judge::Verdicts;
 pub use progress::{Progress, Silent, Watch};
 
 use crate::action::Task;
-use crate::candidate::{self, Source};
 use crate::candidate::operator::{Model, Operator};
+use crate::candidate::{self, Source};
 use crate::covers;
 use crate::grid::autonomous::{self, Autonomous};
 use crate::grid::protection::{Protection, frequency};
@@ -124,9 +124,10 @@ fn prepare_from(
     let grid_bytes = read(&suite.grid_path, "suite.grid.read", "the case that the suite names")?;
     let network = Network::build(powerflow::case::read(&suite.grid_path)?)?;
     covers::check(&suite)?;
-    let droop = suite.protection.as_ref().is_some_and(|relays| {
-        relays.of(network.frequency_hz).balance() == frequency::Balance::Droop
-    });
+    let droop = suite
+        .protection
+        .as_ref()
+        .is_some_and(|relays| relays.of(network.frequency_hz).balance() == frequency::Balance::Droop);
     let autonomous = suite.autonomous.of(&network, &suite.file, droop)?;
     let network = units::with_modes(&network, &autonomous.units);
     let config = loop_config(&suite, &network, autonomous);

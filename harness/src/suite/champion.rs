@@ -42,7 +42,8 @@ impl Default for Operators {
 
 /// Reads `champion`; `None` where there is none, or after a complaint.
 pub(super) fn read_champion(fields: &mut Fields<'_>) -> Option<Champion> {
-    let choices: Vec<(&str, Champion)> = Champion::LIST.iter().map(|&champion| (champion.id(), champion)).collect();
+    let choices: Vec<(&str, Champion)> =
+        Champion::LIST.iter().map(|&champion| (champion.id(), champion)).collect();
     fields.choice("champion", &choices)
 }
 
@@ -54,7 +55,11 @@ pub(super) fn read_operators(fields: &mut Fields<'_>) -> Option<Operators> {
     for name in &names {
         match Model::LIST.iter().copied().find(|model| model.id() == name) {
             Some(model) if models.contains(&model) => {
-                fields.complain("duplicate", Some("operator"), format!("the operator `{name}` is named twice"));
+                fields.complain(
+                    "duplicate",
+                    Some("operator"),
+                    format!("the operator `{name}` is named twice"),
+                );
             }
             Some(model) => models.push(model),
             None => {

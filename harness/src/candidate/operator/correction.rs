@@ -83,7 +83,8 @@ impl Correction {
         } else {
             let useful = |at: &usize| {
                 let (down, up) = room(*at);
-                limit.effect[*at].abs() > 1e-9 && if limit.effect[*at] < 0.0 { up > MOVE_MIN } else { down > MOVE_MIN }
+                limit.effect[*at].abs() > 1e-9
+                    && if limit.effect[*at] < 0.0 { up > MOVE_MIN } else { down > MOVE_MIN }
             };
             let best = all.filter(useful);
             let size = |at: usize| limit.effect[at].abs();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use powerflow::{
-    Balance, BranchIdx, BusIdx, Index, LinearModel, Network, NewtonConfig, Plan, Quantity, ShuntIdx, Slack, Solver, State,
-    Topology, UnitIdx,
+    Balance, BranchIdx, BusIdx, Index, LinearModel, Network, NewtonConfig, Plan, Quantity, ShuntIdx, Slack,
+    Solver, State, Topology, UnitIdx,
 };
 
 use super::correction::{Correction, Limit};
@@ -96,7 +96,8 @@ impl Desk {
         let mut moving = (Vec::new(), Vec::new());
         for at in (0..units.bus.len()).map(unit) {
             let (low, high) = (units.p_min_pu[at], units.p_max_pu[at]);
-            let moves = state.unit_on[at] && live[units.bus[at].row()] > 0.5 && high > low && high.is_finite();
+            let moves =
+                state.unit_on[at] && live[units.bus[at].row()] > 0.5 && high > low && high.is_finite();
             if !moves {
                 continue;
             }
@@ -163,7 +164,10 @@ impl Desk {
             if speaks && !units.iter().any(|other| all.bus[*other] == bus) {
                 let now = state.unit_v_set_pu[at];
                 units.push(at);
-                reach.push(((buses.voltage_pu_min[bus] - now).min(0.0), (buses.voltage_pu_max[bus] - now).max(0.0)));
+                reach.push((
+                    (buses.voltage_pu_min[bus] - now).min(0.0),
+                    (buses.voltage_pu_max[bus] - now).max(0.0),
+                ));
             }
         }
         let mut watched: Vec<(BusIdx, f64, f64)> = self

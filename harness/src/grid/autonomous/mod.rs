@@ -90,7 +90,8 @@ impl Autonomous {
             })
             .collect();
         let frequency = relays.and_then(|relays| relays.frequency.clone());
-        let frequency = frequency.unwrap_or_else(|| protection::frequency::Settings::of(network.frequency_hz));
+        let frequency =
+            frequency.unwrap_or_else(|| protection::frequency::Settings::of(network.frequency_hz));
         let agc = settings.agc.clone();
         Autonomous {
             slow: slow::Elements::new(network, &settings.slow, base.as_ref()),
@@ -144,7 +145,8 @@ fn by_kind(
         kinds[unit.unit] = unit.kind;
     }
     let of = |kind: units::Kind| {
-        let members: Vec<UnitIdx> = kinds.iter().filter(|(_, own)| **own == kind).map(|(unit, _)| unit).collect();
+        let members: Vec<UnitIdx> =
+            kinds.iter().filter(|(_, own)| **own == kind).map(|(unit, _)| unit).collect();
         let settings = match kind {
             units::Kind::Synchronous => relays.clone(),
             _ => ride_through::Settings { time_factor: relays.time_factor, ..kind.ride_through() },

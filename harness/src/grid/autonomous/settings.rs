@@ -8,8 +8,8 @@ use crate::grid::agc::{self, Storage};
 use crate::grid::device::Act;
 use crate::grid::remedial::{Scheme, Trigger};
 use crate::grid::slow::{self, load_recovery, shunt_switching, tap_changer};
-use crate::grid::units::{Kind, ReactiveMode, UnitSettings};
 use crate::grid::units;
+use crate::grid::units::{Kind, ReactiveMode, UnitSettings};
 
 /// What a suite says, before the network is known.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -175,7 +175,8 @@ fn read_agc(mut fields: Fields<'_>) -> Option<Option<WrittenAgc>> {
             let energy_mwh = table.number("energy_mwh", "above 0", |mwh| mwh > 0.0);
             let energy_mwh = table.need("energy_mwh", energy_mwh);
             let most = energy_mwh.unwrap_or(f64::INFINITY);
-            let initial = table.number("initial_mwh", "from 0 to its energy", |mwh| (0.0..=most).contains(&mwh));
+            let initial =
+                table.number("initial_mwh", "from 0 to its energy", |mwh| (0.0..=most).contains(&mwh));
             let initial = table.or("initial_mwh", initial, most / 2.0);
             let line = table.line();
             table.finish();
@@ -389,7 +390,8 @@ impl Written {
             cessation_pu: written.cessation_pu,
             resume_s: written.resume_s,
         };
-        let mut list: Vec<UnitSettings> = self.units.iter().map(|written| unit(written, &mut names)).collect();
+        let mut list: Vec<UnitSettings> =
+            self.units.iter().map(|written| unit(written, &mut names)).collect();
         list.sort_by_key(|unit| unit.unit);
         if let Some(twice) = list.windows(2).find(|pair| pair[0].unit == pair[1].unit) {
             let message = format!("{} is given twice", network.unit_name(twice[0].unit));
@@ -407,7 +409,9 @@ impl WrittenScheme {
         let when = self.when.iter().map(|trigger| match *trigger {
             WrittenTrigger::BranchOut(row) => Trigger::BranchOut(names.branch(row, line)),
             WrittenTrigger::UnitOut(row) => Trigger::UnitOut(names.unit(row, line)),
-            WrittenTrigger::LoadingAbove(row, loading) => Trigger::LoadingAbove(names.branch(row, line), loading),
+            WrittenTrigger::LoadingAbove(row, loading) => {
+                Trigger::LoadingAbove(names.branch(row, line), loading)
+            }
             WrittenTrigger::VoltageBelow(bus, pu) => Trigger::VoltageBelow(names.bus(bus, line), pu),
         });
         let when = when.collect();
@@ -427,7 +431,10 @@ impl Settings {
         let mut words = vec![
             ("slow.taps".to_owned(), self.slow.taps.map_or_else(off, |taps| format!("{taps:?}"))),
             ("slow.shunts".into(), self.slow.shunts.map_or_else(off, |shunts| format!("{shunts:?}"))),
-            ("slow.load_recovery".into(), self.slow.load_recovery.map_or_else(off, |load| format!("{load:?}"))),
+            (
+                "slow.load_recovery".into(),
+                self.slow.load_recovery.map_or_else(off, |load| format!("{load:?}")),
+            ),
             ("agc".into(), self.agc.as_ref().map_or_else(off, |agc| format!("{agc:?}"))),
         ];
         for scheme in &self.remedial {

@@ -225,7 +225,6 @@ impl Frequency {
             _ => None,
         }
     }
-
 }
 
 /// An island as its controls see it.

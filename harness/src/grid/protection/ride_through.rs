@@ -167,7 +167,8 @@ impl Device for RideThrough {
             }
             let (mut due, mut tripping) = (Moment(u64::MAX), 0);
             for (at, band) in settings.bands.iter().enumerate().filter(|(_, band)| band.holds(vm_pu)) {
-                let factor = self.factors.as_ref().map_or(1.0, |factors| factors[unit]) * settings.time_factor;
+                let factor =
+                    self.factors.as_ref().map_or(1.0, |factors| factors[unit]) * settings.time_factor;
                 let left_s = band.time_s.mul_add(factor, -spent_s[at]);
                 let then = after(seen.now, left_s.max(0.0));
                 if then < due {

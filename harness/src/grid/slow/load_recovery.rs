@@ -41,6 +41,9 @@ const SAME: f64 = 1e-4;
 /// Updates without time between them, until the voltage that they are made with is taken as it is.
 const PASSES: u32 = 12;
 
+/// What is wanted falls with what is drawn by at most this: beyond it a grid has no operating point.
+const STEEPEST: f64 = -10.0;
+
 /// Demand draws at least this share of itself: a voltage near zero is no operating point, and no division by zero follows.
 const FACTOR_MIN: f64 = 1e-3;
 
@@ -58,7 +61,8 @@ impl Elements {
     /// The demand of a network; `base` is its undisturbed state. A bus that has no voltage there takes one pu as its own.
     pub fn new(network: &Network, settings: Settings, base: Option<&Seen<'_>>) -> Self {
         let reference = |bus| base.and_then(|base| base.solution.vm_pu(bus)).unwrap_or(1.0);
-        let asks = |bus: &BusIdx| network.buses.demand_p_pu[*bus] != 0.0 || network.buses.demand_q_pu[*bus] != 0.0;
+        let asks =
+            |bus: &BusIdx| network.buses.demand_p_pu[*bus] != 0.0 || network.buses.demand_q_pu[*bus] != 0.0;
         Elements {
             settings,
             reference_pu: network.buses.id.indices().map(reference).collect(),
@@ -68,7 +72,7 @@ impl Elements {
 
     /// This demand, recovered.
     pub fn demand(self: &Arc<Self>) -> Recovering {
-        let rest = Load { z: [1.0; 2], factor: [1.0; 2], voltage: 1.0 };
+        let rest = Load { z: [1.0; 2], factor: [1.0; 2], voltage: 1.0, last: None };
         Recovering {
             loads: vec![rest; self.buses.len()],
             elements: Arc::clone(self),
@@ -88,6 +92,8 @@ struct Load {
     factor: [f64; 2],
     /// Voltage over its reference in the stretch that began at the last look; zero where it has none.
     voltage: f64,
+    /// What it drew and what it wanted to draw one update before, at the same moment.
+    last: Option<([f64; 2], [f64; 2])>,
 }
 
 /// The demand of one grid.
@@ -109,8 +115,20 @@ fn recovered(z: f64, voltage: f64, at_once: f64, in_the_end: f64, share: f64) ->
 
 impl Load {
     fn wanted(&self, settings: &Settings) -> [f64; 2] {
+        [0, 1].map(|k| (self.z[k] * libm::pow(self.voltage, settings.at_once[k])).max(FACTOR_MIN))
+    }
+
+    /// What it draws next, so that it draws what it wants at the voltage that follows: the secant through the last two updates of this
+    /// moment. Simply drawing what is wanted swings near the limit of a grid, where less demand means much more voltage.
+    fn next(&self, wanted: [f64; 2]) -> [f64; 2] {
         [0, 1].map(|k| {
-            (self.z[k] * libm::pow(self.voltage, settings.at_once[k])).max(FACTOR_MIN)
+            let slope = match self.last {
+                Some((drew, wants)) if (self.factor[k] - drew[k]).abs() > SAME => {
+                    ((wanted[k] - wants[k]) / (self.factor[k] - drew[k])).clamp(STEEPEST, 0.0)
+                }
+                _ => 0.0,
+            };
+            ((wanted[k] - self.factor[k]) / (1.0 - slope) + self.factor[k]).max(FACTOR_MIN)
         })
     }
 
@@ -135,6 +153,9 @@ impl Device for Recovering {
         self.since = seen.now;
         let (mut differs, mut recovers) = (false, false);
         for (bus, load) in buses.iter().zip(&mut self.loads) {
+            if share > 0.0 {
+                load.last = None;
+            }
             if share > 0.0 && load.voltage > 0.0 {
                 for k in 0..2 {
                     let (once, end) = (settings.at_once[k], settings.in_the_end[k]);
@@ -173,8 +194,10 @@ impl Device for Recovering {
             }
             let wanted = load.wanted(settings);
             if load.differs(wanted) {
-                load.factor = wanted;
-                let (act, cause) = (Act::LoadFactor(*bus, wanted), Cause::LoadRecovery);
+                let next = load.next(wanted);
+                load.last = Some((load.factor, wanted));
+                load.factor = next;
+                let (act, cause) = (Act::LoadFactor(*bus, next), Cause::LoadRecovery);
                 asked.push(Operation { act, cause, value: Some(load.voltage), limit: None });
             }
         }
