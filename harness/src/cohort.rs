@@ -142,9 +142,11 @@ impl<'a> Cohort<'a> {
         if now == Moment(0) {
             self.settle_before_losses(minutes);
         }
-        for rollout in self.rollouts.iter_mut().filter(|r| r.grid.life() == Life::Alive) {
-            rollout.grid.apply_events(now);
-            rollout.grid.begin_step(minutes);
+        for rollout in &mut self.rollouts {
+            if rollout.grid.life() == Life::Alive {
+                rollout.grid.apply_events(now);
+                rollout.grid.begin_step(minutes);
+            }
             rollout.begin_step(now);
         }
     }
@@ -195,7 +197,7 @@ impl<'a> Cohort<'a> {
     fn take(&mut self, row: usize, answer: Answer) {
         let rollout = &mut self.rollouts[row];
         let answer = if rollout.grid.doubts(&answer) {
-            rollout.grid.rescue(rollout.clock, self.solver, &self.config.newton)
+            rollout.grid.rescue(rollout.clock, self.solver, &self.config.newton, answer)
         } else {
             answer
         };

@@ -21,7 +21,7 @@ curve = "extremely_inverse"
 [[population]]
 id = "outages"
 hazards = [{ kind = "line_trip", k = 3, at_s = [0, 100] }]
-size_max = 48
+size_max = 32
 [[gate]]
 id = "cascades"
 population = "outages"
@@ -64,11 +64,33 @@ fn cascades_are_the_same_at_any_number_of_threads_and_replay() {
     let kept = desk.json(&format!("one/{}", worst[0]["trajectory"].as_str().expect("kept")));
     assert!(kept["trips"].as_array().is_some_and(|trips| !trips.is_empty()));
     assert!(kept["steps"].as_array().expect("steps").iter().any(|step| step["between"] == true));
+    insta::assert_snapshot!("cascade", log(&kept));
     for episode in worst {
         let command = episode["replay"].as_str().expect("a command");
         let said = desk.say(&["replay", "one", command.rsplit(' ').next().expect("an episode")]).with(0);
         assert!(said.err.contains("bit for bit"), "{}", said.err);
     }
+}
+
+/// The rows of a kept episode's log, rounded to what people read.
+fn log(kept: &serde_json::Value) -> String {
+    let mut text = String::new();
+    for trip in kept["trips"].as_array().expect("trips") {
+        let number = |key: &str| trip[key].as_f64().map_or("-".to_owned(), |v| format!("{v:.2}"));
+        let words = |key: &str| trip[key].as_str().unwrap_or("-").to_owned();
+        text += &format!(
+            "{:>3} {:>8} s  {}: {}, {} against {}, {} MW lost, {}\n",
+            trip["generation"],
+            number("time_s"),
+            words("name"),
+            words("cause"),
+            number("value"),
+            number("limit"),
+            number("lost_mw"),
+            words("rung"),
+        );
+    }
+    text
 }
 
 #[test]

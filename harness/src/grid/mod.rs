@@ -494,7 +494,7 @@ impl Grid {
     }
 }
 
-/// Whether an answer came from the last rungs, or leaves an island without one.
+/// Whether an answer came from the last rungs, leaves an island without one, or a bus on the wrong side of a reactive limit.
 fn is_doubtful(solution: &Solution) -> bool {
-    solution.rung > Rung::Damped || !solution.unsolved.is_empty()
+    solution.rung > Rung::Damped || !solution.unsolved.is_empty() || !solution.unsettled.is_empty()
 }

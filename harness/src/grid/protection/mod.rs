@@ -90,7 +90,7 @@ impl Protection {
         let mut solver = Solver::new(network);
         let state = network.initial_state();
         // Every rung: a relay that is not blocked because its base was not found would be judged for the file's sins.
-        let newton = NewtonConfig { rescue: Rescue::Full, ..newton.clone() };
+        let newton = NewtonConfig { rescue: Rescue::Thorough, ..newton.clone() };
         if let Ok(solution) = solver.solve(&state, None, &newton) {
             let flows = solver.flows(&state, &solution);
             let seen =
