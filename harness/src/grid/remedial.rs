@@ -90,7 +90,7 @@ impl Trigger {
                 (loading > limit).then_some(Some((loading, limit)))
             }
             Trigger::VoltageBelow(bus, limit) => {
-                let vm_pu = seen.solution.vm_pu(bus)?;
+                let vm_pu = seen.solution.vm_pu(bus).filter(|_| !seen.is_unsettled(bus))?;
                 (vm_pu < limit).then_some(Some((vm_pu, limit)))
             }
         }

@@ -163,7 +163,7 @@ impl Device for Converters {
             (0u32..).zip(&self.elements.units).zip(&self.paused).filter_map(|((number, unit), paused)| {
                 let limit = unit.cessation_pu?;
                 let bus = units.bus[unit.unit];
-                let vm_pu = seen.solution.vm_pu(bus)?;
+                let vm_pu = seen.solution.vm_pu(bus).filter(|_| !seen.is_unsettled(bus))?;
                 let live = seen.solution.status[bus] == BusStatus::Live;
                 if *paused {
                     (live && vm_pu >= limit).then_some((2 * number + 1, unit.resume_s, vm_pu))

@@ -503,10 +503,11 @@ fn limits(prepared: &Prepared, simulated: &Simulated, kept: &Kept) -> Vec<String
     if prepared.suite.screening {
         limits.push("this suite is a screening: its physics is too simple to release a candidate".into());
     }
-    if let Some(protection) = &prepared.config.rules.protection
-        && !protection.blocked.is_empty()
-    {
-        let blocked = &protection.blocked;
+    let rules = &prepared.config.rules;
+    let relays = rules.protection.iter().flat_map(|protection| &protection.blocked);
+    let schemes = rules.autonomous.iter().flat_map(|autonomous| &autonomous.blocked);
+    let blocked: Vec<&str> = relays.chain(schemes).map(String::as_str).collect();
+    if !blocked.is_empty() {
         limits.push(format!(
             "{} relays would have acted before anything happened, and are blocked until what they see has been inside its limits \
              once: {}{}",
