@@ -218,7 +218,7 @@ impl<'a> Cohort<'a> {
     fn take(&mut self, row: usize, answer: Answer) {
         let rollout = &mut self.rollouts[row];
         let answer = if rollout.grid.doubts(&answer) {
-            rollout.grid.rescue(rollout.clock, self.solver, &self.config.newton)
+            rollout.grid.rescue(rollout.clock, self.solver, &self.config.newton, answer)
         } else {
             answer
         };

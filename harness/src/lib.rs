@@ -5,6 +5,7 @@ pub mod candidate;
 pub mod cascade;
 pub mod cli;
 mod cohort;
+pub mod covers;
 pub mod fields;
 pub mod frequency;
 pub mod gate;

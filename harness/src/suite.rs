@@ -1,5 +1,7 @@
 //! The suite: what is simulated, who is judged, and which claims must hold.
 
+mod champion;
+
 use std::path::{Path, PathBuf};
 
 use powerflow::{Diagnostic, Diagnostics, NewtonConfig, ReactiveLimits, Rescue, Slack};
@@ -7,9 +9,11 @@ use powerflow::{Diagnostic, Diagnostics, NewtonConfig, ReactiveLimits, Rescue, S
 use crate::action::Task;
 use crate::fields::{Document, Fields};
 use crate::gate::{self, Gate, Severity};
-use crate::grid::{frequency, protection};
+use crate::grid::{autonomous, frequency, protection};
 use crate::latency;
 use scenarios::nearest;
+
+pub use champion::{Champion, Operators};
 
 /// Schema of the suite file that this program reads.
 pub const SUITE_SCHEMA: &str = "gridgate/suite/1";
@@ -27,22 +31,6 @@ const STEP_S_MAX: f64 = 1e6;
 const HORIZON_S_MAX: f64 = 3.2e9;
 /// Longest id: it becomes a part of file names.
 const ID_MAX: usize = 64;
-
-/// Who the candidate is compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Champion {
-    /// A controller that never asks for anything.
-    DoNothing,
-}
-
-impl Champion {
-    /// Its name in suites and documents.
-    pub fn id(self) -> &'static str {
-        match self {
-            Champion::DoNothing => "do_nothing",
-        }
-    }
-}
 
 /// When a run ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -193,8 +181,10 @@ pub struct Suite {
     pub candidate: Option<String>,
     /// Candidate's manifest, relative paths taken from the folder of the suite.
     pub candidate_path: Option<PathBuf>,
-    /// Who the candidate is compared with.
+    /// Who the candidate is compared with: the operator, where a gate compares and the suite names nobody.
     pub champion: Option<Champion>,
+    /// How the operator is modelled.
+    pub operators: Operators,
     /// When a run ends.
     pub stop: Stop,
     /// Error rate, in (0, 0.5].
@@ -213,6 +203,8 @@ pub struct Suite {
     pub protection: Option<protection::Written>,
     /// What units are to the frequency; `None`: it stays nominal.
     pub frequency: Option<frequency::Written>,
+    /// What else acts by itself.
+    pub autonomous: autonomous::Written,
     /// Populations, in the order of the file; ids are distinct.
     pub populations: Vec<Population>,
     /// Gates, in the order of the file, then the implied ones; ids are distinct, and each names a population.
@@ -322,7 +314,8 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let grid = fields.name("grid");
     let grid = fields.need("grid", grid);
     let candidate = fields.name("candidate");
-    let champion = read_champion(&mut fields);
+    let champion = champion::read_champion(&mut fields);
+    let operators = champion::read_operators(&mut fields);
     let stop = fields.choice("stop", &[("never", Stop::Never), ("decided", Stop::Decided)]);
     let stop = fields.or("stop", stop, Stop::default());
     let alpha = fields.number("alpha", "above 0 and at most 0.5", |alpha| alpha > 0.0 && alpha <= 0.5);
@@ -343,6 +336,9 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let protection = protection_table.and_then(protection::read);
     let protection = fields.or("protection", protection, Some(protection::Written::default()));
     let frequency = frequency::of_suite(&mut fields, loop_config.map(|settings| settings.task));
+
+    let autonomous = autonomous::read(&mut fields);
+
     let tables = fields.tables("population", "suite.population");
     if tables.is_empty() {
         fields.complain("missing", None, "there is no [[population]]");
@@ -350,8 +346,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let mut ids = Vec::new();
     let populations: Option<Vec<Population>> =
         all(tables.into_iter().map(|table| read_population(table, &mut ids)));
-    let mut context =
-        GateContext { populations: &ids, champion: fields.has("champion"), stop, ids: Vec::new() };
+    let mut context = GateContext { populations: &ids, stop, ids: Vec::new() };
     let tables = fields.tables("gate", "suite.gate");
     let gates: Option<Vec<SuiteGate>> = all(tables.into_iter().map(|table| read_gate(table, &mut context)));
     fields.finish();
@@ -359,6 +354,8 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
     let (grid, populations, mut gates) = (grid?, populations?, gates?);
     imply_gates(&populations, &mut gates);
+    let compares = gates.iter().any(|gate| gate.gate.needs_champion());
+    let champion = champion.or(compares.then_some(Champion::Operator));
     Some(Suite {
         file: file.to_owned(),
         name: name?.to_owned(),
@@ -368,6 +365,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
         candidate: candidate.map(str::to_owned),
         candidate_path: candidate.map(|candidate| folder.join(candidate)),
         champion,
+        operators: operators?,
         stop: stop?,
         alpha: alpha?,
         claim: claim?,
@@ -377,6 +375,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
         physics: physics?,
         protection: protection?,
         frequency: frequency?,
+        autonomous: autonomous?,
         populations,
         gates,
     })
@@ -386,21 +385,6 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
 fn all<T>(items: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
     let items: Vec<Option<T>> = items.collect();
     items.into_iter().collect()
-}
-
-fn read_champion(fields: &mut Fields<'_>) -> Option<Champion> {
-    let name = fields.name("champion")?;
-    if name == Champion::DoNothing.id() {
-        return Some(Champion::DoNothing);
-    }
-    let message = if name == "operator" {
-        "the champion \"operator\" is not available yet".to_owned()
-    } else {
-        format!("there is no champion \"{name}\"")
-    };
-    let hint = format!("there is: champion = \"{}\"", Champion::DoNothing.id());
-    fields.complain_with("champion", Some("champion"), message, Some(hint));
-    None
 }
 
 fn read_loop(mut fields: Fields<'_>) -> Option<(LoopSettings, Option<latency::Written>)> {
@@ -520,7 +504,6 @@ fn read_population(mut fields: Fields<'_>, ids: &mut Vec<String>) -> Option<Popu
 /// What a gate is checked against.
 struct GateContext<'a> {
     populations: &'a [String],
-    champion: bool,
     stop: Option<Stop>,
     ids: Vec<String>,
 }
@@ -551,10 +534,6 @@ fn read_gate(mut fields: Fields<'_>, context: &mut GateContext<'_>) -> Option<Su
     let kind = fields.need("kind", kind)?;
     let gate = (kind.parse)(&mut fields);
     if let Some(gate) = &gate {
-        if gate.needs_champion() && !context.champion {
-            let hint = Some("add champion = \"do_nothing\" at the top of the suite".to_owned());
-            fields.complain_with("champion", None, "this gate compares, and the suite has no champion", hint);
-        }
         if !gate.anytime() && context.stop == Some(Stop::Decided) {
             let message =
                 "a fixed-sample test loses its error rate when the run stops as soon as gates are decided";

@@ -45,7 +45,10 @@ pub enum Rescue {
     No,
     /// Other starts and shortened steps: what a loop over thousands of states can afford.
     Quick,
-    /// Also relaxed limits, a pivoted factorisation, and continuation in load, which says how much of it can be served.
+    /// Also relaxed limits and continuation in load, which says how much of it can be served: all rungs whose digits are the same on
+    /// every processor.
+    Thorough,
+    /// Also a pivoted factorisation, before continuation.
     #[default]
     Full,
 }

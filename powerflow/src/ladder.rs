@@ -56,7 +56,7 @@ impl<'a> Ladder<'a> {
             .find_map(|(rung, start)| self.try_rung(rung, None, start))
     }
 
-    /// The rungs that cost much: relaxed limits, a pivoted factorisation, continuation in load.
+    /// The rungs that cost much: relaxed limits, a pivoted factorisation where the settings go so far, continuation in load.
     pub(crate) fn full(&mut self) -> Option<Solution> {
         if self.is_hopeless() {
             return None;
@@ -67,10 +67,12 @@ impl<'a> Ladder<'a> {
             return Some(solution);
         }
         let start = self.frame.config.start;
-        if let Some(solution) = self.try_rung(Rung::Pivoted, self.previous, start) {
+        let pivots = self.frame.config.rescue == Rescue::Full;
+        if pivots && let Some(solution) = self.try_rung(Rung::Pivoted, self.previous, start) {
             return Some(solution);
         }
-        if (self.previous.is_some() || start != Start::Flat)
+        if pivots
+            && (self.previous.is_some() || start != Start::Flat)
             && let Some(solution) = self.try_rung(Rung::Pivoted, None, Start::Flat)
         {
             return Some(solution);
@@ -390,6 +392,9 @@ mod tests {
             assert!(solver.solve(&state, Some(&base), &quick).is_err(), "this test tests nothing");
             let solution = solver.solve(&state, Some(&base), &config).expect("a solution");
             assert_eq!(solution.rung, rung);
+            let thorough = NewtonConfig { rescue: Rescue::Thorough, ..config.clone() };
+            let same = solver.solve(&state, Some(&base), &thorough).expect("a solution");
+            assert_eq!(same.voltage.as_slice(), solution.voltage.as_slice());
             assert!(solution.mismatch_pu < 1e-7);
             assert!(solution.unsettled.is_empty());
             for bus in network.buses.id.indices() {

@@ -104,7 +104,7 @@ impl Solver {
         }
         let islands = ladder.desk.problem(0).islands.len() as u32;
         if !config.unsolved_islands_die || islands < 2 {
-            if config.rescue == Rescue::Full
+            if config.rescue >= Rescue::Thorough
                 && let Some(solution) = ladder.full()
             {
                 return Ok(solution);
@@ -120,7 +120,7 @@ impl Solver {
             })
             .collect();
         // Where none is to blame, the rungs that cost much may still find all of them together.
-        let is_tried = unsolved.is_empty() && config.rescue < Rescue::Full;
+        let is_tried = unsolved.is_empty() && config.rescue < Rescue::Thorough;
         if is_tried || unsolved.len() == islands as usize {
             return Err(found);
         }
@@ -140,7 +140,7 @@ impl Solver {
     ) -> Result<Solution, Divergence> {
         let mut ladder = self.ladder(plan, state, previous, config, killed);
         let found = ladder.quick(config.rescue);
-        let found = if found.is_none() && config.rescue == Rescue::Full { ladder.full() } else { found };
+        let found = if found.is_none() && config.rescue >= Rescue::Thorough { ladder.full() } else { found };
         found.ok_or_else(|| ladder.divergence(killed.is_empty()))
     }
 

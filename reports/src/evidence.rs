@@ -235,6 +235,9 @@ pub struct Evidence {
     pub candidate: CandidateRecord,
     /// What it is compared with; `None` where no gate compares.
     pub champion: Option<CandidateRecord>,
+    /// Further ones: other models of the operator. A gate whose verdict is not the same against all of them is undecided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_champions: Vec<CandidateRecord>,
     /// Program name, version and numeric mode.
     pub engine: BTreeMap<String, String>,
     /// Everything that was read, by digest.

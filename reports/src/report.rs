@@ -338,7 +338,12 @@ fn judged(evidence: &Evidence, network: Option<&NetworkRecord>) -> Vec<(String, 
         fact("Suite", format!("{}, seed {}", evidence.suite, evidence.seed)),
     ];
     if let Some(champion) = &evidence.champion {
-        facts.push(fact("Compared with", format!("{} {}", champion.name, champion.version)));
+        let others = evidence.other_champions.iter();
+        let names: Vec<String> = std::iter::once(champion)
+            .chain(others)
+            .map(|champion| format!("{} {}", champion.name, champion.version))
+            .collect();
+        facts.push(fact("Compared with", names.join(", ")));
     }
     if let Some(network) = network {
         let size = format!("{} buses, {} branches", network.bus_ids.len(), network.branches.len());

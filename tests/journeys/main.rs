@@ -11,6 +11,7 @@ mod latency;
 mod machines;
 mod misbehaving;
 mod nose;
+mod operator;
 mod protection;
 mod refused;
 mod same_bytes;

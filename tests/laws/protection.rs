@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use harness::cascade::protection::Engine;
 use harness::cascade::{Cascade, Cause, Outage, Tripped};
-use harness::grid::Life;
 use harness::grid::protection::frequency::Balance;
 use harness::grid::protection::overload::Curve;
 use harness::grid::protection::{Settings, distance, thermal};
-use powerflow::case::Case;
+use harness::grid::slow::{self, load_recovery};
+use harness::grid::units::{self, Kind, ReactiveMode, UnitSettings};
+use harness::grid::{Life, autonomous};
+use powerflow::case::{Case, CaseShuntControl, CaseTapControl};
 use powerflow::{BranchIdx, BusIdx, BusStatus, Index, Network, Solver, UnitIdx};
 use proptest::prelude::*;
 
@@ -186,8 +188,57 @@ fn every_island_that_serves_is_solved(world: &World) -> Result<(), TestCaseError
     Ok(())
 }
 
+/// Demand that follows the voltage, taps and shunts that look after some bus, units of any kind.
+fn controlled(case: &mut Case, dice: &mut Dice) -> autonomous::Settings {
+    let buses: Vec<_> = case.buses.iter().map(|bus| bus.id).collect();
+    let bus = |dice: &mut Dice| buses[dice.below(buses.len())];
+    for (row, branch) in case.branches.iter().enumerate().filter(|(_, branch)| branch.transformer) {
+        if branch.tap_range.is_some() {
+            let (bus, low_pu) = (bus(dice), dice.between(0.95, 1.0));
+            let (high_pu, from_side) = (low_pu + dice.between(0.0, 0.05), dice.chance(0.5));
+            case.controls.taps.push(CaseTapControl { branch: row, bus, low_pu, high_pu, from_side });
+        }
+    }
+    for shunt in 0..case.shunts.len() {
+        let (bus, low_pu) = (bus(dice), dice.between(0.95, 1.0));
+        let high_pu = low_pu + dice.between(0.01, 0.05);
+        case.controls.shunts.push(CaseShuntControl { shunt, bus, low_pu, high_pu });
+    }
+    let load_recovery = dice.chance(0.7).then(load_recovery::Settings::default);
+    let kind = [Kind::Synchronous, Kind::GridFollowing, Kind::GridForming][dice.below(3)];
+    let cessation_pu = (kind == Kind::GridFollowing && dice.chance(0.5)).then_some(0.9);
+    let unit = UnitIdx::from_row(dice.below(case.units.len()));
+    let unit = UnitSettings { unit, kind, mode: ReactiveMode::File, cessation_pu, resume_s: 1.0 };
+    autonomous::Settings {
+        slow: slow::Settings { load_recovery, ..slow::Settings::default() },
+        units: units::Settings { units: vec![unit], trip_margin: 1.5 },
+        ..autonomous::Settings::default()
+    }
+}
+
+fn slow_controls_keep_the_laws(recipe: Recipe, seed: u64) -> Result<(), TestCaseError> {
+    let mut dice = Dice(seed);
+    let Some(mut case) = tight(recipe, &mut dice) else { return Ok(()) };
+    let autonomous = controlled(&mut case, &mut dice);
+    let network = build(case);
+    let (settings, outage) = (settings(&mut dice), outage(&network, &mut dice));
+    let engine = || Engine::new(&network, settings.clone(), 120.0, 7).with(autonomous.clone());
+    let found = engine().cascade(&outage).expect("one outage, one cascade");
+    prop_assert!(found.account.imbalance_mw().abs() < 1e-6, "{:?}", found.account);
+    prop_assert_eq!(&found, &engine().cascade(&outage).expect("one outage, one cascade"));
+    // In company as alone.
+    let together = engine().cascades(&[outage, Outage::default()]);
+    prop_assert_eq!(&together[0].trips, &found.trips);
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(cases(10))]
+
+    #[test]
+    fn slow_controls_change_no_law(recipe in recipe(), seed in any::<u64>()) {
+        slow_controls_keep_the_laws(recipe, seed)?;
+    }
 
     #[test]
     fn books_close(recipe in recipe(), seed in any::<u64>()) {

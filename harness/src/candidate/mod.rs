@@ -5,6 +5,7 @@ pub mod io_map;
 pub mod manifest;
 #[cfg(feature = "onnx")]
 pub mod onnx;
+pub mod operator;
 pub mod process;
 
 use std::path::{Path, PathBuf};
@@ -117,10 +118,14 @@ pub const LIST: &[Adapter] = &[
     Adapter { name: "do_nothing", summary: "asks nothing; needs no manifest" },
     #[cfg(feature = "onnx")]
     Adapter { name: "onnx", summary: "a model file in the ONNX format, run in this process" },
+    Adapter {
+        name: "operator",
+        summary: "the people in the control room, by a model (operator-none, operator-greedy, operator-lp); needs no manifest",
+    },
     Adapter { name: "process", summary: "a program in any language, JSON lines on its input and output" },
 ];
 
-/// Opens a candidate: the path of its manifest, or `do_nothing`.
+/// Opens a candidate: the path of its manifest, `do_nothing`, or a model of the operator such as `operator-greedy`.
 ///
 /// # Errors
 /// All that is wrong with the manifest; `candidate.unknown` where there is neither such a file nor such a name;
@@ -130,10 +135,13 @@ pub fn open(candidate: &str, task: Task, network: &Arc<Network>) -> Result<Box<d
     if candidate == "do_nothing" {
         return Ok(Box::new(do_nothing::DoNothing::new(task)));
     }
+    if let Some(model) = operator::Model::LIST.iter().find(|model| model.name() == candidate) {
+        return Ok(Box::new(operator::Operator::new(*model, task, network, operator::Settings::default())));
+    }
     if !path.exists() {
         let message = format!("there is no candidate `{candidate}`");
         return Err(Diagnostic::error("candidate.unknown", message)
-            .hint(match nearest(candidate, ["do_nothing"]) {
+            .hint(match nearest(candidate, ["do_nothing", "operator-greedy", "operator-lp"]) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => "name a candidate.toml, or `do_nothing`".to_owned(),
             })

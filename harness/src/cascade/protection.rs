@@ -10,6 +10,7 @@ use super::{Account, Cascade, Outage};
 use crate::action::Task;
 use crate::candidate::Decisions;
 use crate::cohort::Cohort;
+use crate::grid::autonomous::{self, Autonomous};
 use crate::grid::protection::{Protection, Settings};
 use crate::grid::{Grid, GridRules, RUNGS};
 use crate::live::{COHORT, LoopConfig};
@@ -41,6 +42,22 @@ impl Engine {
             security: None,
         };
         Engine { solver: Solver::new(network), config }
+    }
+
+    /// The same with slow controls, generation control, remedial schemes and kinds of units, which act within a cascade too.
+    #[must_use]
+    pub fn with(mut self, autonomous: autonomous::Settings) -> Self {
+        let rules = Arc::make_mut(&mut self.config.rules);
+        let relays = rules.protection.as_ref().map(|protection| protection.settings.clone());
+        let network = self.solver.network();
+        let autonomous = Autonomous::new(network, autonomous, relays.as_ref(), &self.config.newton);
+        if let Some(protection) = rules.protection.take() {
+            let by_kind = autonomous.has_ride_through();
+            let of_kind = || Arc::new(Protection::clone(&protection).without_ride_through());
+            rules.protection = Some(if by_kind { of_kind() } else { protection });
+        }
+        rules.autonomous = Some(Arc::new(autonomous));
+        self
     }
 
     /// Relays that would have acted before the outage, in words: they are blocked until what they see has been inside once.

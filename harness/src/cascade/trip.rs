@@ -56,6 +56,18 @@ pub enum Cause {
     Remedial,
     /// A decision of an operator or a candidate.
     Manual,
+    /// A converter that stops its current for a while at an extreme voltage.
+    MomentaryCessation,
+    /// A storage that is empty, or full.
+    EnergyLimit,
+    /// A transformer's own control.
+    TapChanger,
+    /// A switched shunt's own control.
+    ShuntSwitching,
+    /// Demand that follows the voltage.
+    LoadRecovery,
+    /// Automatic generation control of an area.
+    Agc,
 }
 
 impl Cause {
@@ -82,6 +94,12 @@ impl Cause {
             Cause::HiddenFailure => "hidden_failure",
             Cause::Remedial => "remedial",
             Cause::Manual => "manual",
+            Cause::MomentaryCessation => "momentary_cessation",
+            Cause::EnergyLimit => "energy_limit",
+            Cause::TapChanger => "tap_changer",
+            Cause::ShuntSwitching => "shunt_switching",
+            Cause::LoadRecovery => "load_recovery",
+            Cause::Agc => "agc",
         }
     }
 }

@@ -6,9 +6,10 @@ use reports::StepRecord;
 use scenarios::Moment;
 
 use crate::action::Asked;
-use crate::cascade::Tripped;
+use crate::cascade::{Cause, Tripped};
+use crate::grid::device::Act;
 use crate::grid::grant::{Grant, Grants};
-use crate::grid::{Grid, Life, Logged};
+use crate::grid::{Grid, Life, Logged, Moved};
 use crate::observation::Axis;
 
 /// Number of refusals that a step's record lists.
@@ -136,6 +137,7 @@ pub(super) fn in_words(network: &Network, logged: &Logged) -> String {
     let trip = &logged.trip;
     let what = element_name(network, trip.what);
     let happened = match trip.what {
+        Tripped::Unit(_) if trip.cause == Cause::MomentaryCessation => format!("{what} stops its current"),
         Tripped::Branch(_) | Tripped::Unit(_) => format!("{what} trips"),
         Tripped::Bus(_) if trip.lost_mw > 0.0 => format!("{what} loses {:.1} MW", trip.lost_mw),
         Tripped::Bus(_) => what,
@@ -144,6 +146,22 @@ pub(super) fn in_words(network: &Network, logged: &Logged) -> String {
     match (trip.value, trip.limit) {
         (Some(value), Some(limit)) => format!("{happened}: {cause}, {value:.4} against {limit:.4}"),
         _ => format!("{happened}: {cause}"),
+    }
+}
+
+/// What a control moved, for people.
+pub(super) fn move_in_words(network: &Network, moved: &Moved) -> String {
+    let (from, to) = (moved.from, moved.to);
+    match moved.act {
+        Act::Tap(branch, _) => {
+            format!("the tap changer of {} moves from {from:.4} to {to:.4}", network.branch_name(branch))
+        }
+        Act::ShuntStep(shunt, _) => {
+            let bus = network.buses.id[network.shunts.bus[shunt]];
+            format!("shunt {} at bus {bus} switches from step {from} to {to}", shunt.row() + 1)
+        }
+        Act::Resume(unit) => format!("{} is back", network.unit_name(unit)),
+        other => format!("{other:?}"),
     }
 }
 

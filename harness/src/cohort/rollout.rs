@@ -10,7 +10,7 @@ use scenarios::{Moment, Seed};
 use sha2::{Digest, Sha256};
 
 use super::Envelope;
-use super::record::{element_name, in_words, insecurity, step_record};
+use super::record::{element_name, in_words, insecurity, move_in_words, step_record};
 use crate::action::Refusal;
 use crate::candidate::Failure;
 use crate::cascade::{Shed, Tripped};
@@ -56,6 +56,8 @@ pub(super) struct Rollout {
     steps: u32,
     /// Rows of the grid's log that have been digested.
     digested: usize,
+    /// What controls moved and the record has told.
+    told: usize,
     digest: Sha256,
     recorded: Option<Vec<StepRecord>>,
 }
@@ -89,6 +91,7 @@ impl Rollout {
             granted: false,
             steps: 0,
             digested: 0,
+            told: 0,
             digest: Sha256::new(),
             recorded: record.then(Vec::new),
         }
@@ -247,8 +250,13 @@ impl Rollout {
             record.notes.extend(self.security.as_ref().and_then(|s| insecurity(self.grid.network(), s)));
             let new = &self.grid.log()[self.digested..];
             record.notes.extend(new.iter().take(NOTES).map(|logged| in_words(self.grid.network(), logged)));
+            let moves = &self.grid.moves()[self.told..];
+            record
+                .notes
+                .extend(moves.iter().take(NOTES).map(|moved| move_in_words(self.grid.network(), moved)));
             steps.push(record);
         }
+        self.told = self.grid.moves().len();
         self.digested = self.grid.log().len();
     }
 

@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use powerflow::{BranchIdx, BusIdx, Flows, Index, Network, Solution, State, UnitIdx};
+use powerflow::{BranchIdx, BusIdx, Flows, Index, Network, ShuntIdx, Solution, State, UnitIdx};
 use scenarios::Moment;
 
 use crate::cascade::{Cause, Tripped};
@@ -43,16 +43,38 @@ pub enum Act {
     Shed(BusIdx, f64),
     /// Sheds this part of the demand that a bus is still served.
     Cut(BusIdx, f64),
+    /// Moves a transformer to this turns ratio.
+    Tap(BranchIdx, f64),
+    /// Switches a shunt to this step.
+    ShuntStep(ShuntIdx, u32),
+    /// Lets the demand that a bus is served draw these multiples of its active and reactive power: what the voltage makes of it.
+    LoadFactor(BusIdx, [f64; 2]),
+    /// Schedules a unit at this active power, pu.
+    Redispatch(UnitIdx, f64),
+    /// Brings back a unit that had paused; one that an event or a relay took off since stays off.
+    Resume(UnitIdx),
+    /// Takes a unit off for a while, without a trip.
+    Pause(UnitIdx),
 }
 
 impl Act {
-    /// The element, as rows of the log name it.
-    pub fn element(self) -> Tripped {
+    /// The element, as rows of the log name it; `None` where it leaves no row.
+    pub fn element(self) -> Option<Tripped> {
         match self {
-            Act::Open(branch) => Tripped::Branch(branch),
-            Act::Trip(unit) => Tripped::Unit(unit),
-            Act::Shed(bus, _) | Act::Cut(bus, _) => Tripped::Bus(bus),
+            Act::Open(branch) => Some(Tripped::Branch(branch)),
+            Act::Trip(unit) | Act::Pause(unit) => Some(Tripped::Unit(unit)),
+            Act::Shed(bus, _) | Act::Cut(bus, _) => Some(Tripped::Bus(bus)),
+            Act::Tap(..)
+            | Act::ShuntStep(..)
+            | Act::LoadFactor(..)
+            | Act::Redispatch(..)
+            | Act::Resume(_) => None,
         }
+    }
+
+    /// Whether it takes something away: a row of the log, and a generation of a cascade. The others are controls at work.
+    pub fn is_trip(self) -> bool {
+        self.element().is_some()
     }
 
     /// Order among operations of one moment: kind, then row in the file.
@@ -61,6 +83,12 @@ impl Act {
             Act::Open(branch) => (0, branch.row()),
             Act::Trip(unit) => (1, unit.row()),
             Act::Shed(bus, _) | Act::Cut(bus, _) => (2, bus.row()),
+            Act::Pause(unit) => (3, unit.row()),
+            Act::Resume(unit) => (4, unit.row()),
+            Act::Tap(branch, _) => (5, branch.row()),
+            Act::ShuntStep(shunt, _) => (6, shunt.row()),
+            Act::Redispatch(unit, _) => (7, unit.row()),
+            Act::LoadFactor(bus, _) => (8, bus.row()),
         }
     }
 }

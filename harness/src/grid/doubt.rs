@@ -30,35 +30,49 @@ impl Grid {
             }
     }
 
-    /// Climbs the whole ladder; where an island has no solution even so, sheds until it has one, and books it as collapse. What then
-    /// still has none stays unsolved.
-    pub(crate) fn rescue(&mut self, now: Moment, solver: &mut Solver, config: &NewtonConfig) -> Answer {
-        let full = NewtonConfig { rescue: Rescue::Full, unsolved_islands_die: true, ..config.clone() };
-        let mut attempt = 0;
-        loop {
-            let answer = solver.solve(&self.state, self.solution.as_ref(), &full).map(|solution| {
+    /// Climbs the ladder on; where an island has no solution even so, sheds until it has one, and books it as collapse. What then still
+    /// has none stays unsolved. The pivoted rung is left out: its last digits depend on the processor.
+    pub(crate) fn rescue(
+        &mut self,
+        now: Moment,
+        solver: &mut Solver,
+        config: &NewtonConfig,
+        mut answer: Answer,
+    ) -> Answer {
+        let thorough =
+            NewtonConfig { rescue: Rescue::Thorough, unsolved_islands_die: true, ..config.clone() };
+        for _ in 0..ATTEMPTS {
+            let mut is_better = false;
+            for island in self.unsolved_islands(&answer) {
+                let alone = self.alone(&island);
+                match solver.solve(&alone, self.solution.as_ref(), &thorough) {
+                    // Nothing else has a source: that is the answer.
+                    Ok(solution) if alone.unit_on == self.state.unit_on => {
+                        let flows = solver.flows(&self.state, &solution);
+                        return Ok((solution, flows));
+                    }
+                    Ok(_) => is_better = true,
+                    Err(divergence) => {
+                        if let Some(share) = divergence.largest_solvable_share {
+                            self.keep(now, &island, share);
+                            is_better = true;
+                        }
+                    }
+                }
+            }
+            if !is_better {
+                return answer;
+            }
+            self.solves += 1;
+            answer = solver.solve(&self.state, self.solution.as_ref(), &thorough).map(|solution| {
                 let flows = solver.flows(&self.state, &solution);
                 (solution, flows)
             });
-            self.solves += u64::from(attempt > 0);
-            if !self.doubts(&answer) || attempt == ATTEMPTS {
-                return answer;
-            }
-            attempt += 1;
-            let mut has_shed = false;
-            for island in self.unsolved_islands(&answer) {
-                let alone = self.alone(&island);
-                if let Some((share, _)) = solver.largest_solvable(&alone, &full)
-                    && share < 1.0
-                {
-                    self.keep(now, &island, share);
-                    has_shed = true;
-                }
-            }
-            if !has_shed {
+            if !self.doubts(&answer) {
                 return answer;
             }
         }
+        answer
     }
 
     /// The islands that have no solution, by their first bus; each its buses, ascending.
@@ -86,8 +100,12 @@ impl Grid {
         let members = |first: usize| -> Vec<BusIdx> {
             (first..n).filter(|row| label[*row] == first).map(BusIdx::from_row).filter(unsolved).collect()
         };
+        let has_source = |buses: &Vec<BusIdx>| {
+            let mut units = network.units.bus.iter();
+            units.any(|(unit, bus)| self.state.unit_on[unit] && buses.binary_search(bus).is_ok())
+        };
         let firsts = (0..n).filter(|row| label[*row] == *row);
-        firsts.map(members).filter(|buses| !buses.is_empty()).collect()
+        firsts.map(members).filter(has_source).collect()
     }
 
     /// The state with every unit off that is not on these buses.

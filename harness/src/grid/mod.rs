@@ -1,12 +1,17 @@
 //! The simulated grid: a network living through time. Only this module changes a grid.
 
+pub mod agc;
+pub mod autonomous;
 pub mod device;
 mod doubt;
 pub mod frequency;
 pub mod grant;
 pub mod protection;
+pub mod remedial;
 mod shedding;
+pub mod slow;
 mod time;
+pub mod units;
 
 use std::sync::Arc;
 
@@ -14,16 +19,17 @@ use powerflow::{
     BranchIdx, BusIdx, BusStatus, Column, Divergence, DivergenceReason, Flows, Index, Network, Rung,
     Solution, State, UnitIdx,
 };
-use scenarios::{Event, Moment, Scenario, Seed};
+use scenarios::{Event, Moment, Scenario, Seed, streams};
 
 use crate::cascade::{Cause, Shed};
+use autonomous::Autonomous;
 use device::Device;
 pub(crate) use doubt::Answer;
 use protection::Protection;
 use protection::frequency::Balance;
 use protection::hidden_failure::HiddenFailures;
 use shedding::{Demand, ShedCause};
-pub use time::Logged;
+pub use time::{Logged, Moved};
 
 /// Rules of the simulated physics that a suite may set.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +46,8 @@ pub struct GridRules {
     pub frequency: Option<Arc<frequency::Elements>>,
     /// Whether candidates measure frequencies while they move.
     pub measures_frequency: bool,
+    /// Slow controls, generation control, remedial schemes and kinds of units; `None`: there are none.
+    pub autonomous: Option<Arc<Autonomous>>,
     /// Seed of what the grid itself draws.
     pub seed: Seed,
 }
@@ -54,6 +62,7 @@ impl Default for GridRules {
             protection: None,
             frequency: None,
             measures_frequency: false,
+            autonomous: None,
             seed: Seed::default(),
         }
     }
@@ -123,6 +132,10 @@ pub struct Grid {
     unseen: bool,
     /// Everything that acted by itself, in order.
     log: Vec<Logged>,
+    /// What controls moved, in order.
+    moves: Vec<Moved>,
+    /// Units that are off for a while.
+    paused: Vec<UnitIdx>,
     generation: u32,
     solves: u64,
     /// Power flows by the rung that answered.
@@ -157,13 +170,19 @@ impl Grid {
             }
             Box::new(living)
         });
+        let mut devices = protection.map_or_else(Vec::new, |protection| protection.devices(living.is_some()));
+        if let Some(autonomous) = &rules.autonomous {
+            devices.extend(autonomous.devices(&streams(rules.seed, &scenario.population, scenario.index)));
+        }
         Grid {
-            devices: protection.map_or_else(Vec::new, |protection| protection.devices(living.is_some())),
+            devices,
             hidden,
             frequency: living,
             jumped: false,
             unseen: false,
             log: Vec::new(),
+            moves: Vec::new(),
+            paused: Vec::new(),
             generation: 0,
             solves: 0,
             rungs: [0; RUNGS.len()],
@@ -266,7 +285,9 @@ impl Grid {
     pub fn served_mw(&self) -> f64 {
         let Some(solution) = &self.solution else { return 0.0 };
         let live = solution.status.iter().filter(|(_, status)| **status == BusStatus::Live);
-        let served: f64 = live.map(|(bus, _)| self.state.demand_p_pu[bus].max(0.0)).sum();
+        // What a bus draws less at a low voltage is not taken from it: it is served at that voltage.
+        let at_nominal = |bus: BusIdx| self.state.demand_p_pu[bus].max(0.0) / self.demand.of_voltage(bus)[0];
+        let served: f64 = live.map(|(bus, _)| at_nominal(bus)).sum();
         self.network.base.from_pu(served)
     }
 
@@ -363,7 +384,10 @@ impl Grid {
                 self.forced_out[*branch] = false;
                 self.state.branch_on[*branch] = true;
             }
-            Event::UnitOut { unit } => self.state.unit_on[*unit] = false,
+            Event::UnitOut { unit } => {
+                self.state.unit_on[*unit] = false;
+                self.paused.retain(|paused| paused != unit);
+            }
             Event::UnitBack { unit } => self.state.unit_on[*unit] = true,
             Event::BusOut { bus } => self.lose_bus(*bus),
             Event::DemandRamp { until, factor } => {
@@ -417,8 +441,9 @@ impl Grid {
     fn place_demand(&mut self, bus: BusIdx) {
         let kept = self.demand.kept(bus);
         let (p, q) = (self.wanted_p_pu(bus), self.wanted_q_pu(bus));
-        self.state.demand_p_pu[bus] = p * kept;
-        self.state.demand_q_pu[bus] = q * kept;
+        let [p_factor, q_factor] = self.demand.of_voltage(bus);
+        self.state.demand_p_pu[bus] = p * kept * p_factor;
+        self.state.demand_q_pu[bus] = q * kept * q_factor;
         self.dirty = true;
     }
 

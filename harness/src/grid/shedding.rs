@@ -50,12 +50,28 @@ pub(super) struct Demand {
     pub(super) factor: Vec<f64>,
     /// What has been shed at each bus; empty until something has.
     shed: Vec<Shares>,
+    /// What the voltage makes of the active and reactive demand of each bus; empty until it makes anything of any.
+    of_voltage: Vec<[f64; 2]>,
 }
 
 impl Demand {
     /// All that the file says is wanted, and served.
     pub(super) fn of(network: &Network) -> Self {
-        Demand { factor: vec![1.0; network.buses.id.len()], shed: Vec::new() }
+        Demand { factor: vec![1.0; network.buses.id.len()], shed: Vec::new(), of_voltage: Vec::new() }
+    }
+
+    /// The multiples of its active and reactive demand that a bus draws at its present voltage. What is not drawn for that is not shed:
+    /// it is served at the voltage that there is.
+    pub(super) fn of_voltage(&self, bus: BusIdx) -> [f64; 2] {
+        self.of_voltage.get(bus.row()).copied().unwrap_or([1.0; 2])
+    }
+
+    /// Sets them.
+    pub(super) fn follow_voltage(&mut self, bus: BusIdx, factor: [f64; 2]) {
+        if self.of_voltage.is_empty() {
+            self.of_voltage.resize(self.factor.len(), [1.0; 2]);
+        }
+        self.of_voltage[bus.row()] = factor;
     }
 
     /// Shares shed at a bus.
@@ -91,7 +107,7 @@ mod tests {
 
     #[test]
     fn no_more_is_shed_than_there_is() {
-        let mut demand = Demand { factor: vec![1.0; 2], shed: Vec::new() };
+        let mut demand = Demand { factor: vec![1.0; 2], shed: Vec::new(), of_voltage: Vec::new() };
         let bus = BusIdx::from_row(1);
         assert_eq!(demand.kept(bus), 1.0);
         assert_eq!(demand.shed(bus, ShedCause::Uvls, 0.75), 0.75);

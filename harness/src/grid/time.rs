@@ -19,6 +19,21 @@ pub struct Logged {
     pub rung: Option<Rung>,
 }
 
+/// Something that a control moved.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moved {
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub act: Act,
+    /// Whose doing.
+    pub cause: Cause,
+    /// Ratio or step before.
+    pub from: f64,
+    /// The same afterwards.
+    pub to: f64,
+}
+
 impl Grid {
     /// Everything that acted by itself so far, in order.
     pub fn log(&self) -> &[Logged] {
@@ -107,7 +122,7 @@ impl Grid {
             self.write(now, Tripped::Bus(bus), Cause::Unsynchronised, why, 0.0);
         }
         asked.sort_by_key(|operation| operation.act.order());
-        self.generation += u32::from(!asked.is_empty());
+        self.generation += u32::from(asked.iter().any(|operation| operation.act.is_trip()));
         for operation in asked {
             self.operate(now, operation);
         }
@@ -146,21 +161,71 @@ impl Grid {
                 lost_mw = self.shed(bus, operation.cause, part * self.demand.kept(bus));
                 lost_mw > 0.0
             }
+            control => self.control(now, control, operation),
         };
         if !changed {
             return;
         }
         self.dirty = true;
-        self.write(
-            now,
-            operation.act.element(),
-            operation.cause,
-            (operation.value, operation.limit),
-            lost_mw,
-        );
+        if let Some(what) = operation.act.element() {
+            self.write(now, what, operation.cause, (operation.value, operation.limit), lost_mw);
+        }
         if let Some(branch) = opened {
             self.expose_neighbours(now, branch);
         }
+    }
+
+    /// Carries out what a control wants; whether anything changed. What the control desk would see is kept for the record.
+    fn control(&mut self, at: Moment, act: Act, operation: Operation) -> bool {
+        let moved = |from: f64, to: f64| Moved { at, act, cause: operation.cause, from, to };
+        match act {
+            Act::Tap(branch, to) => {
+                let from = std::mem::replace(&mut self.state.tap_ratio[branch], to);
+                if from.to_bits() != to.to_bits() {
+                    self.moves.push(moved(from, to));
+                }
+                from.to_bits() != to.to_bits()
+            }
+            Act::ShuntStep(shunt, to) => {
+                let from = std::mem::replace(&mut self.state.shunt_step[shunt], to);
+                if from != to {
+                    self.moves.push(moved(f64::from(from), f64::from(to)));
+                }
+                from != to
+            }
+            Act::LoadFactor(bus, factor) => {
+                self.demand.follow_voltage(bus, factor);
+                self.place_demand(bus);
+                true
+            }
+            Act::Redispatch(unit, to) => {
+                let from = std::mem::replace(&mut self.state.unit_p_pu[unit], to);
+                let state = &mut self.state;
+                // A schedule is always within reach of the balance, which starts from it.
+                state.unit_p_low_pu[unit] = state.unit_p_low_pu[unit].min(to);
+                state.unit_p_high_pu[unit] = state.unit_p_high_pu[unit].max(to);
+                from.to_bits() != to.to_bits()
+            }
+            Act::Pause(unit) => {
+                let was_on = std::mem::replace(&mut self.state.unit_on[unit], false);
+                if was_on {
+                    self.paused.push(unit);
+                }
+                was_on
+            }
+            Act::Resume(unit) => {
+                let Some(at) = self.paused.iter().position(|paused| *paused == unit) else { return false };
+                self.paused.swap_remove(at);
+                self.moves.push(moved(0.0, 1.0));
+                !std::mem::replace(&mut self.state.unit_on[unit], true)
+            }
+            Act::Open(_) | Act::Trip(_) | Act::Shed(..) | Act::Cut(..) => false,
+        }
+    }
+
+    /// Everything that controls moved and a control desk would see, in order: taps, shunts, units that came back.
+    pub fn moves(&self) -> &[Moved] {
+        &self.moves
     }
 
     /// Sheds a share of what a bus wants; MW. Of a source that the file calls demand nothing is shed.

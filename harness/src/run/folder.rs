@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use powerflow::{Diagnostic, Diagnostics, Index, Network, ReactiveLimits, Slack};
 use reports::{
-    CandidateRecord, Covers, Digest, EVIDENCE_SCHEMA, EpisodeRecord, Evidence, LatencyTally, NETWORK_SCHEMA,
+    CandidateRecord, Digest, EVIDENCE_SCHEMA, EpisodeRecord, Evidence, LatencyTally, NETWORK_SCHEMA,
     NetworkRecord, PopulationRecord, Problem, RUN_SCHEMA, RunRecord, Verdict,
 };
 
@@ -110,8 +110,8 @@ pub(super) fn write(
     let network = network_record(&prepared.network);
     folder.put("network.json", &json(&network)?)?;
     folder.put(EPISODES, &lines(simulated.populations.iter().flat_map(|p| &p.candidate))?)?;
-    if prepared.champion.is_some() {
-        let champion = lines(simulated.populations.iter().flat_map(|p| &p.champion))?;
+    if !prepared.champions.is_empty() {
+        let champion = lines(simulated.populations.iter().flat_map(|p| p.champions.iter().flatten()))?;
         folder.put(CHAMPION_EPISODES, &champion)?;
     }
     for episode in &kept.episodes {
@@ -315,7 +315,8 @@ fn evidence(
         reason: reason(kept, prepared.by_the_clock()),
         claim: suite.claim_sentence(),
         candidate: prepared.candidate.record(),
-        champion: prepared.champion.as_ref().map(|c| -> CandidateRecord { c.record() }),
+        champion: prepared.champions.first().map(|c| -> CandidateRecord { c.record() }),
+        other_champions: prepared.champions.iter().skip(1).map(|c| c.record()).collect(),
         engine: BTreeMap::from([
             ("program".into(), "gridgate".into()),
             ("version".into(), env!("CARGO_PKG_VERSION").into()),
@@ -327,7 +328,7 @@ fn evidence(
         gates: kept.verdicts.gates.clone(),
         measurements: judge::measurements(prepared, simulated),
         files,
-        covers: covers(prepared),
+        covers: crate::covers::of(&prepared.config, prepared.latency.as_deref()),
         assumptions: assumptions(prepared),
         fidelity: fidelity(prepared, simulated),
         envelope: envelope(simulated),
@@ -414,6 +415,14 @@ fn settings(prepared: &Prepared) -> BTreeMap<String, String> {
             settings.extend(elements.in_words());
         }
     }
+    if let Some(autonomous) = &config.rules.autonomous {
+        settings.extend(autonomous.settings.in_words());
+    }
+    if suite.champion == Some(crate::suite::Champion::Operator) {
+        let models: Vec<&str> = suite.operators.models.iter().map(|model| model.id()).collect();
+        settings.insert("operator".into(), models.join(", "));
+        settings.insert("operator_delay_s".into(), suite.operators.settings.delay_s.to_string());
+    }
     settings
 }
 
@@ -436,69 +445,18 @@ fn populations(prepared: &Prepared, simulated: &Simulated) -> Vec<PopulationReco
     prepared.populations.iter().zip(&simulated.populations).map(record).collect()
 }
 
-fn covers(prepared: &Prepared) -> Covers {
-    let step = prepared.config.step_s;
-    let judged = vec![
-        format!("steady-state AC power flow, quasi-static, every {step} s"),
-        "voltage limits and branch ratings in the steady state".to_owned(),
-        "loss of branches and units, islanding, dead islands".into(),
-        match prepared.config.newton.reactive_limits {
-            ReactiveLimits::Enforce => "reactive limits of units".into(),
-            ReactiveLimits::Ignore => "no reactive limits of units (screening only)".into(),
-        },
-        "balance by units with headroom and ramp".into(),
-    ];
-    let mut judged = judged;
-    let moves = prepared.config.rules.frequency.is_some();
-    if moves {
-        judged.push("frequency of each island's centre of inertia, with governors, within a step".into());
-    }
-    let mut not_judged = vec![
-        if moves {
-            "rotor angle and voltage dynamics below a step, secondary control"
-        } else {
-            "frequency, rotor angle and voltage dynamics below a step"
-        }
-        .to_owned(),
-        "measurement error, loss and manipulation".into(),
-        "slow automatic controls: tap changers, switched shunts, operators".into(),
-    ];
-    match &prepared.latency {
-        None => not_judged.insert(1, "delay between observation and action".into()),
-        Some(latency) => judged.push(format!(
-            "delay between observation and action (time of a decision: {})",
-            latency.timing.delay.in_words()
-        )),
-    }
-    match &prepared.config.rules.protection {
-        None => not_judged.insert(0, "protection relays and cascades".to_owned()),
-        Some(protection) => {
-            let settings = &protection.settings;
-            let by_frequency = if moves {
-                "under-frequency load shedding and frequency trips, at their own moments"
-            } else {
-                "under-frequency load shedding and frequency trips, by where the frequency would settle"
-            };
-            for (on, what) in [
-                (settings.overload.is_some(), "overload relays of branches, and the cascades that follow"),
-                (settings.thermal.is_some(), "temperature of conductors"),
-                (settings.distance.is_some(), "zone-3 distance relays"),
-                (settings.undervoltage.is_some(), "under-voltage load shedding"),
-                (settings.ride_through.is_some(), "voltage ride-through of units"),
-                (settings.frequency.is_some(), by_frequency),
-                (settings.hidden_failure_probability > 0.0, "hidden failures of relays beside a trip"),
-            ] {
-                if on { &mut judged } else { &mut not_judged }.push(what.to_owned());
-            }
-        }
-    }
-    Covers { judged, not_judged }
+fn follows_voltage(prepared: &Prepared) -> bool {
+    let autonomous = prepared.config.rules.autonomous.as_ref();
+    autonomous.is_some_and(|autonomous| autonomous.settings.slow.load_recovery.is_some())
 }
 
 fn assumptions(prepared: &Prepared) -> Vec<String> {
     let network = &prepared.network;
     let mut all = vec![
-        "demand is constant power, and keeps its power factor when it swings".to_owned(),
+        match follows_voltage(prepared) {
+            false => "demand is constant power, and keeps its power factor when it swings".to_owned(),
+            true => "demand follows the voltage and recovers; what it draws less for that is not counted as unserved".into(),
+        },
         "an imbalance is shared by running units in proportion to their largest power, within range and ramp"
             .into(),
         "a candidate's action takes effect at once, and holds until it is replaced".into(),
@@ -582,10 +540,11 @@ fn limits(prepared: &Prepared, simulated: &Simulated, kept: &Kept) -> Vec<String
     if prepared.suite.screening {
         limits.push("this suite is a screening: its physics is too simple to release a candidate".into());
     }
-    if let Some(protection) = &prepared.config.rules.protection
-        && !protection.blocked.is_empty()
-    {
-        let blocked = &protection.blocked;
+    let rules = &prepared.config.rules;
+    let relays = rules.protection.iter().flat_map(|protection| &protection.blocked);
+    let schemes = rules.autonomous.iter().flat_map(|autonomous| &autonomous.blocked);
+    let blocked: Vec<&str> = relays.chain(schemes).map(String::as_str).collect();
+    if !blocked.is_empty() {
         limits.push(format!(
             "{} relays would have acted before anything happened, and are blocked until what they see has been inside its limits \
              once: {}{}",

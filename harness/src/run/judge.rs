@@ -38,7 +38,7 @@ enum Counted {
     Served,
 }
 
-fn sample(gate: &SuiteGate, simulated: &SimulatedPopulation, counted: Counted) -> Sample {
+fn sample(gate: &SuiteGate, simulated: &SimulatedPopulation, champion: usize, counted: Counted) -> Sample {
     let id = gate.metric.as_str();
     let own = |e: &Episode| match counted {
         Counted::Lost => e.metric(id),
@@ -47,10 +47,11 @@ fn sample(gate: &SuiteGate, simulated: &SimulatedPopulation, counted: Counted) -
     Sample {
         candidate: simulated.candidate.iter().map(own).collect(),
         // The comparator's unsolved episodes count as served in both: what is in doubt must not help the candidate.
-        champion: gate
-            .gate
-            .needs_champion()
-            .then(|| simulated.champion.iter().map(|e| e.metric_as_served(id)).collect()),
+        champion: simulated
+            .champions
+            .get(champion)
+            .filter(|_| gate.gate.needs_champion())
+            .map(|episodes| episodes.iter().map(|e| e.metric_as_served(id)).collect()),
     }
 }
 
@@ -63,17 +64,47 @@ fn calls(prepared: &Prepared) -> Sample {
     Sample { candidate: times, champion: None }
 }
 
+/// The judgement of a gate; one that compares is judged against every comparator, and a verdict that depends on how the operator is
+/// modelled is none.
 fn judge_gate(prepared: &Prepared, gate: &SuiteGate, simulated: &SimulatedPopulation) -> Judgement {
+    let against = |champion: usize| judge_against(prepared, gate, simulated, champion);
+    let mut first = against(0);
+    if !gate.gate.needs_champion() || prepared.champions.len() < 2 {
+        return first;
+    }
+    let others: Vec<Judgement> = (1..prepared.champions.len()).map(against).collect();
+    let name = |champion: usize| prepared.champions[champion].record().name;
+    if others.iter().all(|other| other.verdict == first.verdict) {
+        let names: Vec<String> = (0..prepared.champions.len()).map(name).collect();
+        first.reason = format!("{}; the same verdict against each of {}", first.reason, names.join(", "));
+        return first;
+    }
+    let all = std::iter::once(&first).chain(&others).enumerate();
+    let said: Vec<String> =
+        all.map(|(at, judged)| format!("{} against {}", in_words(judged.verdict), name(at))).collect();
+    // What is an error against anybody is an error: a missing number is not a matter of opinion.
+    let error = std::iter::once(&first).chain(&others).any(|judged| judged.verdict == Verdict::Error);
+    let verdict = if error { Verdict::Error } else { Verdict::Undecided };
+    let reason = format!("the verdict depends on how the operator is modelled: {}", said.join(", "));
+    Judgement { verdict, reason, ..first }
+}
+
+fn judge_against(
+    prepared: &Prepared,
+    gate: &SuiteGate,
+    simulated: &SimulatedPopulation,
+    champion: usize,
+) -> Judgement {
     let alpha = prepared.suite.gate_alpha();
     if gate.metric == latency::COMPUTE_MS {
         return gate.gate.judge(&calls(prepared), alpha);
     }
-    let lost = gate.gate.judge(&sample(gate, simulated, Counted::Lost), alpha);
+    let lost = gate.gate.judge(&sample(gate, simulated, champion, Counted::Lost), alpha);
     let gave_up = simulated.candidate.iter().filter(|e| e.outcome == Outcome::SolverGaveUp).count();
     if gave_up == 0 {
         return lost;
     }
-    let served = gate.gate.judge(&sample(gate, simulated, Counted::Served), alpha);
+    let served = gate.gate.judge(&sample(gate, simulated, champion, Counted::Served), alpha);
     if served.verdict == lost.verdict {
         return lost;
     }
@@ -181,7 +212,8 @@ fn worst(gate: &SuiteGate, simulated: &SimulatedPopulation, margin_max_ms: Optio
         if let Some(max_ms) = margin {
             return Some(f64::from(max_ms) - own);
         }
-        let other = if paired { simulated.champion.get(i)?.metric_as_served(&gate.metric)? } else { 0.0 };
+        let other =
+            if paired { simulated.champions.first()?.get(i)?.metric_as_served(&gate.metric)? } else { 0.0 };
         Some(own - other)
     };
     let badness: Vec<Option<f64>> = simulated.candidate.iter().enumerate().map(badness).collect();
@@ -235,7 +267,7 @@ pub(super) fn measurements(prepared: &Prepared, simulated: &Simulated) -> Vec<Me
     let mut all = Vec::new();
     for (population, own) in prepared.populations.iter().zip(&simulated.populations) {
         for metric in metric::LIST {
-            for episodes in [&own.candidate, &own.champion] {
+            for episodes in std::iter::once(&own.candidate).chain(&own.champions) {
                 let known = |e: &&Episode| e.metrics.contains_key(metric.id);
                 let Some(first) = episodes.first().filter(known) else { continue };
                 let values: Vec<f64> = episodes.iter().filter_map(|e| e.metric(metric.id)).collect();

@@ -40,8 +40,8 @@ pub(super) struct Simulated {
 #[derive(Debug, Default)]
 pub(super) struct SimulatedPopulation {
     pub(super) candidate: Vec<Episode>,
-    /// The comparator's, in the same scenarios; empty where there is none.
-    pub(super) champion: Vec<Episode>,
+    /// Those of each comparator, in the same scenarios; none where there is nobody.
+    pub(super) champions: Vec<Vec<Episode>>,
 }
 
 /// One line of the partial record.
@@ -51,7 +51,7 @@ struct Block {
     population: usize,
     block: u64,
     candidate: Vec<Episode>,
-    champion: Vec<Episode>,
+    champions: Vec<Vec<Episode>>,
     envelope: Envelope,
     #[serde(skip)]
     decision_ns: Vec<u64>,
@@ -65,7 +65,7 @@ struct Header {
     key: String,
 }
 
-const PARTIAL_SCHEMA: &str = "gridgate/partial/2";
+const PARTIAL_SCHEMA: &str = "gridgate/partial/3";
 
 /// Name of the record in the folder of an unfinished run.
 pub(crate) const BLOCKS: &str = "blocks.jsonl";
@@ -107,7 +107,10 @@ fn simulate_population(
     all: &mut Simulated,
 ) -> Result<SimulatedPopulation, Diagnostics> {
     let blocks = population.size_max.div_ceil(COHORT as u64);
-    let mut simulated = SimulatedPopulation::default();
+    let mut simulated = SimulatedPopulation {
+        champions: vec![Vec::new(); prepared.champions.len()],
+        ..SimulatedPopulation::default()
+    };
     let mut waiting: BTreeMap<u64, Block> = BTreeMap::new();
     while let Some((&key, _)) = partial.done.range((at, 0)..(at, blocks)).next() {
         waiting.extend(partial.done.remove(&key).map(|block| (key.1, block)));
@@ -155,11 +158,14 @@ fn simulate_population(
                 done += 1;
                 all.envelope.join(&block.envelope);
                 if !block.decision_ns.is_empty() {
-                    all.simulated_now += (block.candidate.len() + block.champion.len()) as u64;
+                    let compared: usize = block.champions.iter().map(Vec::len).sum();
+                    all.simulated_now += (block.candidate.len() + compared) as u64;
                 }
                 all.decision_ns.extend(block.decision_ns);
                 simulated.candidate.extend(block.candidate);
-                simulated.champion.extend(block.champion);
+                for (all, new) in simulated.champions.iter_mut().zip(block.champions) {
+                    all.extend(new);
+                }
                 let standing = judge::standing(prepared, at, simulated, &mut verdict_so_far);
                 watch.progress(&Progress {
                     population: population.id.clone(),
@@ -214,7 +220,7 @@ struct Worker<'a> {
     prepared: &'a Prepared,
     solver: Solver,
     candidate: Box<dyn Candidate>,
-    champion: Option<Box<dyn Candidate>>,
+    champions: Vec<Box<dyn Candidate>>,
 }
 
 impl<'a> Worker<'a> {
@@ -223,7 +229,7 @@ impl<'a> Worker<'a> {
             prepared,
             solver: Solver::with_plan(&prepared.network, Arc::clone(plan)),
             candidate: prepared.candidate.start()?,
-            champion: prepared.champion.as_ref().map(|c| c.start()).transpose()?,
+            champions: prepared.champions.iter().map(|c| c.start()).collect::<Result<_, _>>()?,
         })
     }
 
@@ -234,7 +240,7 @@ impl<'a> Worker<'a> {
             (first..population.size_max.min(first.saturating_add(COHORT as u64))).collect();
         let mut envelope = Envelope::default();
         let mut decision_ns = Vec::new();
-        let Worker { prepared, solver, candidate, champion } = self;
+        let Worker { prepared, solver, candidate, champions } = self;
         let mut lived = |source: &Arc<dyn Source>, who: &mut dyn Candidate, subject: &str, time: bool| {
             let groups: Vec<&[u64]> =
                 if source.batched() { vec![&indices[..]] } else { indices.chunks(1).collect() };
@@ -251,13 +257,9 @@ impl<'a> Worker<'a> {
             episodes
         };
         let mut by_candidate = lived(&prepared.candidate, candidate.as_mut(), "candidate", true);
-        let by_champion = match (&prepared.champion, champion) {
-            (Some(source), Some(who)) => {
-                let name = source.record().name;
-                lived(source, who.as_mut(), &name, false)
-            }
-            _ => Vec::new(),
-        };
+        let compared = prepared.champions.iter().zip(champions);
+        let by_champions =
+            compared.map(|(source, who)| lived(source, who.as_mut(), &source.record().name, false)).collect();
         if let Some(max_ms) = prepared.margin_max_ms(&population.id) {
             let found = latency::of_block(prepared, solver, candidate.as_mut(), population, &indices, max_ms);
             for (episode, margin) in by_candidate.iter_mut().zip(found) {
@@ -268,7 +270,14 @@ impl<'a> Worker<'a> {
                 }
             }
         }
-        Block { population: at, block, candidate: by_candidate, champion: by_champion, envelope, decision_ns }
+        Block {
+            population: at,
+            block,
+            candidate: by_candidate,
+            champions: by_champions,
+            envelope,
+            decision_ns,
+        }
     }
 }
 

@@ -18,9 +18,12 @@ pub use judge::Verdicts;
 pub use progress::{Progress, Silent, Watch};
 
 use crate::action::Task;
+use crate::candidate::operator::{Model, Operator};
 use crate::candidate::{self, Source};
-use crate::grid::GridRules;
-use crate::grid::protection::Protection;
+use crate::covers;
+use crate::grid::autonomous::{self, Autonomous};
+use crate::grid::protection::{Protection, frequency};
+use crate::grid::{GridRules, units};
 use crate::latency::{self, Delay, Latency};
 use crate::live::LoopConfig;
 use crate::metric;
@@ -42,8 +45,8 @@ pub struct Prepared {
     pub config: LoopConfig,
     /// Who is judged.
     pub candidate: Arc<dyn Source>,
-    /// Who it is compared with.
-    pub champion: Option<Arc<dyn Source>>,
+    /// Whom it is compared with: nobody, one, or several models of the operator, of which the first is shown.
+    pub champions: Vec<Arc<dyn Source>>,
     /// Delay between observation and action; `None`: actions take effect at once.
     pub latency: Option<Arc<Latency>>,
 }
@@ -141,7 +144,14 @@ fn prepare_from(
     suite.check_metrics(&metric::ids())?;
     let grid_bytes = read(&suite.grid_path, "suite.grid.read", "the case that the suite names")?;
     let network = Network::build(powerflow::case::read(&suite.grid_path)?)?;
-    let config = loop_config(&suite, &network)?;
+    covers::check(&suite)?;
+    let droop = suite
+        .protection
+        .as_ref()
+        .is_some_and(|relays| relays.of(network.frequency_hz).balance() == frequency::Balance::Droop);
+    let autonomous = suite.autonomous.of(&network, &suite.file, droop)?;
+    let network = units::with_modes(&network, &autonomous.units);
+    let config = loop_config(&suite, &network, autonomous)?;
     let populations = populations(&suite, &network, &config)?;
     let task = config.task;
     let candidate: Arc<dyn Source> = match contender {
@@ -161,11 +171,14 @@ fn prepare_from(
             }
         },
     };
-    let champion = match suite.champion {
-        None => None,
-        Some(Champion::DoNothing) => {
-            let source: Arc<dyn Source> = Arc::from(candidate::open("do_nothing", task, &network)?);
-            Some(source)
+    let champions = match suite.champion {
+        None => Vec::new(),
+        Some(Champion::DoNothing) => vec![Arc::from(candidate::open("do_nothing", task, &network)?)],
+        Some(Champion::Operator) => {
+            let open = |model: &Model| -> Arc<dyn Source> {
+                Arc::new(Operator::new(*model, task, &network, suite.operators.settings))
+            };
+            suite.operators.models.iter().map(open).collect()
         }
     };
     let latency = if copies.undelayed {
@@ -183,7 +196,7 @@ fn prepare_from(
         populations,
         config,
         candidate,
-        champion,
+        champions,
         latency,
     })
 }
@@ -197,13 +210,18 @@ fn read(path: &Path, code: &'static str, what: &str) -> Result<Vec<u8>, Diagnost
     })
 }
 
-fn loop_config(suite: &Suite, network: &Arc<Network>) -> Result<LoopConfig, Diagnostics> {
+fn loop_config(
+    suite: &Suite,
+    network: &Arc<Network>,
+    autonomous: autonomous::Settings,
+) -> Result<LoopConfig, Diagnostics> {
     let (settings, physics) = (&suite.loop_config, &suite.physics);
     let newton = powerflow::NewtonConfig { unsolved_islands_die: true, ..physics.newton() };
-    let protection = suite
-        .protection
-        .as_ref()
-        .map(|written| Arc::new(Protection::new(network, written.of(network.frequency_hz), &newton)));
+    let relays = suite.protection.as_ref().map(|written| written.of(network.frequency_hz));
+    let autonomous = Autonomous::new(network, autonomous, relays.as_ref(), &newton);
+    let by_kind = autonomous.has_ride_through();
+    let protection = relays.map(|relays| Protection::new(network, relays, &newton));
+    let protection = protection.map(|p| Arc::new(if by_kind { p.without_ride_through() } else { p }));
     let of_protection = protection.as_ref().map(|protection| &protection.settings);
     let frequency = suite.frequency.as_ref();
     let frequency = frequency.map(|written| written.of(network, of_protection, &suite.file)).transpose()?;
@@ -218,6 +236,7 @@ fn loop_config(suite: &Suite, network: &Arc<Network>) -> Result<LoopConfig, Diag
             protection,
             frequency: frequency.map(Arc::new),
             measures_frequency: settings.task == Task::FrequencyResponse,
+            autonomous: Some(Arc::new(autonomous)),
             seed: Seed(suite.seed),
             ..GridRules::default()
         }),

@@ -72,7 +72,7 @@ pub(super) fn keep(prepared: &Prepared, simulated: &Simulated) -> Result<Kept, D
             unrepeatable.push(format!("{population_id}/{index}"));
         }
         let mut record = trajectory.record;
-        if let (Some(record), Some(champion)) = (&mut record, &prepared.champion)
+        if let (Some(record), Some(champion)) = (&mut record, prepared.champions.first())
             && !record.frequency.is_empty()
         {
             // A curve says little alone: beside it goes what the comparator's grid did in the same scenario.

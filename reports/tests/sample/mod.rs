@@ -154,6 +154,7 @@ pub(crate) fn evidence() -> Evidence {
             task: "volt_var".into(),
         },
         champion: None,
+        other_champions: Vec::new(),
         engine: words(&[("name", "gridgate"), ("version", "0.1.0"), ("numeric", "strict")]),
         inputs: vec![
             InputRecord { role: "suite".into(), name: "volt var,1.toml".into(), digest: Digest::of("suite") },

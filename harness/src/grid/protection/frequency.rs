@@ -174,7 +174,7 @@ struct Island {
 impl Frequency {
     fn plan(&self, seen: &Seen<'_>, island: &Island) -> Option<Plan> {
         let settings = &self.elements.settings;
-        let hz = self.settling_hz(seen, island);
+        let hz = settings.settling_hz(seen, island);
         let first = island.buses.first()?.row() * (NO_STAGE + 1);
         let plan = |stage: usize, delay_s: f64, operations: Vec<Operation>| {
             (!operations.is_empty()).then(|| Plan { key: (first + stage) as u32, delay_s, hz, operations })
@@ -225,10 +225,30 @@ impl Frequency {
             _ => None,
         }
     }
+}
 
+/// An island as its controls see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IslandFrequency {
+    /// Its live buses, ascending.
+    pub buses: Vec<BusIdx>,
+    /// Where its frequency settles, Hz.
+    pub hz: f64,
+}
+
+/// The frequency of every island of a solved state: the one place that controls beyond the relays take it from.
+pub fn of_islands(settings: &Settings, seen: &Seen<'_>) -> Vec<IslandFrequency> {
+    let frequency = |island: Island| {
+        let hz = settings.settling_hz(seen, &island);
+        IslandFrequency { buses: island.buses, hz }
+    };
+    islands(seen, true).into_iter().map(frequency).collect()
+}
+
+impl Settings {
     /// Where the frequency would settle, Hz; never below zero.
     fn settling_hz(&self, seen: &Seen<'_>, island: &Island) -> f64 {
-        let settings = &self.elements.settings;
+        let settings = self;
         let unmet = if island.unmet_pu.abs() > BALANCED_PU { island.unmet_pu } else { 0.0 };
         let carried = if unmet == 0.0 { 0.0 } else { unmet / (settings.damping * island.demand_pu) };
         let primary = if settings.balance == Balance::Droop {

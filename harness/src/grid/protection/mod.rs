@@ -77,6 +77,9 @@ pub struct Protection {
     frequency: Option<Arc<frequency::Elements>>,
 }
 
+/// How a unit's voltage relay is named where it is blocked.
+const VOLTAGE_RELAY: &str = "the voltage relay of ";
+
 impl Protection {
     /// The relays of a network. Those that would act in the state of the file are blocked; where that has no solution, none is.
     pub fn new(network: &Arc<Network>, settings: Settings, newton: &NewtonConfig) -> Self {
@@ -90,7 +93,7 @@ impl Protection {
         let mut solver = Solver::new(network);
         let state = network.initial_state();
         // Every rung: a relay that is not blocked because its base was not found would be judged for the file's sins.
-        let newton = NewtonConfig { rescue: Rescue::Full, ..newton.clone() };
+        let newton = NewtonConfig { rescue: Rescue::Thorough, ..newton.clone() };
         if let Ok(solution) = solver.solve(&state, None, &newton) {
             let flows = solver.flows(&state, &solution);
             let seen =
@@ -115,7 +118,7 @@ impl Protection {
             }
             if let Some(relays) = &mut ride_through {
                 let of = relays.block(&seen).into_iter();
-                blocked.extend(of.map(|unit| format!("the voltage relay of {}", network.unit_name(unit))));
+                blocked.extend(of.map(|unit| format!("{VOLTAGE_RELAY}{}", network.unit_name(unit))));
             }
             if let Some(relays) = &mut frequency {
                 let of = relays.block(&seen);
@@ -134,6 +137,13 @@ impl Protection {
             ride_through: ride_through.map(Arc::new),
             frequency,
         }
+    }
+
+    /// The same without voltage relays of units, which are set elsewhere by kind of unit.
+    #[must_use]
+    pub fn without_ride_through(mut self) -> Self {
+        self.blocked.retain(|relay| !relay.starts_with(VOLTAGE_RELAY));
+        Protection { ride_through: None, ..self }
     }
 
     /// The devices of one grid, at rest; `frequency_lives` leaves out the relays that say themselves where the frequency settles.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use powerflow::{Index, UnitIdx};
+use powerflow::{Column, Index, UnitIdx};
 use scenarios::Moment;
 
 use crate::cascade::Cause;
@@ -51,6 +51,8 @@ pub struct Elements {
     inside_squared: (f64, f64),
     /// Units, by row, that were outside before anything happened.
     blocked: Vec<u32>,
+    /// Whose relays these are, ascending; `None` is every unit.
+    members: Option<Vec<UnitIdx>>,
 }
 
 impl Elements {
@@ -60,7 +62,13 @@ impl Elements {
             settings.bands.iter().filter(move |band| band.above == above).map(|band| band.limit_pu)
         };
         let (low, high) = (limits(false).fold(0.0, f64::max), limits(true).fold(f64::INFINITY, f64::min));
-        Elements { settings, inside_squared: (low * low, high * high), blocked: Vec::new() }
+        Elements { settings, inside_squared: (low * low, high * high), blocked: Vec::new(), members: None }
+    }
+
+    /// The same for these units alone, ascending.
+    #[must_use]
+    pub fn of(self, members: Vec<UnitIdx>) -> Self {
+        Elements { members: Some(members), ..self }
     }
 
     /// Blocks units that are outside in a state, and names them.
@@ -74,7 +82,8 @@ impl Elements {
     /// The magnitude at a running unit in some band, pu.
     fn outside(&self, seen: &Seen<'_>, unit: UnitIdx) -> Option<f64> {
         let bus = seen.network.units.bus[unit];
-        if !seen.state.unit_on[unit] || seen.is_unsettled(bus) {
+        let other = |members: &Vec<UnitIdx>| members.binary_search(&unit).is_err();
+        if !seen.state.unit_on[unit] || self.members.as_ref().is_some_and(other) || seen.is_unsettled(bus) {
             return None;
         }
         let v = seen.solution.voltage(bus)?;
@@ -85,7 +94,13 @@ impl Elements {
 
     /// These relays, at rest.
     pub fn relays(self: &Arc<Self>) -> RideThrough {
+        self.relays_with(None)
+    }
+
+    /// These relays with a factor on the times of each unit: above one, units stay longer than they must.
+    pub fn relays_with(self: &Arc<Self>, factors: Option<Column<UnitIdx, f64>>) -> RideThrough {
         RideThrough {
+            factors,
             blocked: self.blocked.clone(),
             elements: Arc::clone(self),
             outside: Vec::new(),
@@ -111,6 +126,8 @@ struct Outside {
 #[derive(Clone, Debug)]
 pub struct RideThrough {
     elements: Arc<Elements>,
+    /// On the times of each unit; `None` is one.
+    factors: Option<Column<UnitIdx, f64>>,
     /// Ascending by unit.
     outside: Vec<Outside>,
     before: Vec<Outside>,
@@ -151,7 +168,9 @@ impl Device for RideThrough {
             }
             let (mut due, mut tripping) = (Moment(u64::MAX), 0);
             for (at, band) in settings.bands.iter().enumerate().filter(|(_, band)| band.holds(vm_pu)) {
-                let left_s = band.time_s.mul_add(settings.time_factor, -spent_s[at]);
+                let factor =
+                    self.factors.as_ref().map_or(1.0, |factors| factors[unit]) * settings.time_factor;
+                let left_s = band.time_s.mul_add(factor, -spent_s[at]);
                 let then = after(seen.now, left_s.max(0.0));
                 if then < due {
                     (due, tripping) = (then, at);
