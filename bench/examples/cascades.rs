@@ -1,6 +1,6 @@
 //! Cascades by protection on one thread: rollouts a second of a candidate that asks nothing, and where the time goes, as one JSON line.
 //!
-//! `cargo run --release -p gridgate-bench --example cascades -- CASE [--count N] [--horizon S] [--seed N] [--repeats N]`
+//! `cargo run --release -p gridgate-bench --example cascades -- CASE [--count N] [--horizon S] [--seed N] [--repeats N] [--frequency dynamic]`
 //!
 //! Every rollout begins with two branches out, drawn uniformly, and lasts one step of the horizon (60 s).
 
@@ -14,6 +14,7 @@ use harness::candidate::do_nothing::DoNothing;
 use harness::cascade::Outage;
 use harness::cascade::protection::scenario;
 use harness::grid::GridRules;
+use harness::grid::frequency::Written;
 use harness::grid::protection::{Protection, Settings};
 use harness::live::{COHORT, LoopConfig, live};
 use powerflow::{BranchIdx, Index, Job, Network, NewtonConfig, Rescue, Solver};
@@ -39,12 +40,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let file = PathBuf::from(arguments.next().ok_or("which case file?")?);
     let (mut count, mut seed, mut repeats, mut horizon_s) = (2048usize, 1u64, 3u32, 60.0f64);
+    let mut dynamic = false;
     while let Some(flag) = arguments.next() {
         let value = arguments.next().ok_or("a number?")?;
         match flag.as_str() {
             "--count" => count = value.parse()?,
             "--seed" => seed = value.parse()?,
             "--repeats" => repeats = value.parse()?,
+            "--frequency" => dynamic = value == "dynamic",
             "--horizon" => horizon_s = value.parse()?,
             _ => return Err(format!("unknown option {flag}").into()),
         }
@@ -53,8 +56,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let newton =
         NewtonConfig { unsolved_islands_die: true, rescue: Rescue::Quick, ..NewtonConfig::default() };
     let settings = Settings::of(network.frequency_hz);
+    // Steam units, and condensers where there is no active power: what a suite takes for granted that says no more.
+    let frequency = if dynamic {
+        Some(Arc::new(
+            Written::default().of(&network, Some(&settings), "defaults").map_err(|e| e.to_string())?,
+        ))
+    } else {
+        None
+    };
     let rules = |protection| Arc::new(GridRules { protection, ..GridRules::default() });
-    let protected = rules(Some(Arc::new(Protection::new(&network, settings, &newton))));
+    let mut protected = rules(Some(Arc::new(Protection::new(&network, settings, &newton))));
+    Arc::make_mut(&mut protected).frequency = frequency;
     let config = |rules: &Arc<GridRules>| LoopConfig {
         task: Task::VoltVar,
         step_s: horizon_s,

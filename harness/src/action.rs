@@ -15,7 +15,7 @@ quantities! {
         ShuntStep = "act.shunt.step", Shunt, "1";
         /// Connection of each branch: 0 or 1.
         BranchStatus = "act.branch.status", Branch, "1";
-        /// Share of the demand of each bus to shed.
+        /// Share of the demand that each bus wants to shed: what is shed stays shed, and what relays have shed counts as well.
         LoadShed = "act.load.shed", Bus, "1";
     }
 }
@@ -28,17 +28,20 @@ pub enum Task {
     VoltVar,
     /// Active power of units and branch switching.
     Redispatch,
+    /// Active power of fast devices and shedding, while the frequency moves.
+    FrequencyResponse,
 }
 
 impl Task {
     /// Every task that this version simulates.
-    pub const LIST: &'static [Task] = &[Task::VoltVar, Task::Redispatch];
+    pub const LIST: &'static [Task] = &[Task::VoltVar, Task::Redispatch, Task::FrequencyResponse];
 
     /// Its id in suites and manifests.
     pub fn id(self) -> &'static str {
         match self {
             Task::VoltVar => "volt_var",
             Task::Redispatch => "redispatch",
+            Task::FrequencyResponse => "frequency_response",
         }
     }
 
@@ -47,6 +50,7 @@ impl Task {
         match self {
             Task::VoltVar => &[Asked::UnitVSet, Asked::BranchTap, Asked::ShuntStep],
             Task::Redispatch => &[Asked::UnitPSet, Asked::BranchStatus],
+            Task::FrequencyResponse => &[Asked::UnitPSet, Asked::LoadShed],
         }
     }
 }
@@ -104,6 +108,10 @@ pub enum Refusal {
     Unknown,
     /// Refused: the task does not control this.
     NotInTask,
+    /// Refused: the task controls fast devices, and the unit is none.
+    NotFast,
+    /// Clipped to nothing: the device has no energy left.
+    Energy,
 }
 
 impl Refusal {
@@ -117,6 +125,8 @@ impl Refusal {
             Refusal::OutOfService => "out_of_service",
             Refusal::Unknown => "unknown",
             Refusal::NotInTask => "not_in_task",
+            Refusal::NotFast => "not_fast",
+            Refusal::Energy => "energy",
         }
     }
 }

@@ -125,8 +125,10 @@ quantities! {
         BranchTap = "obs.branch.tap", Branch, "1";
         /// Step of each shunt; 0 is out.
         ShuntStep = "obs.shunt.step", Shunt, "1";
-        /// Frequency at each bus (nominal: this engine is quasi-static).
+        /// Frequency that each bus measures over its window; nominal where the suite's frequency does not move, 0 where the bus is not energised.
         Frequency = "obs.frequency_hz", Bus, "Hz";
+        /// Slope of that frequency over its window; 0 where the frequency does not move.
+        Rocof = "obs.rocof_hz_per_s", Bus, "Hz/s";
         /// Age of what is seen.
         Age = "obs.age_s", Scalar, "s";
     }
@@ -210,7 +212,17 @@ impl Observations {
         put(Observed::BranchStatus, &|i| flag(state.branch_on[branch(i)]));
         put(Observed::BranchTap, &|i| state.tap_ratio[branch(i)]);
         put(Observed::ShuntStep, &|i| f64::from(state.shunt_step[shunt(i)]));
-        put(Observed::Frequency, &|i| if live(i) { network.frequency_hz } else { 0.0 });
+        let living = grid.frequency();
+        put(Observed::Frequency, &|i| match living {
+            Some(living) if live(i) => living.measured_hz(bus(i), now).unwrap_or(0.0),
+            None if live(i) => network.frequency_hz,
+            _ => 0.0,
+        });
+        put(Observed::Rocof, &|i| {
+            let measured =
+                living.filter(|_| live(i)).and_then(|living| living.measured_rocof_hz_per_s(bus(i)));
+            measured.unwrap_or(0.0)
+        });
         put(Observed::Age, &|_| 0.0);
     }
 

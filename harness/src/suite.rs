@@ -7,7 +7,7 @@ use powerflow::{Diagnostic, Diagnostics, NewtonConfig, ReactiveLimits, Rescue, S
 use crate::action::Task;
 use crate::fields::{Document, Fields};
 use crate::gate::{self, Gate, Severity};
-use crate::grid::protection;
+use crate::grid::{frequency, protection};
 use crate::latency;
 use scenarios::nearest;
 
@@ -211,6 +211,8 @@ pub struct Suite {
     pub physics: PhysicsConfig,
     /// Relays that act by themselves; `None`: nothing trips.
     pub protection: Option<protection::Written>,
+    /// What units are to the frequency; `None`: it stays nominal.
+    pub frequency: Option<frequency::Written>,
     /// Populations, in the order of the file; ids are distinct.
     pub populations: Vec<Population>,
     /// Gates, in the order of the file, then the implied ones; ids are distinct, and each names a population.
@@ -340,7 +342,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let protection_table = fields.table("protection", "suite.protection");
     let protection = protection_table.and_then(protection::read);
     let protection = fields.or("protection", protection, Some(protection::Written::default()));
-
+    let frequency = frequency::of_suite(&mut fields, loop_config.map(|settings| settings.task));
     let tables = fields.tables("population", "suite.population");
     if tables.is_empty() {
         fields.complain("missing", None, "there is no [[population]]");
@@ -374,6 +376,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
         latency: latency?,
         physics: physics?,
         protection: protection?,
+        frequency: frequency?,
         populations,
         gates,
     })

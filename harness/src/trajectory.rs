@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use powerflow::security::Depth;
-use reports::{EpisodeRecord, LatencyTally, StepRecord, TripRecord};
+use reports::{EpisodeRecord, FrequencyCurveRecord, LatencyTally, StepRecord, TripRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::candidate::Cause;
@@ -126,7 +126,12 @@ pub const TRAJECTORY_SCHEMA: &str = "gridgate/trajectory/1";
 
 impl Trajectory {
     /// The kept document of a recorded rollout.
-    pub fn document(episode: &Episode, events: Vec<(f64, String)>, steps: Vec<StepRecord>) -> EpisodeRecord {
+    pub fn document(
+        episode: &Episode,
+        events: Vec<(f64, String)>,
+        steps: Vec<StepRecord>,
+        frequency: Vec<FrequencyCurveRecord>,
+    ) -> EpisodeRecord {
         EpisodeRecord {
             schema: TRAJECTORY_SCHEMA.into(),
             population: episode.population.clone(),
@@ -136,12 +141,13 @@ impl Trajectory {
             trips: episode.trips.clone(),
             steps,
             decisions: Vec::new(),
+            frequency,
             metrics: episode.metrics.clone(),
         }
     }
 }
 
-/// Metric ids with a value each, in the order of [`metric::measured`].
-pub(crate) fn by_id(security: Option<Depth>, values: &[f64]) -> BTreeMap<String, f64> {
-    metric::measured(security).zip(values).map(|(m, v)| (m.id.to_owned(), *v)).collect()
+/// Metric ids with a value each, in the order of [`metric::measured`]; those that do not exist in the rollout are left out.
+pub(crate) fn by_id(security: Option<Depth>, values: &[Option<f64>]) -> BTreeMap<String, f64> {
+    metric::measured(security).zip(values).filter_map(|(m, v)| Some((m.id.to_owned(), (*v)?))).collect()
 }

@@ -314,8 +314,28 @@ pub struct EpisodeRecord {
     /// Decisions with their delays; absent where actions took effect at once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<DecisionRecord>,
+    /// The frequency of each island that was disturbed, from then on; absent where none was, or where frequencies do not move.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frequency: Vec<FrequencyCurveRecord>,
     /// Metric id -> value at the end.
     pub metrics: BTreeMap<String, Option<f64>>,
+}
+
+/// The frequency of one island over time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct FrequencyCurveRecord {
+    /// Whose grid it is: `candidate`, or the comparator in the same scenario.
+    pub subject: String,
+    /// First bus of the island, as the file numbers it.
+    pub first_bus: String,
+    /// Nominal frequency, Hz.
+    pub nominal_hz: f64,
+    /// Seconds since the episode began, ascending; every twentieth of a second, and where something happened.
+    pub time_s: Vec<f64>,
+    /// Frequency of the island's centre of inertia at each, Hz.
+    pub frequency_hz: Vec<f64>,
 }
 
 /// Something that happened in the grid by itself: a relay that operated, a unit that left, demand that was lost with its island.

@@ -5,6 +5,7 @@ mod contingencies;
 mod controls;
 mod desk;
 mod frequency;
+mod frequency_response;
 mod interrupted;
 mod latency;
 mod machines;

@@ -136,7 +136,9 @@ fn one_episode_without_a_value_is_enough_not_to_pass() {
     desk.put("candidate/candidate.toml", manifest);
     let hazards = "hazards = [{ kind = \"line_trip\", k = 1, lines_only = true, keep_connected = true }]";
     let suite = SUITE.replace("hazards = [{ kind = \"load_swing\", sigma = 0.02 }]", hazards);
-    desk.put("suite.toml", suite.replace("size_max = 3", "size_max = 40"));
+    // What it answers elsewhere is half a set-point: with relays the grid would be dark before anybody asks it again.
+    let unprotected = "[protection]\nengine = \"none\"\n";
+    desk.put("suite.toml", suite.replace("size_max = 3", "size_max = 40") + unprotected);
     let said = desk.run("suite.toml", "run", &[]).with(1);
     let count =
         |run: &str, outcome: &str| desk.episodes(run).iter().filter(|e| e["outcome"] == outcome).count();

@@ -21,7 +21,7 @@ curve = "extremely_inverse"
 [[population]]
 id = "outages"
 hazards = [{ kind = "line_trip", k = 3, at_s = [0, 100] }]
-size_max = 48
+size_max = 32
 [[gate]]
 id = "cascades"
 population = "outages"

@@ -5,19 +5,44 @@ use std::path::Path;
 
 use powerflow::{Diagnostic, Diagnostics};
 
-use super::{Engine, separation, steps};
+use super::{Engine, acfm, separation, steps};
 use crate::fields::Document;
+use crate::grid::protection::{self, Written};
 
 /// Schema of the settings file.
 pub const SETTINGS_SCHEMA: &str = "gridgate/cascade-settings/1";
 
 /// Parameters of all engines; what a file leaves out has its default.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
+    /// `[acfm]`.
+    pub acfm: acfm::Settings,
     /// `[dcsep]`.
     pub dcsep: separation::Settings,
     /// `[steps]`.
     pub steps: steps::Settings,
+    /// `[protection]`: the table of a suite.
+    pub protection: Written,
+    /// `horizon_s`: simulated time of engine `protection`, s.
+    pub horizon_s: f64,
+    /// `seed` of what hidden failures draw.
+    pub seed: u64,
+}
+
+/// Relays act within minutes; what operators would do then is not simulated.
+const HORIZON_S: f64 = 600.0;
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            acfm: acfm::Settings::default(),
+            dcsep: separation::Settings::default(),
+            steps: steps::Settings::default(),
+            protection: Written::default(),
+            horizon_s: HORIZON_S,
+            seed: 0,
+        }
+    }
 }
 
 impl Settings {
@@ -56,17 +81,52 @@ impl Settings {
             Some(fields) => steps::Settings::read(fields),
             None => Some(default.steps),
         };
+        let acfm = match root.table("acfm", "cascade.settings.acfm") {
+            Some(mut fields) => {
+                let settings = acfm::Settings::of(&mut fields);
+                fields.finish();
+                settings
+            }
+            None => Some(default.acfm),
+        };
+        let protection = match root.table("protection", "cascade.settings.protection") {
+            Some(fields) => protection::read(fields),
+            None => Some(Some(default.protection)),
+        };
+        if matches!(protection, Some(None)) {
+            root.complain("protection", Some("protection"), "without relays nothing cascades".to_owned());
+        }
+        let horizon_s = root.number("horizon_s", "positive", |seconds| seconds > 0.0 && seconds <= 86_400.0);
+        let horizon_s = root.or("horizon_s", horizon_s, default.horizon_s);
+        let seed = root.integer("seed", 0);
+        let seed = root.or("seed", seed, default.seed);
         root.finish();
-        let settings = dcsep.zip(steps).map(|(dcsep, steps)| Settings { dcsep, steps });
+        let settings = (|| {
+            Some(Settings {
+                acfm: acfm?,
+                dcsep: dcsep?,
+                steps: steps?,
+                protection: protection??,
+                horizon_s: horizon_s?,
+                seed: seed?,
+            })
+        })();
         document.finish(settings, CODE)
     }
 
-    /// Those of one engine as text, for a document.
-    pub fn described(&self, engine: Engine) -> BTreeMap<String, String> {
+    /// Those of one engine as text, for a document; of a grid with this nominal frequency, Hz.
+    pub fn described(&self, engine: Engine, nominal_hz: f64) -> BTreeMap<String, String> {
         match engine {
             Engine::Dcsep => self.dcsep.described(),
             Engine::Steps => self.steps.described(),
-            Engine::Protection | Engine::Acfm => BTreeMap::new(),
+            Engine::Acfm => self.acfm.described(),
+            Engine::Protection => {
+                let mut words: BTreeMap<String, String> =
+                    self.protection.of(nominal_hz).in_words().into_iter().collect();
+                words.insert("horizon".to_owned(), format!("{} s", self.horizon_s));
+                words.insert("seed".to_owned(), self.seed.to_string());
+                words
+            }
         }
     }
 }

@@ -34,6 +34,12 @@ pub enum Cause {
     UnderFrequency,
     /// A unit that could not ride through a high frequency.
     OverFrequency,
+    /// A unit whose relay found the frequency too steep.
+    Rocof,
+    /// A unit in an island without inertia, which has no frequency to follow.
+    NoInertia,
+    /// Islands that were connected although their frequencies differed: nothing goes out by it here.
+    Unsynchronised,
     /// An excitation limiter that fixed a unit's reactive power.
     ExcitationLimit,
     /// A unit below its smallest power, or the smallest units of an island with too much generation.
@@ -65,6 +71,9 @@ impl Cause {
             Cause::OverVoltage => "over_voltage",
             Cause::UnderFrequency => "under_frequency",
             Cause::OverFrequency => "over_frequency",
+            Cause::Rocof => "rocof",
+            Cause::NoInertia => "no_inertia",
+            Cause::Unsynchronised => "unsynchronised",
             Cause::ExcitationLimit => "excitation_limit",
             Cause::Surplus => "surplus",
             Cause::IslandDead => "island_dead",

@@ -21,7 +21,7 @@ pub(super) struct Cascade {
     #[arg(long, value_name = "DIR")]
     tables: Option<PathBuf>,
     /// Who decides what trips.
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, default_value = "protection")]
     engine: Engine,
     /// What is lost at first: branches and generators by their row in the file, buses by number, with commas between.
     #[arg(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use powerflow::Index;
 use powerflow::security::{Depth, Security};
-use reports::{StepRecord, TripRecord};
+use reports::{FrequencyCurveRecord, StepRecord, TripRecord};
 use scenarios::{Moment, Seed};
 use sha2::{Digest, Sha256};
 
@@ -14,6 +14,7 @@ use super::record::{element_name, in_words, insecurity, step_record};
 use crate::action::Refusal;
 use crate::candidate::Failure;
 use crate::cascade::{Shed, Tripped};
+use crate::grid::frequency::FrequencyCurve;
 use crate::grid::grant::Grants;
 use crate::grid::{Grid, Life, Logged};
 use crate::latency::{Channel, Order, Timing};
@@ -61,7 +62,10 @@ pub(super) struct Rollout {
 
 impl Rollout {
     /// A rollout that has not begun. `record` keeps every state of it.
-    pub(super) fn new(grid: Grid, security: Option<Depth>, record: bool) -> Self {
+    pub(super) fn new(mut grid: Grid, security: Option<Depth>, record: bool) -> Self {
+        if record {
+            grid.keep_frequency_curves();
+        }
         let scenario = Arc::clone(grid.scenario());
         let at_once = Arc::new(Timing::default());
         Rollout {
@@ -251,13 +255,14 @@ impl Rollout {
     /// How it ended.
     pub(super) fn finish(self, subject: &str, config: &LoopConfig) -> Trajectory {
         let scenario = Arc::clone(self.grid.scenario());
-        let values: Vec<f64> = self.meters.iter().map(|m| m.value()).collect();
+        let value = |meter: &dyn Meter| meter.exists().then(|| meter.value());
+        let values: Vec<Option<f64>> = self.meters.iter().map(|meter| value(meter.as_ref())).collect();
         let measured = by_id(config.security, &values);
-        let served: Vec<f64> = self
+        let served: Vec<Option<f64>> = self
             .as_served
             .iter()
             .zip(&values)
-            .map(|(meter, value)| meter.as_ref().map_or(*value, |m| m.value()))
+            .map(|(meter, of_all)| meter.as_ref().map_or(*of_all, |meter| value(meter.as_ref())))
             .collect();
         let of = |id: &str| measured.get(id).copied().unwrap_or(0.0);
         let outcome = if self.failure.is_some() {
@@ -309,7 +314,8 @@ impl Rollout {
             events.extend(happened.map(|row| (row.trip.time_s.unwrap_or(0.0), in_words(network, row))));
             // Stable: of one moment, what befell the grid comes first.
             events.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let mut document = Trajectory::document(&episode, events, steps);
+            let mut document =
+                Trajectory::document(&episode, events, steps, frequency_curves(&self.grid, subject));
             document.decisions = if instant { Vec::new() } else { decisions };
             document
         });
@@ -319,6 +325,19 @@ impl Rollout {
 
 /// Rows of the log that a state's notes list.
 const NOTES: usize = 12;
+
+/// The frequencies of its islands, as documents have them.
+fn frequency_curves(grid: &Grid, subject: &str) -> Vec<FrequencyCurveRecord> {
+    let curves = grid.frequency().map(|living| living.curves()).unwrap_or_default();
+    let record = |curve: FrequencyCurve| FrequencyCurveRecord {
+        subject: subject.to_owned(),
+        first_bus: grid.network().buses.id[curve.first].to_string(),
+        nominal_hz: grid.network().frequency_hz,
+        time_s: curve.points.iter().map(|point| point.0).collect(),
+        frequency_hz: curve.points.iter().map(|point| point.1).collect(),
+    };
+    curves.into_iter().map(record).collect()
+}
 
 /// Everything that acted by itself, as documents have it.
 fn trips(grid: &Grid) -> Vec<TripRecord> {

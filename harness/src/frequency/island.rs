@@ -1,5 +1,7 @@
 //! One island in time: it advances from event to event, and takes what befalls it in between.
 
+mod join;
+
 use std::collections::VecDeque;
 
 use powerflow::{Diagnostic, Diagnostics};
@@ -257,6 +259,12 @@ impl IslandFrequency {
         self.death.is_none().then(slope)
     }
 
+    /// Frequency averaged over the last `window_s`, Hz: what a measurement with that window shows; `None` where the island is dead. As far
+    /// back as the longest window of the model's relays is known; before that the frequency stood still.
+    pub fn mean_hz(&self, window_s: f64) -> Option<f64> {
+        self.death.is_none().then(|| self.hz(self.trace.mean(window_s, self.time_s, self.speed)))
+    }
+
     /// Slope of the frequency at this moment, Hz/s: what a relay with a window cannot know; `None` where the island is dead.
     pub fn slope_hz_per_s(&self) -> Option<f64> {
         self.death.is_none().then(|| self.nominal_hz * self.accelerating_pu() / self.plant.inertia())
@@ -285,6 +293,11 @@ impl IslandFrequency {
     /// Demand in service at nominal frequency, pu.
     pub fn load_pu(&self) -> f64 {
         self.load
+    }
+
+    /// Damping by demand, pu of power for a pu of frequency.
+    pub fn damping_pu(&self) -> f64 {
+        self.load * self.load_damping
     }
 
     /// Demand drawn at the present frequency, pu; none where the island is dead.
@@ -500,14 +513,16 @@ impl IslandFrequency {
         }
         let forcing = self.forcing();
         let mut segment = self.attempt(end_s - self.time_s, whole, forcing);
-        let turn = segment.extremum();
         let mut hits: Vec<(f64, Owner)> = Vec::new();
         // Neighbours in the list measure the same.
-        let mut measured = (Signal::Mean(0.0), segment.speed[1]);
+        let frequency = Signal::Mean(0.0);
+        let mut measured = (frequency, segment.speed[1], segment.extremum());
         for watch in &self.watches {
             if measured.0 != watch.signal {
-                measured = (watch.signal, self.trace.measure(watch.signal, &segment, segment.length_s));
+                let end = self.trace.measure(watch.signal, &segment, segment.length_s);
+                measured = (watch.signal, end, self.turn(watch.signal, &segment));
             }
+            let turn = measured.2;
             if (turn.is_some() || watch.is_passed(measured.1))
                 && let Some(tau) = self.crossing(watch, &segment, turn)
             {
@@ -632,6 +647,26 @@ impl IslandFrequency {
             }
         }
         self.watches = watches;
+    }
+
+    /// Where, within a step, a measurement may be further out than at its ends.
+    fn turn(&self, signal: Signal, segment: &Segment) -> Option<f64> {
+        let length_s = segment.length_s;
+        match signal {
+            Signal::Mean(window_s) if window_s > 0.0 => {
+                // The slope of a mean over a window is the slope over that window.
+                let slope = |tau: f64| self.trace.measure(Signal::Slope(window_s), segment, tau);
+                let (first, last) = (slope(0.0), slope(length_s));
+                let sign = if last > 0.0 { 1.0 } else { -1.0 };
+                (first * last < 0.0).then(|| root(0.0, length_s, |tau| sign * slope(tau)))
+            }
+            Signal::Mean(_) => segment.extremum(),
+            Signal::Slope(_) => {
+                // It may bend where an event left or entered its window; between those it hardly does over a step.
+                let size = |share: &f64| self.trace.measure(signal, segment, share * length_s).abs();
+                [0.25, 0.5, 0.75].into_iter().max_by(|a, b| size(a).total_cmp(&size(b))).map(|s| s * length_s)
+            }
+        }
     }
 
     /// When, within a step, a watched level is crossed.

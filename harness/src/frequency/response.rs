@@ -215,6 +215,17 @@ impl Device {
         self.stage = Stage::Acting { rearm_s: None };
     }
 
+    /// The same on a clock that is ahead by so much, s.
+    pub(super) fn shifted(&self, by_s: f64) -> Self {
+        let stage = match &self.stage {
+            Stage::Armed => Stage::Armed,
+            Stage::Delayed(at) => Stage::Delayed(at + by_s),
+            Stage::Acting { rearm_s } => Stage::Acting { rearm_s: rearm_s.map(|at| at + by_s) },
+        };
+        let corners = self.corners.iter().map(|(at, power)| (at + by_s, *power)).collect();
+        Self { settings: self.settings, stage, corners }
+    }
+
     /// Power and its slope just after a time.
     pub(super) fn power(&self, now_s: f64) -> (f64, f64) {
         let after = self.corners.partition_point(|corner| corner.0 <= now_s);

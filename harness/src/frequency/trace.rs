@@ -138,6 +138,14 @@ impl Trace {
         }
     }
 
+    /// Mean deviation over the last `window_s`, pu; at a window of no length the deviation `speed` of `time_s`.
+    pub(super) fn mean(&self, window_s: f64, time_s: f64, speed: f64) -> f64 {
+        if !(window_s > 0.0) || self.segments.is_empty() {
+            return speed;
+        }
+        (self.angle - self.at(time_s - window_s).1) / window_s
+    }
+
     /// Slope of the frequency over the last `window_s`, pu/s, at the deviation `speed` of `time_s`.
     pub(super) fn slope(&self, window_s: f64, time_s: f64, speed: f64) -> f64 {
         if self.segments.is_empty() {

@@ -23,6 +23,15 @@ pub struct Seen<'a> {
     pub now: Moment,
 }
 
+impl Seen<'_> {
+    /// Whether the units of a bus were left at a reactive limit with its voltage on the wrong side: what the power flow says of that
+    /// voltage is where the solver stopped, not where a grid would be, and no relay may act on it.
+    pub fn is_unsettled(&self, bus: BusIdx) -> bool {
+        // In file order, so that it can be looked up.
+        self.solution.unsettled.binary_search(&bus).is_ok()
+    }
+}
+
 /// What a device does to the grid.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Act {

@@ -23,7 +23,7 @@ const ATTEMPTS: u32 = 3;
 impl Grid {
     /// Whether demand would be given up for this answer although nobody knows that it must.
     pub(crate) fn doubts(&self, answer: &Answer) -> bool {
-        !self.devices.is_empty()
+        self.acts_by_itself()
             && match answer {
                 Ok((solution, _)) => !solution.unsolved.is_empty(),
                 Err(divergence) => divergence.reason != DivergenceReason::NoSource,

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use powerflow::{BranchIdx, BusStatus, Index, ShuntIdx, UnitIdx};
+use powerflow::{BranchIdx, BusIdx, BusStatus, Index, ShuntIdx, UnitIdx};
 use scenarios::Moment;
 
 use crate::action::{Asked, AskedTensor, Refusal, Task};
+use crate::cascade::{Cause, Tripped};
 use crate::grid::Grid;
 use crate::observation::Tensor;
 
@@ -73,7 +74,12 @@ impl Grid {
             same
         });
         for (quantity, element, value) in requests {
-            let outcome = if task.may_ask().contains(&quantity) {
+            let outcome = if quantity == Asked::UnitPSet
+                && task == Task::FrequencyResponse
+                && !self.rules.frequency.as_ref().is_some_and(|elements| elements.is_fast(element as usize))
+            {
+                Outcome::Refused(Refusal::NotFast)
+            } else if task.may_ask().contains(&quantity) {
                 self.grant_one(quantity, element, value, now, step_minutes)
             } else {
                 Outcome::Refused(Refusal::NotInTask)
@@ -116,12 +122,11 @@ impl Grid {
         let row = element as usize;
         match quantity {
             Asked::UnitVSet => self.grant_v_set(UnitIdx::from_row(row), value),
-            Asked::UnitPSet => self.grant_p_set(UnitIdx::from_row(row), value, minutes),
+            Asked::UnitPSet => self.grant_p_set(UnitIdx::from_row(row), value, now, minutes),
             Asked::BranchTap => self.grant_tap(BranchIdx::from_row(row), value),
             Asked::ShuntStep => self.grant_shunt(ShuntIdx::from_row(row), value),
             Asked::BranchStatus => self.grant_status(BranchIdx::from_row(row), value, now),
-            // No task of this version sheds load.
-            Asked::LoadShed => Outcome::Refused(Refusal::NotInTask),
+            Asked::LoadShed => self.grant_shedding(BusIdx::from_row(row), value, now),
         }
     }
 
@@ -139,7 +144,7 @@ impl Grid {
         set(&mut self.state.unit_v_set_pu[unit], outcome, &mut self.dirty)
     }
 
-    fn grant_p_set(&mut self, unit: UnitIdx, value_mw: f64, minutes: f64) -> Outcome {
+    fn grant_p_set(&mut self, unit: UnitIdx, value_mw: f64, now: Moment, minutes: f64) -> Outcome {
         if !self.state.unit_on[unit] || self.bus_is_dead(unit) {
             return Outcome::Refused(Refusal::OutOfService);
         }
@@ -147,14 +152,24 @@ impl Grid {
         let units = &self.network.units;
         let asked = base.to_pu(value_mw);
         let mut outcome = clip(asked, units.p_min_pu[unit], units.p_max_pu[unit], Refusal::Range);
-        if let (Some(ramp), Some(wanted)) = (self.ramp_pu_per_min(unit), outcome.value()) {
-            let now = self.state.unit_p_pu[unit];
-            let reach = clip(wanted, now - ramp * minutes, now + ramp * minutes, Refusal::Ramp);
+        let fast = self.rules.frequency.as_ref().is_some_and(|elements| elements.is_fast(unit.row()));
+        if fast {
+            // Its ramp is the transient's; it may be asked for whatever its energy lasts for.
+            let schedule = units.p_pu[unit];
+            let left = self.frequency.as_ref().and_then(|living| living.energy_left_pu_s(unit, now));
+            if left == Some(0.0) && outcome.value().is_some_and(|wanted| wanted > schedule) {
+                outcome = Outcome::Clipped(schedule, Refusal::Energy);
+            }
+        } else if let (Some(ramp), Some(wanted)) = (self.ramp_pu_per_min(unit), outcome.value()) {
+            let from = self.state.unit_p_pu[unit];
+            let reach = clip(wanted, from - ramp * minutes, from + ramp * minutes, Refusal::Ramp);
             if let Outcome::Clipped(..) = reach {
                 outcome = reach;
             }
         }
-        let outcome = set(&mut self.state.unit_p_pu[unit], outcome, &mut self.dirty);
+        if let Some(p_pu) = outcome.value() {
+            self.set_schedule(unit, p_pu);
+        }
         outcome.map(|v| base.from_pu(v))
     }
 
@@ -188,6 +203,20 @@ impl Grid {
         self.dirty |= *now != step as u32;
         *now = step as u32;
         Outcome::Granted(step)
+    }
+
+    /// Sheds up to a share of what a bus wants; what has been shed by now stays so.
+    fn grant_shedding(&mut self, bus: BusIdx, share: f64, now: Moment) -> Outcome {
+        let outcome = clip(share, 0.0, 1.0, Refusal::Range);
+        let Some(asked) = outcome.value() else { return outcome };
+        let shed = 1.0 - self.demand.kept(bus);
+        if asked > shed {
+            let lost_mw = self.shed(bus, Cause::Manual, asked - shed);
+            if lost_mw > 0.0 {
+                self.write(now, Tripped::Bus(bus), Cause::Manual, (None, None), lost_mw);
+            }
+        }
+        outcome.map(|asked| asked.max(shed))
     }
 
     fn grant_status(&mut self, branch: BranchIdx, value: f64, now: Moment) -> Outcome {

@@ -2,6 +2,7 @@
 
 pub mod device;
 mod doubt;
+pub mod frequency;
 pub mod grant;
 pub mod protection;
 mod shedding;
@@ -35,6 +36,10 @@ pub struct GridRules {
     pub tap_range: (f64, f64, u32),
     /// Relays that act by themselves; `None`: nothing trips.
     pub protection: Option<Arc<Protection>>,
+    /// What units are to the frequency; `None`: it stays nominal, and relays say where it would settle.
+    pub frequency: Option<Arc<frequency::Elements>>,
+    /// Whether candidates measure frequencies while they move.
+    pub measures_frequency: bool,
     /// Seed of what the grid itself draws.
     pub seed: Seed,
 }
@@ -47,6 +52,8 @@ impl Default for GridRules {
             cooldown_s: 900.0,
             tap_range: (0.9, 1.1, 33),
             protection: None,
+            frequency: None,
+            measures_frequency: false,
             seed: Seed::default(),
         }
     }
@@ -108,6 +115,10 @@ pub struct Grid {
     /// What acts by itself.
     devices: Vec<Box<dyn Device>>,
     hidden: Option<HiddenFailures>,
+    /// The frequency of each island, where it lives.
+    frequency: Option<Box<frequency::Frequency>>,
+    /// Whether the demand has jumped since the last look.
+    jumped: bool,
     /// Whether devices have yet to look at the last solution.
     unseen: bool,
     /// Everything that acted by itself, in order.
@@ -139,9 +150,18 @@ impl Grid {
             let probability = protection.settings.hidden_failure_probability;
             HiddenFailures::new(probability, rules.seed, &scenario.population, scenario.index)
         });
+        let living = rules.frequency.as_ref().map(|elements| {
+            let mut living = frequency::Frequency::new(elements, network);
+            if rules.measures_frequency {
+                living.remember_angles();
+            }
+            Box::new(living)
+        });
         Grid {
-            devices: protection.map_or_else(Vec::new, Protection::devices),
+            devices: protection.map_or_else(Vec::new, |protection| protection.devices(living.is_some())),
             hidden,
+            frequency: living,
+            jumped: false,
             unseen: false,
             log: Vec::new(),
             generation: 0,
@@ -197,6 +217,23 @@ impl Grid {
     /// Flows of the last solved state.
     pub fn flows(&self) -> &Flows {
         &self.flows
+    }
+
+    /// The frequency of its islands; `None` where it is taken as nominal.
+    pub fn frequency(&self) -> Option<&frequency::Frequency> {
+        self.frequency.as_deref()
+    }
+
+    /// Keeps the curves of its frequencies, where there are any.
+    pub(crate) fn keep_frequency_curves(&mut self) {
+        if let Some(living) = &mut self.frequency {
+            living.keep_curves();
+        }
+    }
+
+    /// Whether anything acts by itself.
+    fn acts_by_itself(&self) -> bool {
+        !self.devices.is_empty() || self.frequency.is_some()
     }
 
     /// Whether it goes on, and if not, why.
@@ -280,8 +317,11 @@ impl Grid {
     }
 
     /// Whether something is lost at the very beginning. Then the state before it has to be solved first, since that is
-    /// where ramps start.
+    /// where ramps start. A frequency that moves always needs it: the balance that everything disturbs.
     pub fn begins_with_a_loss(&self) -> bool {
+        if self.life == Life::Alive && self.frequency.is_some() {
+            return true;
+        }
         let first = self.scenario.timeline.iter().take_while(|e| e.at == Moment(0));
         self.life == Life::Alive && first.into_iter().any(|e| !matches!(e.event, Event::DemandRamp { .. }))
     }
@@ -328,6 +368,7 @@ impl Grid {
             Event::BusOut { bus } => self.lose_bus(*bus),
             Event::DemandRamp { until, factor } => {
                 self.move_demand(at);
+                self.jumped |= *until <= at && at > Moment(0);
                 let from = self.demand.factor.clone();
                 self.ramp = Some(Ramp { from, to: factor.clone(), start: at, until: *until });
             }
@@ -395,7 +436,12 @@ impl Grid {
             let scheduled = self.state.unit_p_pu[unit];
             // A schedule outside the unit's own range is the file's; the balance neither mends nor worsens it.
             (low, high) = (low.min(scheduled), high.max(scheduled));
-            if let (Some(delivered), Some(ramp)) = (&self.delivered_pu, self.ramp_pu_per_min(unit)) {
+            if let Some(elements) = &self.rules.frequency {
+                // What is missing at once comes from rotors and governors, whatever ramps allow; units without either stay.
+                if elements.holds_its_power(powerflow::Index::row(unit)) {
+                    (low, high) = (scheduled, scheduled);
+                }
+            } else if let (Some(delivered), Some(ramp)) = (&self.delivered_pu, self.ramp_pu_per_min(unit)) {
                 low = low.max(delivered[unit] - ramp * minutes);
                 high = high.min(delivered[unit] + ramp * minutes);
             }
@@ -455,7 +501,7 @@ impl Grid {
             }
         }
         if let Some(before) = before
-            && !self.devices.is_empty()
+            && self.acts_by_itself()
         {
             self.log_deaths(now, &before);
         }
@@ -469,7 +515,7 @@ impl Grid {
     }
 }
 
-/// Whether an answer came from the last rungs, or leaves an island without one.
+/// Whether an answer came from the last rungs, leaves an island without one, or a bus on the wrong side of a reactive limit.
 fn is_doubtful(solution: &Solution) -> bool {
-    solution.rung > Rung::Damped || !solution.unsolved.is_empty()
+    solution.rung > Rung::Damped || !solution.unsolved.is_empty() || !solution.unsettled.is_empty()
 }

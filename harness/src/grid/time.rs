@@ -1,9 +1,10 @@
 //! Time within a step: events of the scenario and devices that act by themselves, each at its own moment.
 
-use powerflow::{BranchIdx, BusIdx, BusStatus, Rung, Solution};
+use powerflow::{BranchIdx, BusIdx, BusStatus, Index, Rung, Solution, UnitIdx};
 use scenarios::Moment;
 
 use super::device::{Act, Operation, Seen};
+use super::frequency::Demanded;
 use super::protection::frequency::Balance;
 use super::shedding::ShedCause;
 use super::{Grid, Life};
@@ -46,7 +47,7 @@ impl Grid {
 
     /// Shows devices the state that holds from `now` on, if it is new.
     pub fn look(&mut self, now: Moment) {
-        if !std::mem::take(&mut self.unseen) || self.devices.is_empty() {
+        if !std::mem::take(&mut self.unseen) || !self.acts_by_itself() {
             return;
         }
         let Some(solution) = &self.solution else { return };
@@ -54,16 +55,23 @@ impl Grid {
         for device in &mut self.devices {
             device.look(&seen);
         }
+        if let Some(living) = &mut self.frequency {
+            let jumped = std::mem::take(&mut self.jumped);
+            living.look(&seen, Demanded { factor: &self.demand.factor, jumped });
+        }
     }
 
-    /// When something happens next by itself, before `until`.
-    pub fn next_moment(&self, until: Moment) -> Option<Moment> {
+    /// When something happens next by itself, before `until`. Frequencies that move have moved until then, since nothing happens before.
+    pub fn next_moment(&mut self, until: Moment) -> Option<Moment> {
         if self.life != Life::Alive {
             return None;
         }
         let event = self.scenario.timeline.get(self.next_event).map(|event| event.at);
         let devices = self.devices.iter().filter_map(|device| device.next());
-        devices.chain(event).min().filter(|moment| *moment < until)
+        let next = devices.chain(event).min().filter(|moment| *moment < until);
+        let Some(living) = &mut self.frequency else { return next };
+        let earlier = living.advance(next.unwrap_or(until));
+        next.into_iter().chain(earlier).min().filter(|moment| *moment < until)
     }
 
     /// Whether one of its devices acts now, by what it has seen.
@@ -86,8 +94,17 @@ impl Grid {
                 device.act(now, &mut asked);
             }
         }
+        let done = self.frequency.as_mut().map(|living| living.act(now)).unwrap_or_default();
+        asked.extend(done.operations);
         if self.scenario.timeline.get(self.next_event).is_some_and(|event| event.at <= now) {
             self.apply_events(now);
+        }
+        for (unit, power_pu) in done.dispatch {
+            self.set_schedule(unit, self.state.unit_p_pu[unit] + power_pu);
+        }
+        for (bus, differs_hz) in done.unsynchronised {
+            let why = (Some(differs_hz), Some(crate::frequency::SYNCHRONISM_HZ));
+            self.write(now, Tripped::Bus(bus), Cause::Unsynchronised, why, 0.0);
         }
         asked.sort_by_key(|operation| operation.act.order());
         self.generation += u32::from(!asked.is_empty());
@@ -97,6 +114,16 @@ impl Grid {
         if self.balance() == Balance::RampLimited && self.dirty {
             self.end_step();
             self.begin_step(1.0);
+        }
+    }
+
+    /// Moves the set-point of a unit; one that the balance leaves alone takes its range with it.
+    pub(super) fn set_schedule(&mut self, unit: UnitIdx, p_pu: f64) {
+        self.dirty |= self.state.unit_p_pu[unit].to_bits() != p_pu.to_bits();
+        self.state.unit_p_pu[unit] = p_pu;
+        if self.rules.frequency.as_ref().is_some_and(|elements| elements.holds_its_power(unit.row())) {
+            self.state.unit_p_low_pu[unit] = p_pu;
+            self.state.unit_p_high_pu[unit] = p_pu;
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod blackout;
 mod energy_not_served;
+mod frequency;
 mod latency;
 mod losses;
 mod overload;
@@ -47,6 +48,10 @@ pub trait Meter {
     fn step(&mut self, step: &Step<'_>);
     /// The metric so far.
     fn value(&self) -> f64;
+    /// Whether there is such a number in this rollout; a gate on one that is not there does not pass.
+    fn exists(&self) -> bool {
+        true
+    }
 }
 
 /// One entry of [`LIST`].
@@ -92,6 +97,11 @@ pub const LIST: &[Metric] = &[
     shedding::BUS_OUTAGE,
     shedding::MANUAL,
     shedding::FIRST,
+    frequency::NADIR,
+    frequency::PEAK,
+    frequency::ROCOF,
+    frequency::SETTLING,
+    frequency::STAGES,
     latency::MARGIN,
     latency::COMPUTE,
 ];

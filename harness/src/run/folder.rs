@@ -407,6 +407,13 @@ fn settings(prepared: &Prepared) -> BTreeMap<String, String> {
             settings.extend(protection.settings.in_words());
         }
     }
+    match &config.rules.frequency {
+        None => drop(settings.insert("frequency".into(), "static".into())),
+        Some(elements) => {
+            settings.insert("frequency".into(), "dynamic".into());
+            settings.extend(elements.in_words());
+        }
+    }
     settings
 }
 
@@ -442,8 +449,17 @@ fn covers(prepared: &Prepared) -> Covers {
         "balance by units with headroom and ramp".into(),
     ];
     let mut judged = judged;
+    let moves = prepared.config.rules.frequency.is_some();
+    if moves {
+        judged.push("frequency of each island's centre of inertia, with governors, within a step".into());
+    }
     let mut not_judged = vec![
-        "frequency, rotor angle and voltage dynamics below a step".to_owned(),
+        if moves {
+            "rotor angle and voltage dynamics below a step, secondary control"
+        } else {
+            "frequency, rotor angle and voltage dynamics below a step"
+        }
+        .to_owned(),
         "measurement error, loss and manipulation".into(),
         "slow automatic controls: tap changers, switched shunts, operators".into(),
     ];
@@ -458,16 +474,18 @@ fn covers(prepared: &Prepared) -> Covers {
         None => not_judged.insert(0, "protection relays and cascades".to_owned()),
         Some(protection) => {
             let settings = &protection.settings;
+            let by_frequency = if moves {
+                "under-frequency load shedding and frequency trips, at their own moments"
+            } else {
+                "under-frequency load shedding and frequency trips, by where the frequency would settle"
+            };
             for (on, what) in [
                 (settings.overload.is_some(), "overload relays of branches, and the cascades that follow"),
                 (settings.thermal.is_some(), "temperature of conductors"),
                 (settings.distance.is_some(), "zone-3 distance relays"),
                 (settings.undervoltage.is_some(), "under-voltage load shedding"),
                 (settings.ride_through.is_some(), "voltage ride-through of units"),
-                (
-                    settings.frequency.is_some(),
-                    "under-frequency load shedding and frequency trips, by where the frequency would settle",
-                ),
+                (settings.frequency.is_some(), by_frequency),
                 (settings.hidden_failure_probability > 0.0, "hidden failures of relays beside a trip"),
             ] {
                 if on { &mut judged } else { &mut not_judged }.push(what.to_owned());
@@ -486,6 +504,18 @@ fn assumptions(prepared: &Prepared) -> Vec<String> {
         "a candidate's action takes effect at once, and holds until it is replaced".into(),
         "a candidate sees the true state".into(),
     ];
+    if let Some(elements) = &prepared.config.rules.frequency {
+        let settings = &elements.settings;
+        all.push(format!(
+            "sudden imbalances up to {} % of an island's demand, slow ones and redispatch are followed by dispatch and move no frequency",
+            100.0 * settings.smallest_share
+        ));
+        all.push(format!(
+            "{} s after the last disturbance an island that units can supply is back at its nominal frequency",
+            settings.restored_after_s
+        ));
+        all.push("flows are those after an imbalance has been shared, also in the seconds in which rotors provide it".into());
+    }
     let without_ramp = network.units.ramp_pu_per_min.iter().filter(|(_, r)| r.is_none()).count();
     if without_ramp > 0 {
         all.push(match prepared.config.rules.ramp_share_per_min {

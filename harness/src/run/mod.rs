@@ -141,7 +141,7 @@ fn prepare_from(
     suite.check_metrics(&metric::ids())?;
     let grid_bytes = read(&suite.grid_path, "suite.grid.read", "the case that the suite names")?;
     let network = Network::build(powerflow::case::read(&suite.grid_path)?)?;
-    let config = loop_config(&suite, &network);
+    let config = loop_config(&suite, &network)?;
     let populations = populations(&suite, &network, &config)?;
     let task = config.task;
     let candidate: Arc<dyn Source> = match contender {
@@ -197,14 +197,17 @@ fn read(path: &Path, code: &'static str, what: &str) -> Result<Vec<u8>, Diagnost
     })
 }
 
-fn loop_config(suite: &Suite, network: &Arc<Network>) -> LoopConfig {
+fn loop_config(suite: &Suite, network: &Arc<Network>) -> Result<LoopConfig, Diagnostics> {
     let (settings, physics) = (&suite.loop_config, &suite.physics);
     let newton = powerflow::NewtonConfig { unsolved_islands_die: true, ..physics.newton() };
     let protection = suite
         .protection
         .as_ref()
         .map(|written| Arc::new(Protection::new(network, written.of(network.frequency_hz), &newton)));
-    LoopConfig {
+    let of_protection = protection.as_ref().map(|protection| &protection.settings);
+    let frequency = suite.frequency.as_ref();
+    let frequency = frequency.map(|written| written.of(network, of_protection, &suite.file)).transpose()?;
+    Ok(LoopConfig {
         task: settings.task,
         step_s: settings.step_s,
         steps: settings.steps,
@@ -213,11 +216,13 @@ fn loop_config(suite: &Suite, network: &Arc<Network>) -> LoopConfig {
             ramp_share_per_min: physics.ramp_share_per_min,
             cooldown_s: physics.cooldown_s,
             protection,
+            frequency: frequency.map(Arc::new),
+            measures_frequency: settings.task == Task::FrequencyResponse,
             seed: Seed(suite.seed),
             ..GridRules::default()
         }),
         security: suite.gates.iter().filter_map(|gate| metric::by_id(&gate.metric)?.1.security).max(),
-    }
+    })
 }
 
 fn populations(

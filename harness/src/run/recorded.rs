@@ -71,7 +71,17 @@ pub(super) fn keep(prepared: &Prepared, simulated: &Simulated) -> Result<Kept, D
         if first.is_none_or(|first| first.as_lived() != trajectory.episode) {
             unrepeatable.push(format!("{population_id}/{index}"));
         }
-        episodes.extend(trajectory.record);
+        let mut record = trajectory.record;
+        if let (Some(record), Some(champion)) = (&mut record, &prepared.champion)
+            && !record.frequency.is_empty()
+        {
+            // A curve says little alone: beside it goes what the comparator's grid did in the same scenario.
+            let name = champion.record().name;
+            let compared = relive(prepared, champion, population, &name, &[*index], true)?;
+            let curves = compared.into_iter().filter_map(|trajectory| trajectory.record);
+            record.frequency.extend(curves.flat_map(|record| record.frequency));
+        }
+        episodes.extend(record);
     }
     unrepeatable.sort();
     unrepeatable.dedup();

@@ -13,13 +13,18 @@ use reports::cascade::{
 use reports::{InputRecord, NetworkRecord};
 
 use super::contingencies::{digest_of, file_name};
+use crate::cascade::acfm::{self, Acfm};
+use crate::cascade::protection;
 use crate::cascade::separation::{self, Separation};
 use crate::cascade::steps::Steps;
-use crate::cascade::{Account, Engine, Outage, Settings, Told, Tripped, read_outages};
+use crate::cascade::{Account, Cascade, Engine, Outage, Settings, Told, Tripped, read_outages};
 use crate::run;
 
 /// Outage sets that are under way at once; their lines are written in the order of the list.
 const AHEAD: usize = 4096;
+
+/// Outage sets that one thread takes at once.
+const BLOCK: usize = 32;
 
 /// Where the network comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,8 +58,16 @@ pub struct PreparedCascades {
 
 /// One engine, one a thread.
 enum Runner {
+    Protection(Box<protection::Engine>),
+    Acfm(Box<Acfm>),
     Dcsep(Box<Separation>),
     Steps(Box<Steps>),
+}
+
+/// What an engine answered for one outage, and its line in the engine's table.
+struct Row {
+    told: Told,
+    line: String,
 }
 
 /// Reads and checks what a cascade needs.
@@ -95,9 +108,12 @@ impl PreparedCascades {
                 Ok(Runner::Dcsep(Box::new(Separation::new(&self.network, &self.settings.dcsep)?)))
             }
             Engine::Steps => Ok(Runner::Steps(Box::new(Steps::new(&self.network, &self.settings.steps)))),
-            Engine::Protection | Engine::Acfm => {
-                let message = format!("engine {} is not in this build", self.engine.id());
-                Err(Diagnostic::error("cascade.engine", message).hint("there are dcsep and steps").into())
+            Engine::Acfm => Ok(Runner::Acfm(Box::new(Acfm::new(&self.network, &self.settings.acfm)))),
+            Engine::Protection => {
+                let relays = self.settings.protection.of(self.network.frequency_hz);
+                let Settings { horizon_s, seed, .. } = self.settings;
+                let engine = protection::Engine::new(&self.network, relays, horizon_s, seed);
+                Ok(Runner::Protection(Box::new(engine)))
             }
         }
     }
@@ -109,8 +125,8 @@ impl PreparedCascades {
     pub fn study(&self, outage: &str) -> Result<CascadeStudy, Diagnostics> {
         let outage = Outage::parse(&self.network, outage)?;
         let mut runner = self.runner()?;
-        let base = runner.cascade(&Outage::default());
-        let told = runner.cascade(&outage);
+        let base = runner.row(&Outage::default()).told;
+        let told = runner.row(&outage).told;
         Ok(self.document(&outage, &base, &told, runner.notes()))
     }
 
@@ -138,25 +154,28 @@ impl PreparedCascades {
         for _ in 1..threads {
             runners.push(self.runner()?);
         }
-        for part in outages.chunks(AHEAD) {
-            let lines: Vec<OnceLock<String>> = part.iter().map(|_| OnceLock::new()).collect();
+        // Blocks whose rows an engine may carry side by side: a fixed size, so that the number of threads decides no byte.
+        for (part_number, part) in outages.chunks(AHEAD).enumerate() {
+            let blocks: Vec<&[Outage]> = part.chunks(BLOCK).collect();
+            let lines: Vec<OnceLock<Vec<String>>> = blocks.iter().map(|_| OnceLock::new()).collect();
             let next = AtomicUsize::new(0);
             std::thread::scope(|scope| {
                 for runner in &mut runners {
-                    let (lines, next) = (&lines, &next);
+                    let (lines, next, blocks) = (&lines, &next, &blocks);
                     scope.spawn(move || {
                         loop {
                             let at = next.fetch_add(1, Ordering::Relaxed);
-                            let Some(outage) = part.get(at) else { break };
-                            let told = runner.cascade(outage);
+                            let Some(block) = blocks.get(at) else { break };
+                            let first = part_number * AHEAD + at * BLOCK;
+                            let rows = runner.rows(first as u64, block);
                             // Each number is taken by one thread only.
-                            let _ = lines[at].set(runner.csv_row(outage, &told));
+                            let _ = lines[at].set(rows.into_iter().map(|row| row.line).collect());
                         }
                     });
                 }
             });
-            for line in &lines {
-                write(line.get().map(String::as_str).unwrap_or_default())?;
+            for line in lines.iter().filter_map(OnceLock::get).flatten() {
+                write(line)?;
             }
         }
         Ok(())
@@ -200,7 +219,7 @@ impl PreparedCascades {
                 ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
             ]),
             inputs: self.inputs.clone(),
-            settings: self.settings.described(self.engine),
+            settings: self.settings.described(self.engine, network.frequency_hz),
             outage: what.map(|what| element(network, what)).collect(),
             initial_load_mw: cascade.account.initial_load_mw,
             served_mw: cascade.account.served_mw,
@@ -223,23 +242,53 @@ impl PreparedCascades {
 }
 
 impl Runner {
-    fn cascade(&mut self, outage: &Outage) -> Told {
+    /// One outage.
+    fn row(&mut self, outage: &Outage) -> Row {
         match self {
-            Runner::Dcsep(engine) => engine.cascade(outage),
-            Runner::Steps(engine) => engine.cascade(outage),
+            Runner::Protection(engine) => {
+                let cascades = engine.cascades(std::slice::from_ref(outage));
+                let cascade = cascades.into_iter().next().expect("one outage has one cascade");
+                let line = separation::csv_row(outage, &cascade);
+                Row { told: cascade.into(), line }
+            }
+            Runner::Acfm(engine) => {
+                let run = engine.cascade(outage);
+                let line = acfm::csv_row(outage, &run);
+                Row { told: run.cascade.into(), line }
+            }
+            Runner::Dcsep(engine) => {
+                let told = engine.cascade(outage);
+                let line = separation::csv_row(outage, &told.cascade);
+                Row { told, line }
+            }
+            Runner::Steps(engine) => {
+                let told = engine.cascade(outage);
+                let line = separation::csv_row(outage, &told.cascade);
+                Row { told, line }
+            }
+        }
+    }
+
+    /// Consecutive outages of a list, from place `first` on.
+    fn rows(&mut self, first: u64, outages: &[Outage]) -> Vec<Row> {
+        match self {
+            Runner::Protection(engine) => {
+                let cascades = engine.cascades_from(first, outages);
+                let row = |(cascade, outage): (Cascade, &Outage)| {
+                    let line = separation::csv_row(outage, &cascade);
+                    Row { told: cascade.into(), line }
+                };
+                cascades.into_iter().zip(outages).map(row).collect()
+            }
+            _ => outages.iter().map(|outage| self.row(outage)).collect(),
         }
     }
 
     fn csv_header(&self) -> &'static str {
         match self {
-            // The step rules have no published table: theirs has the columns of the other engine with times.
-            Runner::Dcsep(_) | Runner::Steps(_) => separation::csv_header(),
-        }
-    }
-
-    fn csv_row(&self, outage: &Outage, told: &Told) -> String {
-        match self {
-            Runner::Dcsep(_) | Runner::Steps(_) => separation::csv_row(outage, &told.cascade),
+            Runner::Acfm(_) => acfm::csv_header(),
+            // These have no published table: theirs has the columns of the other engine with times.
+            Runner::Protection(_) | Runner::Dcsep(_) | Runner::Steps(_) => separation::csv_header(),
         }
     }
 
@@ -262,6 +311,13 @@ impl Runner {
                 }
                 notes
             }
+            Runner::Protection(engine) => engine.blocked().to_vec(),
+            Runner::Acfm(_) => vec![
+                "where no power flow is found, demand is kept by the largest share that has one; the published model asks an \
+                 optimal power flow"
+                    .to_owned(),
+                "a branch without a long-term rating is never overloaded".to_owned(),
+            ],
             Runner::Steps(_) => {
                 vec!["a branch without a long-term rating is never overloaded".to_owned()]
             }

@@ -14,6 +14,7 @@ pub use contingencies::{
     ContingencySettings, Outages, PreparedStudy, Studied, contingencies, prepare_contingencies,
 };
 pub(crate) use contingencies::{digest_of, file_name};
+pub(crate) use frequency::governor;
 pub use frequency::{FREQUENCY_STUDY_SCHEMA, frequency};
 pub use nose::nose;
 pub(crate) use solution::rung_id;

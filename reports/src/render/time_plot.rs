@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::svg::{coordinate, line, open, rectangle, text, text_width};
-use crate::evidence::{EpisodeRecord, NetworkRecord, StepRecord};
+use crate::evidence::{EpisodeRecord, FrequencyCurveRecord, NetworkRecord, StepRecord};
 use crate::words::{escape_xml, number};
 
 const WIDTH: f64 = 960.0;
@@ -22,7 +22,8 @@ type Curve = Vec<Option<f64>>;
 /// The plot as one `<svg>` element, coloured by the page's style sheet; `id` is unique on the page. `None` without steps.
 pub fn render(network: Option<&NetworkRecord>, episode: &EpisodeRecord, id: &str) -> Option<String> {
     let axis = TimeAxis::new(episode)?;
-    let panels = panels(network, &episode.steps);
+    let mut panels = panels(network, &episode.steps);
+    panels.extend(frequency(episode));
     let height = TOP + panels.len() as f64 * (PANEL + GAP) - GAP + BOTTOM;
     let title = format!("Episode {}/{} over time", episode.population, episode.index);
     let mut out = open(id, "plot", (WIDTH, height), &title, &description(&panels, episode));
@@ -94,6 +95,8 @@ struct Panel {
     spans: Vec<Option<Range>>,
     /// (class, name, curve).
     curves: Vec<(&'static str, &'static str, Curve)>,
+    /// (class, name, points): seconds and values, joined by straight lines.
+    lines: Vec<(&'static str, String, Vec<Range>)>,
     /// Values that must be on the axis.
     include: Vec<f64>,
 }
@@ -110,6 +113,7 @@ fn panels(network: Option<&NetworkRecord>, steps: &[StepRecord]) -> Vec<Panel> {
             ("low", "lowest", each(&|step| extent(&step.vm_pu).map(|range| range.0))),
             ("high", "highest", each(&|step| extent(&step.vm_pu).map(|range| range.1))),
         ],
+        lines: vec![],
         include: allowed.map_or_else(Vec::new, |(low, high)| vec![low, high]),
     };
     let loading = Panel {
@@ -118,6 +122,7 @@ fn panels(network: Option<&NetworkRecord>, steps: &[StepRecord]) -> Vec<Panel> {
         allowed: Some((0.0, 100.0)),
         spans: vec![],
         curves: vec![("load", "highest", each(&|step| extent(&step.loading).map(|range| 100.0 * range.1)))],
+        lines: vec![],
         include: vec![0.0, 100.0],
     };
     let demand = Panel {
@@ -132,6 +137,7 @@ fn panels(network: Option<&NetworkRecord>, steps: &[StepRecord]) -> Vec<Panel> {
             ("wanted", "wanted", each(&|step| Some(step.demand_mw))),
             ("served", "served", each(&|step| step.served_mw)),
         ],
+        lines: vec![],
         include: vec![],
     };
     let mut panels = vec![voltage];
@@ -140,6 +146,35 @@ fn panels(network: Option<&NetworkRecord>, steps: &[StepRecord]) -> Vec<Panel> {
     panels.push(demand);
     panels.extend(acted(steps));
     panels
+}
+
+/// Classes of the curves of frequencies: whose they are, by their order of appearance.
+const SUBJECTS: [&str; 3] = ["served", "asked", "high"];
+
+/// The frequencies of all islands, by whose grid it was; `None` where none moved.
+fn frequency(episode: &EpisodeRecord) -> Option<Panel> {
+    let nominal_hz = episode.frequency.first()?.nominal_hz;
+    let mut subjects: Vec<&str> = Vec::new();
+    for curve in &episode.frequency {
+        if !subjects.contains(&curve.subject.as_str()) {
+            subjects.push(&curve.subject);
+        }
+    }
+    let line = |curve: &FrequencyCurveRecord| {
+        let whose = subjects.iter().position(|subject| *subject == curve.subject).unwrap_or(0);
+        let points = curve.time_s.iter().copied().zip(curve.frequency_hz.iter().copied());
+        let name = format!("{}, island of bus {}", curve.subject.replace('_', " "), curve.first_bus);
+        (SUBJECTS[whose % SUBJECTS.len()], name, points.collect())
+    };
+    Some(Panel {
+        title: "Frequency of each island".into(),
+        unit: "Hz",
+        allowed: None,
+        spans: vec![],
+        curves: vec![],
+        lines: episode.frequency.iter().map(line).collect(),
+        include: vec![nominal_hz],
+    })
 }
 
 /// Asked and granted, mean over the elements, with the range of what was granted.
@@ -167,6 +202,7 @@ fn acted(steps: &[StepRecord]) -> Vec<Panel> {
                     ("granted", "granted", curve(|step| &step.granted)),
                     ("asked", "asked", curve(|step| &step.asked)),
                 ],
+                lines: vec![],
                 include: vec![],
             }
         })
@@ -189,7 +225,15 @@ impl Panel {
     fn range(&self) -> Range {
         let spans = self.spans.iter().flatten().flat_map(|&(low, high)| [low, high]);
         let curves = self.curves.iter().flat_map(|(_, _, curve)| curve.iter().flatten().copied());
-        let all = self.include.iter().copied().chain(spans).chain(curves).filter(|value| value.is_finite());
+        let lines = self.lines.iter().flat_map(|(_, _, points)| points.iter().map(|point| point.1));
+        let all = self
+            .include
+            .iter()
+            .copied()
+            .chain(spans)
+            .chain(curves)
+            .chain(lines)
+            .filter(|value| value.is_finite());
         let (low, high) =
             all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
         if low > high {
@@ -232,6 +276,13 @@ impl Panel {
                 escape_xml(&format!("{}: {name}", self.title))
             ));
         }
+        for (class, name, points) in &self.lines {
+            let path = joined(points, axis, &y);
+            out.push_str(&format!(
+                "<path class=\"curve {class}\" d=\"{path}\"><title>{}</title></path>\n",
+                escape_xml(&format!("{}: {name}", self.title))
+            ));
+        }
         self.heading(top, out);
     }
 
@@ -241,8 +292,10 @@ impl Panel {
             if self.unit.is_empty() { self.title.clone() } else { format!("{}, {}", self.title, self.unit) };
         out.push_str(&text("panel-title", LEFT, top - 9.0, &title));
         let mut x = WIDTH - RIGHT;
-        if self.curves.len() > 1 {
-            for (class, name, _) in self.curves.iter().rev() {
+        let lines = self.lines.iter().take(SUBJECTS.len()).map(|(class, name, _)| (*class, name.as_str()));
+        let named: Vec<(&str, &str)> = self.curves.iter().map(|c| (c.0, c.1)).chain(lines).collect();
+        if named.len() > 1 {
+            for (class, name) in named.into_iter().rev() {
                 out.push_str(&text("tick end", x, top - 9.0, name));
                 x -= 1.1 * text_width(name, 12.0);
                 let from = coordinate(x - 26.0);
@@ -252,6 +305,21 @@ impl Panel {
             }
         }
     }
+}
+
+/// Points joined by straight lines; those outside the axis are left out, and so is the second of two that would lie on each other.
+fn joined(points: &[Range], axis: &TimeAxis, y: &dyn Fn(f64) -> f64) -> String {
+    let mut path = String::new();
+    let mut last = None;
+    for (time, value) in points.iter().filter(|(time, value)| *time <= axis.end && value.is_finite()) {
+        let point = (coordinate(axis.x(*time)), coordinate(y(*value)));
+        if last.as_ref() != Some(&point) {
+            let letter = if last.is_none() { 'M' } else { 'L' };
+            path.push_str(&format!("{letter}{} {}", point.0, point.1));
+            last = Some(point);
+        }
+    }
+    path
 }
 
 /// Values hold until the next step; where there is none the curve is interrupted, never drawn through.
@@ -313,6 +381,13 @@ fn description(panels: &[Panel], episode: &EpisodeRecord) -> String {
         for (_, name, curve) in &panel.curves {
             let known = || curve.iter().flatten().copied();
             if let (Some(low), Some(high)) = (known().reduce(f64::min), known().reduce(f64::max)) {
+                let title = &panel.title;
+                parts.push(format!("{title}, {name}: {} to {} {}", number(low), number(high), panel.unit));
+            }
+        }
+        for (_, name, points) in &panel.lines {
+            let values = || points.iter().map(|point| point.1);
+            if let (Some(low), Some(high)) = (values().reduce(f64::min), values().reduce(f64::max)) {
                 let title = &panel.title;
                 parts.push(format!("{title}, {name}: {} to {} {}", number(low), number(high), panel.unit));
             }
@@ -388,6 +463,29 @@ mod tests {
         assert_eq!(path, "M64 10H283.5M503 10H722.5V9H942");
         assert!(render(None, &episode, "p").unwrap().ends_with("</svg>"));
         assert_eq!(render(None, &EpisodeRecord::default(), "p"), None);
+    }
+
+    #[test]
+    fn frequencies_are_drawn_for_everybody_and_named() {
+        let curve = |subject: &str, hz: f64| FrequencyCurveRecord {
+            subject: subject.into(),
+            first_bus: "3".into(),
+            nominal_hz: 60.0,
+            time_s: vec![1.0, 2.0, 2.0],
+            frequency_hz: vec![60.0, hz, hz],
+        };
+        let steps = vec![StepRecord::default(), StepRecord { time_s: 2.0, ..StepRecord::default() }];
+        let frequency = vec![curve("candidate", 59.6), curve("do_nothing", 58.9)];
+        let episode = EpisodeRecord { steps, frequency, ..EpisodeRecord::default() };
+        let plot = render(None, &episode, "p").unwrap();
+        assert!(plot.contains("Frequency of each island, Hz"));
+        assert!(plot.contains("do nothing, island of bus 3: 58.9 to 60 Hz"));
+        let path = joined(
+            &[(0.0, 1.0), (2.0, 2.0), (2.0, 2.0), (9.0, 3.0)],
+            &TimeAxis::new(&episode).unwrap(),
+            &|v| v,
+        );
+        assert_eq!(path, "M64 1L503 2");
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub enum Unit {
     Radian,
     /// Hz.
     Hertz,
+    /// Hz/s.
+    HertzPerSecond,
     /// Seconds.
     Second,
     /// Hours.
@@ -69,6 +71,7 @@ impl Unit {
         ("deg", Unit::Degree),
         ("rad", Unit::Radian),
         ("Hz", Unit::Hertz),
+        ("Hz/s", Unit::HertzPerSecond),
         ("s", Unit::Second),
         ("h", Unit::Hour),
         ("EUR", Unit::Euro),

@@ -74,7 +74,35 @@ impl Settings {
         document.finish(settings, "cascade.settings")
     }
 
-    fn of(fields: &mut Fields<'_>) -> Option<Self> {
+    /// As text, for a document.
+    pub(in crate::cascade) fn described(&self) -> std::collections::BTreeMap<String, String> {
+        let word = |name: &str, value: String| (name.to_owned(), value);
+        let forming = self.grid_forming.as_ref().map_or_else(
+            || "any unit".to_owned(),
+            |units| units.iter().map(|unit| (unit.row() + 1).to_string()).collect::<Vec<_>>().join(" "),
+        );
+        [
+            word("max_recursion_depth", self.max_recursion_depth.to_string()),
+            word("line_trip_factor", self.line_trip_factor.to_string()),
+            word("uvls_per_step", self.uvls_per_step.to_string()),
+            word("uvls_max_steps", self.uvls_max_steps.to_string()),
+            word("dP_limit", self.generation_change_max.to_string()),
+            word("P_overhead", self.losses_overhead.to_string()),
+            word("Q_tolerance", self.reactive_tolerance.to_string()),
+            word("slack_deadband", format!("{} MW", self.slack_deadband_mw)),
+            word("grid_forming", forming),
+            word("newton_tolerance", format!("{:e} pu", self.tolerance_pu)),
+            word("newton_iterations", self.iterations_max.to_string()),
+            word(
+                "collapse_share",
+                format!("{}, in the place of the optimal power flow", self.collapse_share),
+            ),
+        ]
+        .into()
+    }
+
+    /// Reads the table of a settings file.
+    pub(in crate::cascade) fn of(fields: &mut Fields<'_>) -> Option<Self> {
         let default = Self::default();
         let mut number = |key: &'static str, default: f64, range: &str, holds: fn(f64) -> bool| {
             let value = fields.number(key, range, holds);

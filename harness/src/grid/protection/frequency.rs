@@ -310,7 +310,7 @@ fn label_indices(label: &[u32]) -> impl Iterator<Item = BusIdx> + use<> {
 }
 
 /// The first bus of each bus's island, by row. Second busbars belong to the bus.
-fn components(seen: &Seen<'_>) -> Vec<u32> {
+pub(crate) fn components(seen: &Seen<'_>) -> Vec<u32> {
     fn root(parent: &mut [u32], mut node: u32) -> u32 {
         while parent[node as usize] != node {
             parent[node as usize] = parent[parent[node as usize] as usize];

@@ -136,8 +136,8 @@ impl Protection {
         }
     }
 
-    /// The devices of one grid, at rest.
-    pub fn devices(&self) -> Vec<Box<dyn Device>> {
+    /// The devices of one grid, at rest; `frequency_lives` leaves out the relays that say themselves where the frequency settles.
+    pub fn devices(&self, frequency_lives: bool) -> Vec<Box<dyn Device>> {
         let mut devices: Vec<Box<dyn Device>> = Vec::with_capacity(6);
         if let Some(relays) = &self.overload {
             devices.push(Box::new(relays.relays()));
@@ -154,7 +154,7 @@ impl Protection {
         if let Some(relays) = &self.ride_through {
             devices.push(Box::new(relays.relays()));
         }
-        if let Some(relays) = &self.frequency {
+        if let Some(relays) = self.frequency.as_ref().filter(|_| !frequency_lives) {
             devices.push(Box::new(relays.relays()));
         }
         devices

@@ -73,10 +73,11 @@ impl Elements {
 
     /// The magnitude at a running unit in some band, pu.
     fn outside(&self, seen: &Seen<'_>, unit: UnitIdx) -> Option<f64> {
-        if !seen.state.unit_on[unit] {
+        let bus = seen.network.units.bus[unit];
+        if !seen.state.unit_on[unit] || seen.is_unsettled(bus) {
             return None;
         }
-        let v = seen.solution.voltage(seen.network.units.bus[unit])?;
+        let v = seen.solution.voltage(bus)?;
         let squared = v.re * v.re + v.im * v.im;
         let inside = squared >= self.inside_squared.0 && squared < self.inside_squared.1;
         (!inside).then(|| squared.sqrt())

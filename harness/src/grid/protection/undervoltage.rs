@@ -70,7 +70,7 @@ impl Elements {
     fn low(&self, seen: &Seen<'_>, bus: BusIdx) -> Option<f64> {
         let v = seen.solution.voltage(bus)?;
         let squared = v.re * v.re + v.im * v.im;
-        (squared < self.highest_squared).then(|| squared.sqrt())
+        (squared < self.highest_squared && !seen.is_unsettled(bus)).then(|| squared.sqrt())
     }
 
     /// These relays, at rest.

@@ -19,6 +19,7 @@ use crate::frequency::{
 use read::{Event, Island, Study, What};
 
 pub use read::FREQUENCY_STUDY_SCHEMA;
+pub(crate) use read::governor;
 
 /// Reads a study and lives through it, island by island. `horizon_s` replaces that of the study where it is given.
 ///

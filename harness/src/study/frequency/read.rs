@@ -457,7 +457,7 @@ fn ride_through(fields: &mut Fields<'_>, hz: f64) -> Option<Option<RideThrough>>
 }
 
 /// `governor = "tgov1"`, and its parameters beside it where they are not the default ones.
-fn governor(fields: &mut Fields<'_>) -> Option<Governor> {
+pub(crate) fn governor(fields: &mut Fields<'_>) -> Option<Governor> {
     let choices: Vec<(&str, &str)> =
         ["fixed", "droop", "tgov1", "reheat", "ieeeg1", "ggov1", "hydro"].map(|name| (name, name)).to_vec();
     let chosen = fields.choice("governor", &choices);
@@ -650,9 +650,13 @@ power_mw = -100
             complaints(&SOUND.replace("power_mw = -100", "trip = \"G2\"")),
             [("frequency.study.event.unknown".into(), Some(23))]
         );
+        // Without inertia the unit is none, and the island has no frequency.
         assert_eq!(
             complaints(&SOUND.replace("inertia_s = 4", "")),
-            [("frequency.study.unit.range".into(), Some(10))]
+            [
+                ("frequency.study.island.range".into(), Some(5)),
+                ("frequency.study.unit.range".into(), Some(10)),
+            ]
         );
     }
 }
