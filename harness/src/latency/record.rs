@@ -25,6 +25,8 @@ pub fn record(prepared: &Prepared, calls: usize) -> Result<LatencyFile, Diagnost
         let message = format!("{calls} calls: a record holds from {CALLS_MIN} to {CALLS_MAX}");
         return Err(Diagnostic::error("usage.calls", message).into());
     }
+    // Before the thread is confined to one of its processors.
+    let machine = machine();
     // Before the candidate is started: a child process is where its parent is.
     let pinned = confine();
     let mut solver = Solver::new(&prepared.network);
@@ -64,7 +66,7 @@ pub fn record(prepared: &Prepared, calls: usize) -> Result<LatencyFile, Diagnost
         failed: timed.failed,
         clock: "monotonic, of the operating system".into(),
         pinned,
-        machine: machine(),
+        machine,
         samples: LatencyFile::digest(&samples_ns),
         samples_ns,
     })
