@@ -69,6 +69,14 @@ pub struct AskedTensor {
 }
 
 impl AskedTensor {
+    /// What one row asks, as a tensor of that row alone.
+    #[must_use]
+    pub fn alone(&self, row: usize) -> AskedTensor {
+        let (elements, data): (Vec<u32>, Vec<f64>) = self.row(row).unzip();
+        let values = Tensor { rows: 1, cols: elements.len(), data };
+        AskedTensor { quantity: self.quantity, elements, values, given: None }
+    }
+
     /// What one row asks: elements and values.
     pub fn row(&self, row: usize) -> impl Iterator<Item = (u32, f64)> {
         let given = self.given.as_ref().map(|given| &given[row * self.values.cols..]);

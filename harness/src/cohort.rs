@@ -11,10 +11,11 @@ use powerflow::{Job, Rung, Solver};
 use scenarios::{Moment, Scenario};
 use serde::{Deserialize, Serialize};
 
-use crate::candidate::Decisions;
+use crate::candidate::{Candidate, Decisions};
 use crate::grid::{Answer, Grid, Life};
+use crate::latency::{Delay, Timing};
 use crate::live::LoopConfig;
-use crate::observation::Observations;
+use crate::observation::{Observations, Observed};
 use crate::trajectory::Trajectory;
 use rollout::Rollout;
 
@@ -127,6 +128,26 @@ impl<'a> Cohort<'a> {
         }
     }
 
+    /// The same with a delay between observation and action in every rollout.
+    #[must_use]
+    pub fn delayed(mut self, timing: &Arc<Timing>) -> Self {
+        let seed = self.config.rules.seed;
+        for rollout in &mut self.rollouts {
+            rollout.delay(timing, seed);
+        }
+        self
+    }
+
+    /// The same with a time of decisions, ns, of its own for each rollout; those of padding are not needed.
+    #[must_use]
+    pub fn delayed_each(mut self, timing: &Timing, decision_ns: &[u64]) -> Self {
+        let seed = self.config.rules.seed;
+        for (rollout, ns) in self.rollouts.iter_mut().zip(decision_ns) {
+            rollout.delay(&Arc::new(timing.with(Delay::Fixed(*ns))), seed);
+        }
+        self
+    }
+
     /// When the next step begins; `None` at the horizon, or when no rollout goes on.
     pub(crate) fn next_moment(&mut self) -> Option<Moment> {
         let alive = self.rollouts.iter().any(|r| r.grid.life() == Life::Alive);
@@ -144,7 +165,7 @@ impl<'a> Cohort<'a> {
         }
         for rollout in &mut self.rollouts {
             if rollout.grid.life() == Life::Alive {
-                rollout.grid.apply_events(now);
+                rollout.arrive(now);
                 rollout.grid.begin_step(minutes);
             }
             rollout.begin_step(now);
@@ -213,43 +234,59 @@ impl<'a> Cohort<'a> {
         rollout.unsolved |= rollout.grid.life() == Life::Unsolved;
     }
 
-    pub(crate) fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
-        // A duration that is shown beside the evidence, and decides nothing.
+    /// Asks a candidate about what is seen, where there is anyone to decide for.
+    pub(crate) fn ask(&mut self, candidate: &mut dyn Candidate, seen: &Observations) -> Decisions {
+        if !seen.alive.contains(&true) {
+            return Decisions::none(seen.rows);
+        }
+        // A duration that is shown beside the evidence, and decides nothing but where a suite asks for the clock.
         let start = Instant::now();
-        let answer = work();
+        let answer = candidate.decide_batch(seen);
         self.decided_in.push(start.elapsed());
         answer
     }
 
-    /// What every rollout shows now. Rollouts that have ended keep showing their last state.
+    /// What every rollout shows now. Rollouts that have ended keep showing their last state; nothing is decided for them, nor for those
+    /// whose candidate is busy.
     pub(crate) fn sense(&mut self, now: Moment) -> Observations {
         let network = Arc::clone(self.solver.network());
         let mut seen = Observations::zeros(&network, self.rollouts.len());
-        for (row, rollout) in self.rollouts.iter().enumerate() {
-            seen.alive[row] = rollout.grid.life() == Life::Alive;
-            if rollout.grid.life() != Life::Absent {
-                seen.fill(row, &rollout.grid, now);
+        for (row, rollout) in self.rollouts.iter_mut().enumerate() {
+            if rollout.grid.life() == Life::Absent {
+                continue;
+            }
+            seen.fill(row, &rollout.grid, now);
+            if rollout.grid.life() == Life::Alive
+                && let Some(age_s) = rollout.channel.measure(self.step - 1, now)
+            {
+                seen.alive[row] = true;
+                seen.tensors[Observed::Age as usize].row_mut(row)[0] = age_s;
             }
         }
         seen
     }
 
-    /// Grants or refuses what was asked; a rollout whose candidate failed ends here.
+    /// Sends what was asked on its way, and grants or refuses what takes effect now; a rollout whose candidate failed ends here.
     pub(crate) fn grant(&mut self, asked: &Decisions, now: Moment) {
-        let minutes = self.config.step_s / 60.0;
+        let asked_rows = self.rollouts.iter().filter(|rollout| rollout.channel.is_asked()).count();
+        // By the clock a batch takes as long for each of its rows as its share.
+        let clock_ns =
+            self.decided_in.last().map_or(0, |took| took.as_nanos() as u64) / asked_rows.max(1) as u64;
         for (row, rollout) in self.rollouts.iter_mut().enumerate() {
             if rollout.grid.life() != Life::Alive {
                 continue;
             }
-            if let Some(failure) = asked.failed.get(row).and_then(Option::as_ref) {
+            let is_asked = rollout.channel.is_asked();
+            if let Some(failure) = asked.failed.get(row).and_then(Option::as_ref).filter(|_| is_asked) {
                 rollout.failure = Some(failure.clone());
                 rollout.grid.candidate_failed();
                 continue;
             }
-            rollout.grants = rollout.grid.grant(&asked.asked, row, self.config.task, now, minutes);
-            for (reason, count) in rollout.grants.refusals() {
-                *rollout.refusals.entry(reason).or_insert(0) += u64::from(count);
+            if is_asked {
+                let own = asked.asked.iter().map(|tensor| tensor.alone(row)).collect();
+                rollout.channel.answer(own, clock_ns);
             }
+            rollout.land(self.config, now);
         }
     }
 

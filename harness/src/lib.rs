@@ -9,6 +9,7 @@ pub mod fields;
 pub mod frequency;
 pub mod gate;
 pub mod grid;
+pub mod latency;
 pub mod live;
 pub mod metric;
 pub mod observation;

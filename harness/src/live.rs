@@ -32,14 +32,15 @@ pub struct LoopConfig {
 }
 
 /// Lets a candidate live through a cohort's scenarios. The order of a step is: events, settle, sense, decide, grant,
-/// settle, and then time passes: relays operate, events befall the grid, each at its own moment, and all is measured.
+/// settle, and then time passes: relays operate, events befall the grid, delayed commands take effect, each at its own moment, and
+/// all is measured.
 pub fn live(cohort: &mut Cohort<'_>, candidate: &mut dyn Candidate) -> Vec<Trajectory> {
     candidate.reset(cohort.seeds());
     while let Some(now) = cohort.next_moment() {
         cohort.apply_events(now);
         cohort.settle();
         let seen = cohort.sense(now);
-        let asked = cohort.time(|| candidate.decide_batch(&seen));
+        let asked = cohort.ask(candidate, &seen);
         cohort.grant(&asked, now);
         cohort.settle();
         cohort.pass_time();

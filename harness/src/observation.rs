@@ -145,7 +145,8 @@ fn finite(value: f64) -> f64 {
 pub struct Observations {
     /// Number of rows: the rollouts of the cohort, finished ones included as padding.
     pub rows: usize,
-    /// Which rows are alive; the others hold their last values and whatever is decided for them is ignored.
+    /// Which rows are decided for: rollouts that go on and whose candidate is not busy. The others hold their last values, and whatever is
+    /// decided for them is ignored.
     pub alive: Vec<bool>,
     /// One tensor per quantity, in the order of [`Observed::LIST`].
     pub tensors: Vec<Tensor>,

@@ -22,7 +22,7 @@ pub fn all() -> Vec<Described> {
 
 /// The page of a document in `docs/formats/`: its file name and its Markdown, one table an object.
 pub fn page(document: &Described) -> (String, String) {
-    let kind = document.file.split('-').next().unwrap_or_default();
+    let kind = document.file.rsplit_once('-').map_or("", |(kind, _version)| kind);
     let schema = document.schema.as_value();
     let mut page = format!(
         "# {}\n\n{}\n\nGenerated from the types that write it, as is its [JSON Schema](../../reports/schemas/{}).\n",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use powerflow::security::Depth;
-use reports::{EpisodeRecord, FrequencyCurveRecord, StepRecord, TripRecord};
+use reports::{EpisodeRecord, FrequencyCurveRecord, LatencyTally, StepRecord, TripRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::candidate::Cause;
@@ -79,11 +79,25 @@ pub struct Episode {
     /// Natural logarithm of the likelihood of what the grid itself drew (hidden failures), where it draws.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grid_log_likelihood: Option<f64>,
+    /// What became of the candidate's decisions, where they do not take effect at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<LatencyTally>,
     /// SHA-256 over every state: time, voltages, requests, grants, trips.
     pub trajectory: String,
 }
 
 impl Episode {
+    /// The line without what was found by living the episode again with other delays.
+    #[must_use]
+    pub fn as_lived(&self) -> Episode {
+        let mut episode = self.clone();
+        episode.metrics.remove(crate::latency::MARGIN_MS);
+        if let Some(served) = &mut episode.as_served {
+            served.remove(crate::latency::MARGIN_MS);
+        }
+        episode
+    }
+
     /// A metric of this rollout, with a solver that gave up counted as lost.
     pub fn metric(&self, id: &str) -> Option<f64> {
         self.metrics.get(id).copied().flatten()
@@ -126,6 +140,7 @@ impl Trajectory {
             events,
             trips: episode.trips.clone(),
             steps,
+            decisions: Vec::new(),
             frequency,
             metrics: episode.metrics.clone(),
         }

@@ -29,6 +29,10 @@ pub(crate) struct Ladder<'a> {
     iterations: u32,
 }
 
+/// Newton iterations of all rungs together, about: a grid whose limits never settle is given up in seconds, where rungs times
+/// passes times iterations would be minutes.
+const ITERATIONS_BUDGET: u32 = 20_000;
+
 impl<'a> Ladder<'a> {
     pub(crate) fn new(
         desk: &'a mut Desk<f64>,
@@ -165,6 +169,9 @@ impl<'a> Ladder<'a> {
             }
             if let Some(ended) = desk.settle(0, frame, state) {
                 break ended;
+            }
+            if *iterations + desk.iterations(0) > ITERATIONS_BUDGET {
+                break Err(DivergenceReason::IterationLimit);
             }
         };
         *iterations += desk.iterations(0);

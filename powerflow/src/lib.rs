@@ -42,7 +42,7 @@ pub use index::{BranchIdx, BusId, BusIdx, Column, Index, NodeIdx, ShuntIdx, Unit
 pub use lane::Width;
 pub use linear::{
     Balance, Candidate, INDEX_EXPONENT, LinearFlow, LinearModel, Loading, OutageFlows, OutageStatus,
-    PairFlows, PairSummary, solve_linear,
+    PairFlows, PairSummary, SwitchedFlow, solve_linear,
 };
 pub use network::Network;
 pub use plan::{Nodes, Plan};

@@ -134,7 +134,7 @@ impl Problem {
             }
         }
         self.find_islands(network, plan, state);
-        self.choose_references(network, plan, slack);
+        self.choose_references(network, plan, state, slack);
         self.weigh(plan);
     }
 
@@ -185,9 +185,24 @@ impl Problem {
         }
     }
 
-    fn choose_references(&mut self, network: &Network, plan: &Plan, slack: Slack) {
+    fn choose_references(&mut self, network: &Network, plan: &Plan, state: &State, slack: Slack) {
+        for bus in &state.references {
+            // The first busbar of a bus has the bus's row.
+            let node = NodeIdx::from_row(bus.row());
+            let island = self.island[node.row()];
+            if island != NONE && self.holds[node.row()] {
+                let references = &mut self.islands[island as usize].references;
+                if references.is_empty() {
+                    references.push(node);
+                }
+            }
+        }
+        let chosen: Vec<bool> = self.islands.iter().map(|island| !island.references.is_empty()).collect();
         for (node, bus) in plan.nodes.bus.iter() {
             let island = self.island[node.row()];
+            if island != NONE && chosen[island as usize] {
+                continue;
+            }
             if island != NONE && self.holds[node.row()] && network.buses.kind[*bus] == BusKind::Reference {
                 let references = &mut self.islands[island as usize].references;
                 if references.is_empty() || slack == Slack::Single {

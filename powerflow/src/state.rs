@@ -141,6 +141,9 @@ pub struct State {
     pub tap_ratio: Column<BranchIdx, f64>,
     /// Step of each shunt; 0 is out.
     pub shunt_step: Column<ShuntIdx, u32>,
+    /// Buses whose angle is held, each in its island, where a running unit holds its voltage; the first of the list where
+    /// several share an island. With a single slack they take up the imbalance. An island without one has the file's.
+    pub references: Vec<BusIdx>,
 }
 
 impl State {
@@ -160,6 +163,7 @@ impl State {
             branch_on: network.branches.in_service.clone(),
             tap_ratio: network.branches.tap_ratio.clone(),
             shunt_step: network.shunts.step.clone(),
+            references: Vec::new(),
         }
     }
 }

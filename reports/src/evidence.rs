@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::latency::{DecisionRecord, LatencyRecord};
+
 /// Schema of [`Evidence`].
 pub const EVIDENCE_SCHEMA: &str = "gridgate/evidence/1";
 /// Schema of [`RunRecord`].
@@ -257,6 +259,9 @@ pub struct Evidence {
     pub envelope: BTreeMap<String, (f64, f64)>,
     /// Known limits of this evidence, each a sentence.
     pub limits: Vec<String>,
+    /// Delays between observation and action; absent where actions took effect at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<LatencyRecord>,
 }
 
 /// What only a clock and a machine can know; beside the evidence, never digested into a verdict.
@@ -306,6 +311,9 @@ pub struct EpisodeRecord {
     pub trips: Vec<TripRecord>,
     /// Steps, and states within a step after something happened by itself.
     pub steps: Vec<StepRecord>,
+    /// Decisions with their delays; absent where actions took effect at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<DecisionRecord>,
     /// The frequency of each island that was disturbed, from then on; absent where none was, or where frequencies do not move.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frequency: Vec<FrequencyCurveRecord>,
@@ -367,7 +375,7 @@ pub struct TripRecord {
 pub struct StepRecord {
     /// Since when this state holds: the start of the step, or a moment within it; s.
     pub time_s: f64,
-    /// Whether this is a state within a step, after something happened by itself: nobody was asked.
+    /// Whether this is a state within a step, after something happened by itself or a delayed command took effect.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub between: bool,
     /// Magnitude of each bus after the step's actions, pu, file order; `None` where it is not energised.

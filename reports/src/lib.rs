@@ -1,11 +1,14 @@
 //! Paper: what was found, in a form that a stranger can read and verify without owning the simulator.
 
 pub mod attest;
+pub mod cascade;
 pub mod contingencies;
 mod document;
 pub mod evidence;
 mod finite;
 pub mod frequency;
+pub mod latency;
+pub mod machines;
 pub mod nose;
 mod problem;
 pub mod render;
@@ -15,10 +18,16 @@ pub mod schemas;
 mod words;
 
 pub use attest::verify::{Verified, population_digest, seal, unlisted, verify};
+pub use cascade::{CASCADE_SCHEMA, CascadeStudy};
 pub use contingencies::{CONTINGENCIES_SCHEMA, ContingencyStudy};
 pub use document::{Document, canonical_json, canonical_line, read};
 pub use evidence::*;
 pub use frequency::{FREQUENCY_SCHEMA, FrequencyStudy};
+pub use latency::{
+    DecisionRecord, LATENCY_MARGIN_SCHEMA, LATENCY_SCHEMA, LatencyFile, LatencyMargin, LatencyRecord,
+    LatencySample, LatencyTally, MarginRecord, MarginStatus,
+};
+pub use machines::{MACHINES_SCHEMA, MachineStudy};
 pub use nose::{NOSE_SCHEMA, NoseStudy};
 pub use problem::Problem;
 pub use report::{Report, compose};

@@ -3,10 +3,13 @@
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
+use crate::cascade::CascadeStudy;
 use crate::contingencies::ContingencyStudy;
 use crate::document::Document;
 use crate::evidence::{EpisodeRecord, Evidence, Manifest, NetworkRecord, RunRecord};
 use crate::frequency::FrequencyStudy;
+use crate::latency::{LatencyFile, LatencyMargin};
+use crate::machines::MachineStudy;
 use crate::nose::NoseStudy;
 
 /// A schema and the name of its file.
@@ -39,7 +42,11 @@ pub fn documents() -> Vec<Described> {
         of::<Manifest>(),
         of::<ContingencyStudy>(),
         of::<NoseStudy>(),
+        of::<CascadeStudy>(),
         of::<FrequencyStudy>(),
+        of::<LatencyFile>(),
+        of::<LatencyMargin>(),
+        of::<MachineStudy>(),
     ]
 }
 

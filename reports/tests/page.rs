@@ -45,6 +45,7 @@ fn episode(population: &str, index: u64, steps: usize) -> EpisodeRecord {
         let granted = asked.iter().map(|value| value.map(|v| v.min(1.06))).collect();
         StepRecord {
             time_s: 60.0 * at as f64,
+            between: false,
             vm_pu,
             loading: loading.collect(),
             out: Some(out),
@@ -71,11 +72,13 @@ fn episode(population: &str, index: u64, steps: usize) -> EpisodeRecord {
             (310.0, "line 121 (bus 77 to 80) trips".into()),
             (900.0, "transformer 18 trips".into()),
         ],
+        trips: Vec::new(),
         steps: (0..steps).map(record).collect(),
         metrics: BTreeMap::from([
             ("voltage.violation_pu_min".to_owned(), Some(14.25)),
             ("ens_mwh".to_owned(), None),
         ]),
+        ..EpisodeRecord::default()
     }
 }
 

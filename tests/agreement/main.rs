@@ -1,10 +1,14 @@
 //! Our answers against published ones.
 
+mod acfm;
+mod cascade;
 mod contingencies;
 mod damage;
 mod dc_lines;
 mod formats;
 mod frequency;
+mod latency;
+mod machines;
 mod nose;
 mod openloadflow;
 mod power_flow;

@@ -491,6 +491,9 @@ fn linear(network: &Arc<Network>, dice: &mut Dice) -> Result<(), Finding> {
         sum
     };
     let before = balance(&base);
+    let stiffness = |branch: &CaseBranch| (1.0 / (branch.x_pu * branch.tap)).abs();
+    let live = network.case.branches.iter().filter(|branch| branch.in_service);
+    let stiffest = live.map(stiffness).filter(|s| s.is_finite()).fold(0.0, f64::max);
     let mut found = None;
     let mut first: Vec<String> = vec![String::new(); outages.len()];
     let mut flows = Vec::new();
@@ -507,9 +510,11 @@ fn linear(network: &Arc<Network>, dice: &mut Dice) -> Result<(), Finding> {
         }
         let kinds = network.buses.kind.as_slice();
         let largest = base.iter().chain(&flows).fold(0.0f64, |largest, p| largest.max(p.abs()));
+        // The flow of a very stiff branch is the difference of two nearly equal angles: their rounding, times its stiffness.
+        let rounding = 4.0 * f64::EPSILON * stiffest;
         let worst = before.iter().zip(balance(&flows)).zip(kinds).position(|((a, b), kind)| {
             // Where several buses hold their angle, what they provide is not given.
-            let allowed = 1e-6 * a.1.max(b.1) + 1e-12 * largest;
+            let allowed = 1e-6 * a.1.max(b.1) + 1e-12 * largest + rounding;
             *kind != BusKind::Reference && !((a.0 - b.0).abs() <= allowed)
         });
         if let Some(bus) = worst {

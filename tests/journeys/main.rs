@@ -1,11 +1,14 @@
 //! Journeys by command line: from a case file to a report, and everything a user or an accident can put in the way.
 
+mod cascade;
 mod contingencies;
 mod controls;
 mod desk;
 mod frequency;
 mod frequency_response;
 mod interrupted;
+mod latency;
+mod machines;
 mod misbehaving;
 mod nose;
 mod protection;

@@ -4,15 +4,25 @@
 //! exist to be compared with published models; each reproduces its model, known defects included where its page says so.
 
 mod account;
+pub mod acfm;
+mod csv;
+mod list;
 mod outage;
 pub mod protection;
+pub mod separation;
+mod settings;
+pub mod steps;
 mod trip;
 
 pub use account::{Account, Shed};
+pub use list::read_outages;
 pub use outage::Outage;
+pub use settings::{SETTINGS_SCHEMA, Settings};
 pub use trip::{Cause, Trip, Tripped};
 
 use std::collections::BTreeMap;
+
+use powerflow::BusIdx;
 
 /// Who decides what trips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -25,6 +35,18 @@ pub enum Engine {
     Dcsep,
     /// The step rules of operator-training environments.
     Steps,
+}
+
+impl Engine {
+    /// Its name on the command line, in settings and in documents.
+    pub fn id(self) -> &'static str {
+        match self {
+            Engine::Protection => "protection",
+            Engine::Acfm => "acfm",
+            Engine::Dcsep => "dcsep",
+            Engine::Steps => "steps",
+        }
+    }
 }
 
 /// How a cascade went, by any engine.
@@ -43,4 +65,34 @@ pub struct Cascade {
     /// Why there is no end, where the engine stopped before one (its depth limit, say); what was still served is then booked as
     /// unsolved.
     pub stopped: Option<String>,
+}
+
+/// A cascade with what an engine can say about it besides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// What happened.
+    pub cascade: Cascade,
+    /// Why each event of [`Cascade::trips`] came, in words; empty where the engine says no more than cause, value and limit.
+    pub why: Vec<String>,
+    /// Islands that serve demand at the end, by their first bus; empty where the engine does not say, or there is no end.
+    pub islands: Vec<IslandAtEnd>,
+}
+
+impl From<Cascade> for Told {
+    fn from(cascade: Cascade) -> Self {
+        Told { cascade, why: Vec::new(), islands: Vec::new() }
+    }
+}
+
+/// An island at the end of a cascade.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct IslandAtEnd {
+    /// Its first bus in the file.
+    pub first_bus: BusIdx,
+    /// How many it has.
+    pub buses: usize,
+    /// Power of its units, MW.
+    pub generation_mw: f64,
+    /// Demand that it serves, MW.
+    pub demand_mw: f64,
 }

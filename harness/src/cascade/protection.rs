@@ -51,14 +51,23 @@ impl Engine {
     /// What each outage sets off, in the order of the outages. The place of an outage names what hidden failures draw for it, and
     /// nothing else depends on the others.
     pub fn cascades(&mut self, outages: &[Outage]) -> Vec<Cascade> {
-        self.grids(outages).iter().map(cascade_of).collect()
+        self.cascades_from(0, outages)
+    }
+
+    /// The same for a part of a list that begins at place `first`.
+    pub fn cascades_from(&mut self, first: u64, outages: &[Outage]) -> Vec<Cascade> {
+        self.grids_from(first, outages).iter().map(cascade_of).collect()
     }
 
     /// What each outage leaves of the grid, in the order of the outages.
     pub fn grids(&mut self, outages: &[Outage]) -> Vec<Grid> {
+        self.grids_from(0, outages)
+    }
+
+    fn grids_from(&mut self, place: u64, outages: &[Outage]) -> Vec<Grid> {
         let mut left = Vec::with_capacity(outages.len());
         for (block, outages) in outages.chunks(COHORT).enumerate() {
-            let first = (block * COHORT) as u64;
+            let first = place + (block * COHORT) as u64;
             let drawn = (first..).zip(outages).map(|(index, outage)| (scenario(outage, index), 0)).collect();
             let mut cohort =
                 Cohort::new(&mut self.solver, &self.config, "nobody", drawn, outages.len(), false);

@@ -33,7 +33,10 @@ impl Check {
                     // A suite may leave its candidate to the command line; the rest of it can be checked all the same.
                     (None, false) => Contender::Named("do_nothing".into()),
                 };
-                run::prepare(file, contender).map(|p| {
+                // Recorded times are of one candidate: where nobody is named there is nobody to compare them with.
+                let named = self.candidate.is_some() || names_a_candidate(file);
+                let prepare = if named { run::prepare } else { run::prepare_undelayed };
+                prepare(file, contender).map(|p| {
                     let episodes: u64 = p.populations.iter().map(|p| p.size_max).sum();
                     format!(
                         "suite {}: {} populations, {} gates, at most {episodes} episodes of {} steps on {} buses",

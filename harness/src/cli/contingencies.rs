@@ -36,12 +36,39 @@ pub(super) struct Contingencies {
     /// Folder for document, table and report; a study that was killed goes on there.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Also write the table as Apache Parquet to this file; of programs built with `--features parquet`.
+    #[arg(long, value_name = "FILE")]
+    parquet: Option<PathBuf>,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
     format: StudyFormat,
     /// No progress bar.
     #[arg(long)]
     quiet: bool,
+}
+
+#[cfg(feature = "parquet")]
+use study::ParquetTable as Export;
+
+/// What stands for the table where this build has no Parquet.
+#[cfg(not(feature = "parquet"))]
+enum Export {}
+
+#[cfg(not(feature = "parquet"))]
+impl Export {
+    fn begin(_path: &std::path::Path) -> Result<Self, powerflow::Diagnostics> {
+        Err(powerflow::Diagnostic::error("usage.parquet", "this program was built without Parquet")
+            .hint("cargo build --release --features parquet; or --format csv")
+            .into())
+    }
+
+    fn push(&mut self, _record: &ContingencyRecord) -> Result<(), powerflow::Diagnostics> {
+        match *self {}
+    }
+
+    fn finish(self) -> Result<(), powerflow::Diagnostics> {
+        match self {}
+    }
 }
 
 impl Contingencies {
@@ -58,10 +85,18 @@ impl Contingencies {
             Ok(prepared) => prepared,
             Err(complaints) => return refuse(&complaints),
         };
+        let mut export = match self.parquet.as_deref().map(Export::begin).transpose() {
+            Ok(export) => export,
+            Err(complaints) => return refuse(&complaints),
+        };
+        let mut not_exported = None;
         let bar = Bar::new("outages", self.quiet);
         // The table is printed as it grows: it may be larger than the memory.
         let mut table = String::from(ContingencyRecord::CSV_HEADER);
         let mut visit = |record: &ContingencyRecord| {
+            if let (Some(export), None) = (&mut export, &not_exported) {
+                not_exported = export.push(record).err();
+            }
             if self.format == StudyFormat::Csv {
                 table.push_str(&record.csv_line());
                 if table.len() > PRINTED {
@@ -84,6 +119,13 @@ impl Contingencies {
             }
         };
         bar.finish();
+        if let (Some(export), None, true) = (export, &not_exported, studied.document.base.is_some()) {
+            not_exported = export.finish().err();
+        }
+        if let Some(complaints) = not_exported {
+            complain(&complaints.to_string());
+            return exit::INFRASTRUCTURE;
+        }
         if studied.resumed > 0 {
             complain(&format!(
                 "went on from an interrupted study: {} outages were done already",

@@ -1,31 +1,54 @@
-//! `gridgate frequency STUDY.toml`, `gridgate frequency CASE.json`.
+//! `gridgate frequency STUDY.toml`, `gridgate frequency CASE.json`: each kind of file has the engine that it describes.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use powerflow::{Diagnostic, Diagnostics};
-use reports::FrequencyStudy;
 
+use super::machines::Machines;
 use super::physics::StudyFormat;
 use super::{complain, exit, print, refuse};
 use crate::study;
 
-/// Follow the frequency of islands after an event: load shedding, ride-through, fast frequency response.
+/// Follow frequency after events: of islands (STUDY.toml, one swing equation each), or of machines on a network (CASE.json).
 #[derive(Debug, Args)]
 pub(super) struct Frequency {
-    /// The study (TOML: one swing equation for each island).
-    study: PathBuf,
-    /// End of the simulation, s, instead of the study's.
+    /// A study of islands (TOML), or a case of machines (JSON, docs/formats/machines-case.md).
+    input: PathBuf,
+    /// End of the simulation, s [default: the study's; 30 for a case of machines].
     #[arg(long, value_name = "SECONDS")]
     horizon: Option<f64>,
     /// How to print: for people, the document, or the curves as a table.
     #[arg(long, value_enum, default_value_t)]
     format: StudyFormat,
+    #[command(flatten, next_help_heading = "Of a case of machines")]
+    machines: Machines,
 }
 
 impl Frequency {
     pub(super) fn run(self) -> u8 {
-        let document = match self.answer() {
+        match self.input.extension().and_then(|extension| extension.to_str()) {
+            Some("toml") => self.islands(),
+            Some("json") => self.machines.run(&self.input, self.horizon, self.format),
+            other => {
+                let kind = other
+                    .map_or_else(|| "without an ending".to_owned(), |other| format!("ending in .{other}"));
+                let error =
+                    Diagnostic::error("usage.study", format!("a file {kind} is no study of the frequency"));
+                let hint = "give a study of islands (STUDY.toml) or a case of machines (CASE.json)";
+                refuse(&Diagnostics::from(error.at(self.input.display().to_string(), None).hint(hint)))
+            }
+        }
+    }
+
+    fn islands(&self) -> u8 {
+        let foreign = self.machines.given();
+        if !foreign.is_empty() {
+            let message = format!("{} is for cases of machines", foreign.join(", "));
+            let hint = "what happens to islands is written in the study, in its tables [[event]]";
+            return refuse(&Diagnostics::from(Diagnostic::error("usage.study", message).hint(hint)));
+        }
+        let document = match study::frequency(&self.input, self.horizon) {
             Ok(document) => document,
             Err(complaints) => return refuse(&complaints),
         };
@@ -41,22 +64,5 @@ impl Frequency {
             StudyFormat::Csv => print(&document.csv()),
         }
         exit::PASS
-    }
-
-    /// Each kind of file has the engine that it describes.
-    fn answer(&self) -> Result<FrequencyStudy, Diagnostics> {
-        match self.study.extension().and_then(|extension| extension.to_str()) {
-            Some("toml") => study::frequency(&self.study, self.horizon),
-            other => {
-                let kind = other
-                    .map_or_else(|| "without an ending".to_owned(), |other| format!("ending in .{other}"));
-                let error =
-                    Diagnostic::error("usage.study", format!("a file {kind} is no study of the frequency"));
-                Err(error
-                    .at(self.study.display().to_string(), None)
-                    .hint("give a study in TOML: STUDY.toml")
-                    .into())
-            }
-        }
     }
 }

@@ -1,10 +1,13 @@
 //! The command line: one file per verb.
 
 mod bar;
+mod cascade;
 mod census;
 mod check;
 mod contingencies;
 mod frequency;
+mod latency;
+mod machines;
 mod nose;
 mod physics;
 mod replay;
@@ -37,8 +40,12 @@ enum Verb {
     Contingencies(contingencies::Contingencies),
     /// Find how far a grid can be loaded.
     Nose(nose::Nose),
-    /// Follow the frequency of islands after an event.
+    /// Follow what an outage sets off.
+    Cascade(cascade::Cascade),
+    /// Follow the frequency of islands, or of machines on a network, after events.
     Frequency(frequency::Frequency),
+    /// Measure how long a candidate takes to decide, and how much delay it bears.
+    Latency(latency::Latency),
     /// Check suites and candidate manifests without running anything.
     Check(check::Check),
     /// Judge a candidate by a suite.
@@ -92,7 +99,9 @@ pub fn main() -> u8 {
         Verb::Solve(verb) => verb.run(),
         Verb::Contingencies(verb) => verb.run(),
         Verb::Nose(verb) => verb.run(),
+        Verb::Cascade(verb) => verb.run(),
         Verb::Frequency(verb) => verb.run(),
+        Verb::Latency(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
         Verb::Run(verb) => verb.run(),
         Verb::Replay(verb) => verb.run(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use powerflow::Index;
 use powerflow::security::{Depth, Security};
 use reports::{FrequencyCurveRecord, StepRecord, TripRecord};
-use scenarios::Moment;
+use scenarios::{Moment, Seed};
 use sha2::{Digest, Sha256};
 
 use super::Envelope;
@@ -17,6 +17,7 @@ use crate::cascade::{Shed, Tripped};
 use crate::grid::frequency::FrequencyCurve;
 use crate::grid::grant::Grants;
 use crate::grid::{Grid, Life, Logged};
+use crate::latency::{Channel, Order, Timing};
 use crate::live::LoopConfig;
 use crate::metric::{self, Meter, Step};
 use crate::trajectory::{Episode, Outcome, Trajectory, by_id};
@@ -42,8 +43,16 @@ pub(super) struct Rollout {
     holds_until: Moment,
     /// Whether the step goes on for it.
     in_step: bool,
-    /// Whether what was granted in this step has been measured.
+    /// When something happens next in the grid by itself, before the step ends.
+    acts_at: Option<Moment>,
+    /// The way from observations to actuators.
+    pub(super) channel: Channel,
+    /// When a command last took effect.
+    landed_at: Option<Moment>,
+    /// Whether what was granted last has been measured.
     granted: bool,
+    /// Whether a state of this step has been measured.
+    between: bool,
     steps: u32,
     /// Rows of the grid's log that have been digested.
     digested: usize,
@@ -57,8 +66,14 @@ impl Rollout {
         if record {
             grid.keep_frequency_curves();
         }
+        let scenario = Arc::clone(grid.scenario());
+        let at_once = Arc::new(Timing::default());
         Rollout {
             initial_demand_mw: grid.demand_mw(),
+            acts_at: None,
+            channel: Channel::new(&at_once, grid.rules.seed, &scenario.population, scenario.index, record),
+            landed_at: None,
+            between: false,
             grid,
             meters: metric::measured(security).map(|m| (m.meter)()).collect(),
             as_served: metric::measured(security).map(|m| m.counts_unserved.then(|| (m.meter)())).collect(),
@@ -79,10 +94,52 @@ impl Rollout {
         }
     }
 
+    /// Puts a delay between observation and action. Nothing may have been observed yet.
+    pub(super) fn delay(&mut self, timing: &Arc<Timing>, seed: Seed) {
+        let scenario = self.grid.scenario();
+        let record = self.recorded.is_some();
+        self.channel = Channel::new(timing, seed, &scenario.population, scenario.index, record);
+    }
+
+    /// Lets happen what is due as a step begins: events, and relays whose time ends with the step before.
+    pub(super) fn arrive(&mut self, now: Moment) {
+        if self.grid.relay_is_due(now) {
+            self.grid.act(now);
+        }
+        self.grid.apply_events(now);
+    }
+
+    /// Carries out the commands that take effect now.
+    pub(super) fn land(&mut self, config: &LoopConfig, now: Moment) {
+        for order in self.channel.due(now) {
+            if std::mem::take(&mut self.granted) {
+                self.grants = Grants::default();
+            }
+            // A second command within a step moves a unit no further than its ramp from the first.
+            let step_ns = Moment::from_seconds(config.step_s).0;
+            let since_ns = self.landed_at.map_or(step_ns, |last| now.0 - last.0);
+            // The ends of steps are rounded to a nanosecond each.
+            let whole = since_ns.saturating_add(1) >= step_ns;
+            let seconds = if whole { config.step_s } else { Moment(since_ns).seconds() };
+            self.landed_at = Some(now);
+            let asked = match order {
+                Order::Ask(asked) => asked,
+                Order::Return(elements) => self.grid.of_the_file(&elements),
+            };
+            let grants = self.grid.grant(&asked, 0, config.task, now, seconds / 60.0);
+            for (reason, count) in grants.refusals() {
+                *self.refusals.entry(reason).or_insert(0) += u64::from(count);
+            }
+            self.grants.all.extend(grants.all);
+            self.grants.switched += grants.switched;
+        }
+    }
+
     /// A step begins.
     pub(super) fn begin_step(&mut self, now: Moment) {
         self.grants = Grants::default();
         self.granted = false;
+        self.between = false;
         self.clock = now;
         self.in_step = true;
     }
@@ -91,7 +148,10 @@ impl Rollout {
     pub(super) fn look(&mut self, until: Moment) {
         if self.in_step && self.grid.life() == Life::Alive {
             self.grid.look(self.clock);
-            self.holds_until = self.grid.next_moment(until).map_or(until, |next| next.max(self.clock));
+            let lands_at = self.channel.next().filter(|moment| *moment < until);
+            let until = lands_at.unwrap_or(until).max(self.clock);
+            self.acts_at = self.grid.next_moment(until);
+            self.holds_until = self.acts_at.map_or(until, |next| next.max(self.clock));
         }
     }
 
@@ -142,7 +202,12 @@ impl Rollout {
             self.grid.end_step();
             return false;
         }
-        self.grid.act(self.clock);
+        // At one moment the grid comes first, and commands find it settled.
+        if self.acts_at.is_some_and(|moment| moment <= self.clock) || self.grid.is_due(self.clock) {
+            self.grid.act(self.clock);
+        } else {
+            self.land(config, self.clock);
+        }
         true
     }
 
@@ -150,8 +215,8 @@ impl Rollout {
     fn measure(&mut self, config: &LoopConfig, step: u32, duration_s: f64, envelope: &mut Envelope) {
         self.steps = step;
         let nothing = Grants::default();
-        let between = std::mem::replace(&mut self.granted, true);
-        let grants = if between { &nothing } else { &self.grants };
+        let between = std::mem::replace(&mut self.between, true);
+        let grants = if std::mem::replace(&mut self.granted, true) { &nothing } else { &self.grants };
         let view = Step {
             grid: &self.grid,
             at_s: self.clock.seconds(),
@@ -216,6 +281,9 @@ impl Rollout {
             let reference = |d: &powerflow::Divergence| d.to_string();
             self.grid.divergence().filter(|_| self.unsolved).map(reference)
         });
+        let instant = self.channel.is_instant();
+        let end = Moment::from_seconds(f64::from(config.steps) * config.step_s);
+        let (tally, decisions) = self.channel.finish(end);
         let episode = Episode {
             population: scenario.population.clone(),
             index: scenario.index,
@@ -231,6 +299,7 @@ impl Rollout {
             numerically_doubtful: self.grid.numerically_doubtful(),
             trips: trips(&self.grid),
             grid_log_likelihood: self.grid.log_likelihood(),
+            latency: (!instant).then_some(tally),
             trajectory: hex(&self.digest.finalize()),
         };
         debug_assert!(self.steps <= config.steps);
@@ -245,7 +314,10 @@ impl Rollout {
             events.extend(happened.map(|row| (row.trip.time_s.unwrap_or(0.0), in_words(network, row))));
             // Stable: of one moment, what befell the grid comes first.
             events.sort_by(|a, b| a.0.total_cmp(&b.0));
-            Trajectory::document(&episode, events, steps, frequency_curves(&self.grid, subject))
+            let mut document =
+                Trajectory::document(&episode, events, steps, frequency_curves(&self.grid, subject));
+            document.decisions = if instant { Vec::new() } else { decisions };
+            document
         });
         Trajectory { episode, record }
     }

@@ -8,6 +8,8 @@
 //! thousands of islands of the system-frequency-response model at once. Both are deterministic: no clock, no randomness, no threads, sums in
 //! the order of the model.
 //!
+//! Level B, in [`machines`]: machines with rotor angles on the network.
+//!
 //! Powers are in pu of the system's base, times in s, frequencies in Hz; deviations within are in pu of nominal.
 
 mod batch;
@@ -15,6 +17,7 @@ mod droop;
 mod event;
 mod governor;
 mod island;
+pub mod machines;
 mod model;
 mod plant;
 mod response;

@@ -12,6 +12,7 @@ pub use reports::{Severity, Verdict};
 
 use crate::fields::Fields;
 
+mod latency;
 mod mean;
 mod noninferiority;
 mod quantile;
@@ -75,7 +76,8 @@ pub struct GateKind {
 }
 
 /// Every kind of gate.
-pub const LIST: &[GateKind] = &[rate::KIND, mean::KIND, quantile::KIND, noninferiority::KIND, value::KIND];
+pub const LIST: &[GateKind] =
+    &[rate::KIND, mean::KIND, quantile::KIND, noninferiority::KIND, value::KIND, latency::KIND];
 
 /// The claim that every episode keeps its metric at or below `max`, for gates that a suite has without writing them.
 pub fn every_episode_at_most(max: f64) -> Box<dyn Gate> {
@@ -248,12 +250,13 @@ mod tests {
         document.finish(gate, "gate")
     }
 
-    const EXAMPLES: [(&str, &str); 5] = [
+    const EXAMPLES: [(&str, &str); 6] = [
         ("rate", "kind = 'rate'\nover = 0.5\nmax = 0.07"),
         ("mean", "kind = 'mean'\nmax = 0.5\nrange = [0, 1]"),
         ("quantile", "kind = 'quantile'\nq = 0.9\nmax = 0.5"),
         ("noninferiority", "kind = 'noninferiority'\nmargin_abs = 0.5"),
         ("value", "kind = 'value'\nmax = 0.5"),
+        ("latency", "kind = 'latency'\nmax = 0.5"),
     ];
 
     #[test]
@@ -329,6 +332,9 @@ mod tests {
             "kind = 'noninferiority'\nmargin_abs = 0.1\nmargin_rel = 0.1",
             "kind = 'noninferiority'\nmargin_rel = 0.1\nrange = [-1, 1]",
             "kind = 'value'",
+            "kind = 'latency'",
+            "kind = 'latency'\nmax = 0",
+            "kind = 'latency'\nmax = 5\nq = 1",
             "kind = 'value'\nmin = 2\nmax = 1",
         ] {
             assert!(read(text).is_err(), "{text}");

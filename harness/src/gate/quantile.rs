@@ -19,11 +19,12 @@ pub(super) const KIND: GateKind = GateKind {
     parse,
 };
 
+/// The claim with its numbers.
 #[derive(Clone, Debug)]
-struct Quantile {
-    q: f64,
-    max: f64,
-    method: Method,
+pub(super) struct Quantile {
+    pub(super) q: f64,
+    pub(super) max: f64,
+    pub(super) method: Method,
 }
 
 fn parse(fields: &mut Fields<'_>) -> Option<Box<dyn Gate>> {

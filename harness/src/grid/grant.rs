@@ -8,6 +8,7 @@ use scenarios::Moment;
 use crate::action::{Asked, AskedTensor, Refusal, Task};
 use crate::cascade::{Cause, Tripped};
 use crate::grid::Grid;
+use crate::observation::Tensor;
 
 /// One element's request and its fate.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -95,6 +96,26 @@ impl Grid {
             grants.all.push(Grant { quantity, element, asked: value, granted, refusal });
         }
         grants
+    }
+
+    /// Requests that bring these elements back to what the file says of them.
+    pub fn of_the_file(&self, elements: &[(Asked, u32)]) -> Vec<AskedTensor> {
+        let (network, filed) = (&self.network, self.network.initial_state());
+        let value = |quantity: Asked, row: usize| match quantity {
+            Asked::UnitVSet => filed.unit_v_set_pu[UnitIdx::from_row(row)],
+            Asked::UnitPSet => network.base.from_pu(filed.unit_p_pu[UnitIdx::from_row(row)]),
+            Asked::BranchTap => filed.tap_ratio[BranchIdx::from_row(row)],
+            Asked::ShuntStep => f64::from(filed.shunt_step[ShuntIdx::from_row(row)]),
+            Asked::BranchStatus => f64::from(u8::from(filed.branch_on[BranchIdx::from_row(row)])),
+            Asked::LoadShed => 0.0,
+        };
+        let one = |&(quantity, element): &(Asked, u32)| AskedTensor {
+            quantity,
+            elements: vec![element],
+            values: Tensor { rows: 1, cols: 1, data: vec![value(quantity, element as usize)] },
+            given: None,
+        };
+        elements.iter().map(one).collect()
     }
 
     fn grant_one(&mut self, quantity: Asked, element: u32, value: f64, now: Moment, minutes: f64) -> Outcome {

@@ -74,6 +74,18 @@ impl Grid {
         next.into_iter().chain(earlier).min().filter(|moment| *moment < until)
     }
 
+    /// Whether one of its devices acts now, by what it has seen.
+    pub fn relay_is_due(&self, now: Moment) -> bool {
+        self.life == Life::Alive
+            && self.devices.iter().any(|device| device.next().is_some_and(|due| due <= now))
+    }
+
+    /// Whether a device acts now, or an event befalls the grid.
+    pub fn is_due(&self, now: Moment) -> bool {
+        let event = self.scenario.timeline.get(self.next_event).is_some_and(|event| event.at <= now);
+        self.life == Life::Alive && (event || self.relay_is_due(now))
+    }
+
     /// Does all that is due at `now`: what befalls the grid first, then what its devices do about the state before, by kind and row.
     pub fn act(&mut self, now: Moment) {
         let mut asked: Vec<Operation> = Vec::new();

@@ -3,6 +3,7 @@
 mod blackout;
 mod energy_not_served;
 mod frequency;
+mod latency;
 mod losses;
 mod overload;
 mod redispatch;
@@ -101,11 +102,13 @@ pub const LIST: &[Metric] = &[
     frequency::ROCOF,
     frequency::SETTLING,
     frequency::STAGES,
+    latency::MARGIN,
+    latency::COMPUTE,
 ];
 
-/// The metrics that exist where the N-1 security of every step is looked at so far, in the order of [`LIST`].
+/// The metrics that are measured along the way, where the N-1 security of every step is looked at so far, in the order of [`LIST`].
 pub fn measured(security: Option<Depth>) -> impl Iterator<Item = &'static Metric> {
-    LIST.iter().filter(move |metric| metric.security <= security)
+    LIST.iter().filter(move |metric| metric.security <= security && !latency::is_elsewhere(metric))
 }
 
 /// Ids of every metric.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use powerflow::{Diagnostic, Diagnostics, Index, Network, ReactiveLimits, Slack};
 use reports::{
-    CandidateRecord, Covers, Digest, EVIDENCE_SCHEMA, EpisodeRecord, Evidence, NETWORK_SCHEMA, NetworkRecord,
-    PopulationRecord, Problem, RUN_SCHEMA, RunRecord, Verdict,
+    CandidateRecord, Covers, Digest, EVIDENCE_SCHEMA, EpisodeRecord, Evidence, LatencyTally, NETWORK_SCHEMA,
+    NetworkRecord, PopulationRecord, Problem, RUN_SCHEMA, RunRecord, Verdict,
 };
 
 use super::judge;
@@ -21,6 +21,8 @@ use crate::trajectory::Episode;
 pub(super) const GRID_COPY: &str = "inputs/grid";
 /// Name of the copied suite inside a run folder, without its extension.
 pub(super) const SUITE_COPY: &str = "inputs/suite";
+/// Name of the copied record of times inside a run folder, without its extension.
+pub(super) const LATENCY_COPY: &str = "inputs/latency";
 /// The candidate's episodes.
 pub(super) const EPISODES: &str = "episodes.jsonl";
 /// The comparator's episodes.
@@ -102,6 +104,9 @@ pub(super) fn write(
     let mut folder = Staged { root: staging.clone(), files: BTreeMap::new() };
     folder.put(&copy_name(SUITE_COPY, Path::new(&prepared.suite.file)), &prepared.suite_bytes)?;
     folder.put(&copy_name(GRID_COPY, &prepared.suite.grid_path), &prepared.grid_bytes)?;
+    if let Some(recorded) = prepared.latency.as_ref().and_then(|latency| latency.recorded.as_ref()) {
+        folder.put(&format!("{LATENCY_COPY}.json"), &recorded.bytes)?;
+    }
     let network = network_record(&prepared.network);
     folder.put("network.json", &json(&network)?)?;
     folder.put(EPISODES, &lines(simulated.populations.iter().flat_map(|p| &p.candidate))?)?;
@@ -115,7 +120,7 @@ pub(super) fn write(
     let evidence = evidence(prepared, simulated, &kept, folder.files.clone());
     let evidence_bytes = json(&evidence)?;
     folder.put("evidence.json", &evidence_bytes)?;
-    let run = run_record(options, simulated, Digest::of(&evidence_bytes));
+    let run = run_record(prepared, options, simulated, Digest::of(&evidence_bytes));
     folder.put("run.json", &json(&run)?)?;
 
     let report = reports::compose(evidence.clone(), Some(run.clone()), Some(network), kept.episodes);
@@ -307,7 +312,7 @@ fn evidence(
         suite: suite.name.clone(),
         seed: suite.seed,
         verdict,
-        reason: reason(kept),
+        reason: reason(kept, prepared.by_the_clock()),
         claim: suite.claim_sentence(),
         candidate: prepared.candidate.record(),
         champion: prepared.champion.as_ref().map(|c| -> CandidateRecord { c.record() }),
@@ -327,10 +332,20 @@ fn evidence(
         fidelity: fidelity(prepared, simulated),
         envelope: envelope(simulated),
         limits: limits(prepared, simulated, kept),
+        latency: prepared.latency.as_ref().map(|latency| latency.record(tally(simulated))),
     }
 }
 
-fn reason(kept: &Kept) -> String {
+/// What became of all of the candidate's decisions.
+fn tally(simulated: &Simulated) -> LatencyTally {
+    let mut all = LatencyTally::default();
+    for episode in simulated.populations.iter().flat_map(|population| &population.candidate) {
+        all.add(&episode.latency.unwrap_or_default());
+    }
+    all
+}
+
+fn reason(kept: &Kept, by_the_clock: bool) -> String {
     let ids = |verdict: Verdict| -> Vec<&str> {
         let of = |g: &&reports::GateRecord| g.verdict == verdict && g.severity == reports::Severity::Required;
         kept.verdicts.gates.iter().filter(of).map(|g| g.id.as_str()).collect()
@@ -339,6 +354,9 @@ fn reason(kept: &Kept) -> String {
     match kept.verdicts.suite {
         Verdict::Pass => format!("all {required} required gates hold"),
         Verdict::Fail => format!("required gates fail: {}", ids(Verdict::Fail).join(", ")),
+        Verdict::Undecided if by_the_clock && ids(Verdict::Undecided).is_empty() => {
+            "all required gates hold, but delays are those of this run's clock: nobody could verify it".into()
+        }
         Verdict::Undecided if ids(Verdict::Undecided).is_empty() => {
             "all required gates hold, but the candidate does not repeat itself: nobody could verify it".into()
         }
@@ -442,10 +460,16 @@ fn covers(prepared: &Prepared) -> Covers {
             "frequency, rotor angle and voltage dynamics below a step"
         }
         .to_owned(),
-        "delay between observation and action".into(),
         "measurement error, loss and manipulation".into(),
         "slow automatic controls: tap changers, switched shunts, operators".into(),
     ];
+    match &prepared.latency {
+        None => not_judged.insert(1, "delay between observation and action".into()),
+        Some(latency) => judged.push(format!(
+            "delay between observation and action (time of a decision: {})",
+            latency.timing.delay.in_words()
+        )),
+    }
     match &prepared.config.rules.protection {
         None => not_judged.insert(0, "protection relays and cascades".to_owned()),
         Some(protection) => {
@@ -570,6 +594,12 @@ fn limits(prepared: &Prepared, simulated: &Simulated, kept: &Kept) -> Vec<String
             if blocked.len() > BLOCKED_SHOWN { ", and others" } else { "" }
         ));
     }
+    if prepared.by_the_clock() {
+        limits.push("delays are those of this run's clock (source = \"wallclock\"): for exploration, never for a release".into());
+    }
+    if prepared.populations.iter().any(|population| prepared.margin_max_ms(&population.id).is_some()) {
+        limits.push("in the search for latency margins an episode in which the solver gives up counts as one that loses load".into());
+    }
     if !kept.unrepeatable.is_empty() {
         limits.push(format!(
             "the candidate did not decide the same again in {} of the episodes that were repeated ({}): its verdict \
@@ -588,7 +618,12 @@ fn clock_dependent(simulated: &Simulated) -> bool {
     simulated.populations.iter().flat_map(|p| &p.candidate).any(|e| e.cause == Some(Cause::Timeout))
 }
 
-fn run_record(options: &RunOptions, simulated: &Simulated, evidence: Digest) -> RunRecord {
+fn run_record(
+    prepared: &Prepared,
+    options: &RunOptions,
+    simulated: &Simulated,
+    evidence: Digest,
+) -> RunRecord {
     let mut timings_ms = BTreeMap::new();
     let mut ns = simulated.decision_ns.clone();
     ns.sort_unstable();
@@ -607,7 +642,7 @@ fn run_record(options: &RunOptions, simulated: &Simulated, evidence: Digest) -> 
         solves: simulated.envelope.solves,
         timings_ms,
         started: started(simulated.elapsed_s),
-        clock_dependent: clock_dependent(simulated),
+        clock_dependent: clock_dependent(simulated) || prepared.by_the_clock(),
     }
 }
 

@@ -1,10 +1,12 @@
 //! From episodes to verdicts: each gate reads its metric, and where the solver gave up it is judged both ways.
 
 use reports::{Digest, GateRecord, Measurement, Severity, Verdict, WorstRecord};
+use scenarios::streams;
 
 use super::Prepared;
 use super::local::{Simulated, SimulatedPopulation};
 use crate::gate::{self, Judgement, Sample};
+use crate::latency;
 use crate::metric;
 use crate::suite::SuiteGate;
 use crate::trajectory::{Episode, Outcome};
@@ -52,8 +54,20 @@ fn sample(gate: &SuiteGate, simulated: &SimulatedPopulation, counted: Counted) -
     }
 }
 
+/// The recorded calls as a sample. The file has them in ascending order, which would tell a sequential test the wrong story: they are put into
+/// one that the suite's seed draws.
+fn calls(prepared: &Prepared) -> Sample {
+    let recorded = prepared.latency.as_ref().and_then(|latency| latency.recorded.as_ref());
+    let mut times: Vec<Option<f64>> = recorded.into_iter().flat_map(|r| r.times_ms()).map(Some).collect();
+    streams(prepared.seed(), "", 0).named("latency/order").shuffle(&mut times);
+    Sample { candidate: times, champion: None }
+}
+
 fn judge_gate(prepared: &Prepared, gate: &SuiteGate, simulated: &SimulatedPopulation) -> Judgement {
     let alpha = prepared.suite.gate_alpha();
+    if gate.metric == latency::COMPUTE_MS {
+        return gate.gate.judge(&calls(prepared), alpha);
+    }
     let lost = gate.gate.judge(&sample(gate, simulated, Counted::Lost), alpha);
     let gave_up = simulated.candidate.iter().filter(|e| e.outcome == Outcome::SolverGaveUp).count();
     if gave_up == 0 {
@@ -144,7 +158,7 @@ pub(super) fn verdicts(prepared: &Prepared, simulated: &Simulated) -> Verdicts {
             e_value: judgement.e_value,
             threshold: gate.gate.threshold(),
             missing: judgement.missing,
-            worst: worst(gate, own),
+            worst: worst(gate, own, prepared.margin_max_ms(&gate.population)),
             evidence: gate.evidence.clone(),
             line: gate.line,
         });
@@ -154,10 +168,19 @@ pub(super) fn verdicts(prepared: &Prepared, simulated: &Simulated) -> Verdicts {
 }
 
 /// The worst scenarios of a gate; against the comparator, by how much worse they are.
-fn worst(gate: &SuiteGate, simulated: &SimulatedPopulation) -> Vec<WorstRecord> {
+fn worst(gate: &SuiteGate, simulated: &SimulatedPopulation, margin_max_ms: Option<u32>) -> Vec<WorstRecord> {
+    if gate.metric == latency::COMPUTE_MS {
+        // Calls are no episodes.
+        return Vec::new();
+    }
     let paired = gate.gate.needs_champion();
     let badness = |(i, episode): (usize, &Episode)| {
         let own = episode.metric(&gate.metric)?;
+        // Of margins the least is the worst.
+        let margin = (gate.metric == latency::MARGIN_MS).then_some(margin_max_ms).flatten();
+        if let Some(max_ms) = margin {
+            return Some(f64::from(max_ms) - own);
+        }
         let other = if paired { simulated.champion.get(i)?.metric_as_served(&gate.metric)? } else { 0.0 };
         Some(own - other)
     };

@@ -16,6 +16,7 @@ use super::progress::{Progress, Watch};
 use super::{Prepared, RunOptions};
 use crate::candidate::{Candidate, Source};
 use crate::cohort::{Cohort, Envelope};
+use crate::latency;
 use crate::live::{COHORT, live};
 use crate::suite::Stop;
 use crate::trajectory::{Episode, Trajectory};
@@ -249,7 +250,7 @@ impl<'a> Worker<'a> {
             }
             episodes
         };
-        let by_candidate = lived(&prepared.candidate, candidate.as_mut(), "candidate", true);
+        let mut by_candidate = lived(&prepared.candidate, candidate.as_mut(), "candidate", true);
         let by_champion = match (&prepared.champion, champion) {
             (Some(source), Some(who)) => {
                 let name = source.record().name;
@@ -257,12 +258,22 @@ impl<'a> Worker<'a> {
             }
             _ => Vec::new(),
         };
+        if let Some(max_ms) = prepared.margin_max_ms(&population.id) {
+            let found = latency::of_block(prepared, solver, candidate.as_mut(), population, &indices, max_ms);
+            for (episode, margin) in by_candidate.iter_mut().zip(found) {
+                let margin_ms = f64::from(margin.margin_ms);
+                episode.metrics.insert(latency::MARGIN_MS.into(), Some(margin_ms));
+                if let Some(served) = &mut episode.as_served {
+                    served.insert(latency::MARGIN_MS.into(), margin_ms);
+                }
+            }
+        }
         Block { population: at, block, candidate: by_candidate, champion: by_champion, envelope, decision_ns }
     }
 }
 
 /// A cohort of these scenarios of a population.
-pub(super) fn cohort<'a>(
+pub(crate) fn cohort<'a>(
     prepared: &'a Prepared,
     solver: &'a mut Solver,
     population: &Population,
@@ -279,7 +290,11 @@ pub(super) fn cohort<'a>(
             (Arc::new(scenario(seed, population, &world, *index)), own)
         })
         .collect();
-    Cohort::new(solver, &prepared.config, subject, drawn, rows, record)
+    let cohort = Cohort::new(solver, &prepared.config, subject, drawn, rows, record);
+    match &prepared.latency {
+        Some(latency) => cohort.delayed(&latency.timing),
+        None => cohort,
+    }
 }
 
 /// Lives episodes again, by a fresh instance of a candidate: in one batch of the usual shape where it takes batches, else

@@ -21,6 +21,7 @@ use crate::action::Task;
 use crate::candidate::{self, Source};
 use crate::grid::GridRules;
 use crate::grid::protection::Protection;
+use crate::latency::{self, Delay, Latency};
 use crate::live::LoopConfig;
 use crate::metric;
 use crate::suite::{Champion, Suite};
@@ -43,6 +44,8 @@ pub struct Prepared {
     pub candidate: Arc<dyn Source>,
     /// Who it is compared with.
     pub champion: Option<Arc<dyn Source>>,
+    /// Delay between observation and action; `None`: actions take effect at once.
+    pub latency: Option<Arc<Latency>>,
 }
 
 /// Who is judged, where it is not whom the suite names.
@@ -91,21 +94,39 @@ pub struct Completed {
 /// # Errors
 /// Everything that is wrong with suite, case, hazards or candidate.
 pub fn prepare(suite_path: &Path, contender: Contender) -> Result<Prepared, Diagnostics> {
-    prepare_from(suite_path, None, contender)
+    prepare_from(suite_path, &Copies::default(), contender)
 }
 
-/// The same, with the case at `grid` instead of where the suite says.
-pub(crate) fn prepare_with_grid(
+/// The same without the suite's delays, nor the recorded file that they rest on: for recording it.
+///
+/// # Errors
+/// As [`prepare`], but for the delays.
+pub(crate) fn prepare_undelayed(suite_path: &Path, contender: Contender) -> Result<Prepared, Diagnostics> {
+    prepare_from(suite_path, &Copies { undelayed: true, ..Copies::default() }, contender)
+}
+
+/// The same, with the case and the recorded times elsewhere than where the suite says.
+pub(crate) fn prepare_copies(
     suite: &Path,
     grid: &Path,
+    latency: Option<&Path>,
     contender: Contender,
 ) -> Result<Prepared, Diagnostics> {
-    prepare_from(suite, Some(grid), contender)
+    prepare_from(suite, &Copies { grid: Some(grid), latency, undelayed: false }, contender)
+}
+
+/// Where inputs lie, if not where the suite says.
+#[derive(Clone, Copy, Default)]
+struct Copies<'a> {
+    grid: Option<&'a Path>,
+    latency: Option<&'a Path>,
+    /// Whether the suite's delays are left out.
+    undelayed: bool,
 }
 
 fn prepare_from(
     suite_path: &Path,
-    grid: Option<&Path>,
+    copies: &Copies<'_>,
     contender: Contender,
 ) -> Result<Prepared, Diagnostics> {
     let suite_bytes = read(suite_path, "suite.read", "the suite")?;
@@ -114,7 +135,7 @@ fn prepare_from(
             .at(suite_path.display().to_string(), None)
     })?;
     let mut suite = Suite::from_text(&text, suite_path)?;
-    if let Some(grid) = grid {
+    if let Some(grid) = copies.grid {
         suite.grid_path = grid.to_owned();
     }
     suite.check_metrics(&metric::ids())?;
@@ -147,7 +168,24 @@ fn prepare_from(
             Some(source)
         }
     };
-    Ok(Prepared { suite, suite_bytes, grid_bytes, network, populations, config, candidate, champion })
+    let latency = if copies.undelayed {
+        None
+    } else {
+        latency::check_gates(&suite)?;
+        let open = |written| Latency::open(written, suite_path, copies.latency, &candidate.record());
+        suite.latency.as_ref().map(open).transpose()?.map(Arc::new)
+    };
+    Ok(Prepared {
+        suite,
+        suite_bytes,
+        grid_bytes,
+        network,
+        populations,
+        config,
+        candidate,
+        champion,
+        latency,
+    })
 }
 
 fn read(path: &Path, code: &'static str, what: &str) -> Result<Vec<u8>, Diagnostics> {
@@ -236,6 +274,20 @@ impl Prepared {
         world(&self.network, &self.config)
     }
 
+    /// Whether delays are those of this run's clock, so that no release can rest on it.
+    pub(crate) fn by_the_clock(&self) -> bool {
+        self.latency.as_ref().is_some_and(|latency| latency.timing.delay == Delay::WallClock)
+    }
+
+    /// How far margins are looked for in each episode of a population, ms; `None` where no gate asks.
+    pub(crate) fn margin_max_ms(&self, population: &str) -> Option<u32> {
+        let asks = |gate: &crate::suite::SuiteGate| {
+            gate.population == population && gate.metric == latency::MARGIN_MS
+        };
+        let of_suite = self.latency.as_ref().map_or(latency::MARGIN_MAX_MS, |latency| latency.margin_max_ms);
+        self.suite.gates.iter().any(asks).then_some(of_suite)
+    }
+
     /// Inputs by digest, under names that do not depend on the machine.
     pub fn inputs(&self) -> Vec<InputRecord> {
         let input = |role: &str, name: &str, bytes: &[u8]| InputRecord {
@@ -246,10 +298,14 @@ impl Prepared {
         let suite_name = Path::new(&self.suite.file).file_name();
         let suite_name =
             suite_name.map_or_else(|| self.suite.file.clone(), |n| n.to_string_lossy().into_owned());
-        vec![
+        let mut inputs = vec![
             input("suite", &suite_name, &self.suite_bytes),
             input("grid", &self.suite.grid, &self.grid_bytes),
-        ]
+        ];
+        if let Some(recorded) = self.latency.as_ref().and_then(|latency| latency.recorded.as_ref()) {
+            inputs.push(input("latency", &recorded.name, &recorded.bytes));
+        }
+        inputs
     }
 
     /// How to run it: into `out`, or `runs/SUITE-CANDIDATE`, on so many threads, or one for each core.
@@ -313,6 +369,16 @@ pub(crate) fn worker_threads(threads: Option<usize>) -> Result<usize, Diagnostic
         Some(threads) => Ok(threads),
         None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
     }
+}
+
+/// Writes a file to a temporary name beside it, then renames it.
+///
+/// # Errors
+/// `run.write`.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Diagnostics> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    folder::Staged { root: folder.to_owned(), files: std::collections::BTreeMap::new() }.put(&name, bytes)
 }
 
 fn interrupted() -> Diagnostics {

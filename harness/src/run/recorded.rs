@@ -37,7 +37,7 @@ fn probe(prepared: &Prepared, simulated: &Simulated) -> Result<Vec<String>, Diag
         for trajectory in relive(prepared, &prepared.candidate, population, "candidate", &indices, false)? {
             let again = &trajectory.episode;
             let first = &own.candidate[again.index as usize];
-            if first != again {
+            if first.as_lived() != *again {
                 unrepeatable.push(format!("{}/{}", population.id, again.index));
             }
         }
@@ -68,7 +68,7 @@ pub(super) fn keep(prepared: &Prepared, simulated: &Simulated) -> Result<Kept, D
         let again = relive(prepared, &prepared.candidate, population, "candidate", &[*index], true)?;
         let Some(trajectory) = again.into_iter().next() else { continue };
         let first = simulated.populations[at].candidate.iter().find(|e| e.index == *index);
-        if first.is_none_or(|first| *first != trajectory.episode) {
+        if first.is_none_or(|first| first.as_lived() != trajectory.episode) {
             unrepeatable.push(format!("{population_id}/{index}"));
         }
         let mut record = trajectory.record;
@@ -85,8 +85,8 @@ pub(super) fn keep(prepared: &Prepared, simulated: &Simulated) -> Result<Kept, D
     }
     unrepeatable.sort();
     unrepeatable.dedup();
-    // What cannot be repeated cannot be verified: no release rests on it.
-    if verdicts.suite == Verdict::Pass && !unrepeatable.is_empty() {
+    // What cannot be repeated cannot be verified: no release rests on it, nor on delays by the clock.
+    if verdicts.suite == Verdict::Pass && (!unrepeatable.is_empty() || prepared.by_the_clock()) {
         verdicts.suite = Verdict::Undecided;
     }
     for gate in &mut verdicts.gates {

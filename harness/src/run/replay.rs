@@ -6,7 +6,7 @@ use std::sync::Arc;
 use powerflow::{Diagnostic, Diagnostics};
 use reports::{CandidateRecord, EpisodeRecord, Evidence};
 
-use super::folder::{self, EPISODES, GRID_COPY, SUITE_COPY};
+use super::folder::{self, EPISODES, GRID_COPY, LATENCY_COPY, SUITE_COPY};
 use super::local::relive;
 use super::recorded::trajectory_name;
 use super::{Contender, Prepared};
@@ -83,7 +83,8 @@ pub fn replay(run_dir: &Path, episode: &str, candidate: Option<&str>) -> Result<
         let message = format!("episode {}/{index} was not lived", population.id);
         return Err(Diagnostic::error("replay.episode", message).into());
     };
-    let identical = again.episode == line && recorded.is_none_or(|kept| again.record.as_ref() == Some(&kept));
+    let identical =
+        again.episode == line.as_lived() && recorded.is_none_or(|kept| again.record.as_ref() == Some(&kept));
     let record = again.record.unwrap_or_default();
     Ok(Replayed { record, identical, from_record })
 }
@@ -104,7 +105,8 @@ fn prepare_copy(run_dir: &Path, contender: Contender) -> Result<Prepared, Diagno
         })
     };
     let (suite, grid) = (find(SUITE_COPY)?, find(GRID_COPY)?);
-    super::prepare_with_grid(&suite, &grid, contender)
+    let latency = find(LATENCY_COPY).ok();
+    super::prepare_copies(&suite, &grid, latency.as_deref(), contender)
 }
 
 fn parse(episode: &str, evidence: &Evidence) -> Result<(String, u64), Diagnostics> {
@@ -170,6 +172,30 @@ struct Playing {
     step: usize,
 }
 
+impl Playing {
+    fn end(&self) -> Failure {
+        self.end
+            .clone()
+            .unwrap_or_else(|| Failure { cause: Cause::Protocol, message: "the record ends here".into() })
+    }
+
+    /// The next decision of a record in which commands were delayed.
+    fn delayed(&mut self, mut decisions: Decisions) -> Decisions {
+        let Some(decision) = self.record.decisions.get(self.step) else {
+            decisions.failed.fill(Some(self.end()));
+            return decisions;
+        };
+        self.step += 1;
+        for quantity in Asked::LIST {
+            let Some(asked) = decision.asked.get(quantity.id()) else { continue };
+            let (elements, data): (Vec<u32>, Vec<f64>) = asked.iter().copied().unzip();
+            let values = Tensor { rows: 1, cols: elements.len(), data };
+            decisions.asked.push(AskedTensor { quantity: *quantity, elements, values, given: None });
+        }
+        decisions
+    }
+}
+
 impl Candidate for Playing {
     fn reset(&mut self, _seeds: &[u64]) {
         self.step = 0;
@@ -177,14 +203,13 @@ impl Candidate for Playing {
 
     fn decide_batch(&mut self, seen: &Observations) -> Decisions {
         let mut decisions = Decisions::none(seen.rows);
+        if !self.record.decisions.is_empty() {
+            return self.delayed(decisions);
+        }
         // States within a step were nobody's decision.
         let mut decided = self.record.steps.iter().filter(|step| !step.between);
         let Some(step) = decided.nth(self.step) else {
-            let end = self.end.clone().unwrap_or_else(|| Failure {
-                cause: Cause::Protocol,
-                message: "the record ends here".into(),
-            });
-            decisions.failed = vec![Some(end); seen.rows];
+            decisions.failed.fill(Some(self.end()));
             return decisions;
         };
         self.step += 1;

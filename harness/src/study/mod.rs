@@ -1,17 +1,23 @@
 //! Questions about one network that need no candidate: what `gridgate solve` and `gridgate.solve` answer.
 
+mod cascade;
 mod contingencies;
 mod frequency;
 mod nose;
 mod page;
 mod solution;
 
+pub use cascade::{CascadeQuestion, CascadeSource, PreparedCascades, prepare_cascades};
+#[cfg(feature = "parquet")]
+pub use contingencies::ParquetTable;
 pub use contingencies::{
     ContingencySettings, Outages, PreparedStudy, Studied, contingencies, prepare_contingencies,
 };
+pub(crate) use contingencies::{digest_of, file_name};
 pub(crate) use frequency::governor;
 pub use frequency::{FREQUENCY_STUDY_SCHEMA, frequency};
 pub use nose::nose;
+pub(crate) use solution::rung_id;
 pub use solution::{
     BranchRow, BusRow, DcLines, GeneratorRow, LeftRow, MovedRow, Question, SOLUTION_SCHEMA, SolutionDocument,
     Solved, check, diverged, read_network, solve, solve_network, solve_question,

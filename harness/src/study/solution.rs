@@ -578,7 +578,7 @@ fn linear_document(network: &Arc<Network>, config: &NewtonConfig) -> Result<Solu
     Ok(document)
 }
 
-pub(super) fn rung_id(rung: Rung) -> String {
+pub(crate) fn rung_id(rung: Rung) -> String {
     rung.id().into()
 }
 

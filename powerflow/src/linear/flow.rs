@@ -88,7 +88,7 @@ fn solved(
 }
 
 /// A reactance below this is as good as none, pu: the susceptance and what is made of it would run out of numbers.
-const SMALLEST_PU: f64 = 1e-100;
+pub(super) const SMALLEST_PU: f64 = 1e-100;
 
 /// A complaint for each branch in service whose flow a linear model cannot tell.
 pub(super) fn without_reactance(network: &Network, state: &State) -> Diagnostics {

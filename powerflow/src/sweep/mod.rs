@@ -483,11 +483,11 @@ impl<R: Rows> WideWork for Drive<'_, R> {
             rows.sort(&sweep.base, &mut block);
             let shared = R::OWN_SCHEDULES && sweep.base.template.factor.is_some();
             let left = if shared {
-                sweep.stage(twins.of_width::<Lanes<Twin<L>>>(), &block, true, &mut rows, visit)
+                sweep.stage::<_, _, true>(twins.of_width::<Lanes<Twin<L>>>(), &block, &mut rows, visit)
             } else {
                 block
             };
-            let left = sweep.stage(lanes.of_width::<Lanes<L>>(), &left, false, &mut rows, visit);
+            let left = sweep.stage::<_, _, false>(lanes.of_width::<Lanes<L>>(), &left, &mut rows, visit);
             for row in left {
                 let state = rows.state(&sweep.base, row);
                 sweep.alone(row, &state, rows.out(row), visit);
@@ -502,17 +502,16 @@ const BLOCK: usize = 4096;
 
 impl Sweep {
     /// Solves rows in lanes, by the shared factor or by Newton; returns those that this does not solve, ascending.
-    fn stage<L: Lane, R: Rows>(
+    fn stage<L: Lane, R: Rows, const SHARED: bool>(
         &self,
         lanes: &mut Lanes<L>,
         block: &[usize],
-        shared: bool,
         rows: &mut R,
         visit: &mut dyn FnMut(usize, &Answer<'_>),
     ) -> Vec<usize> {
         let base = &*self.base;
         let Base { plan, template, .. } = base;
-        lanes.open(plan, template, R::OWN_SCHEDULES, shared);
+        lanes.open(plan, template, R::OWN_SCHEDULES, SHARED);
         let mut left = Vec::new();
         let mut waiting = block.iter().copied().peekable();
         loop {
@@ -533,12 +532,12 @@ impl Sweep {
                 }
             }
             let to_the_end = resumed && none_waits && lanes.is_empty();
-            lanes.run(plan, template, to_the_end, &mut |done| match done.run {
+            lanes.run::<SHARED>(plan, template, to_the_end, &mut |done| match done.run {
                 Run::Converged(mismatch_pu) if !done.collapsed => visit(
                     done.row,
                     &Answer {
                         status: RowStatus::Solved,
-                        method: Some(if shared { Method::SharedFactor } else { Method::Lanes }),
+                        method: Some(if SHARED { Method::SharedFactor } else { Method::Lanes }),
                         iterations: done.iterations,
                         mismatch_pu,
                         divergence: None,

@@ -168,8 +168,9 @@ impl<L: Lane> Lanes<L> {
         &mut self.scheduled[lane]
     }
 
-    /// Iterates; finished rows go to `visit`. Without `to_the_end`, a few that are left are parked.
-    pub(super) fn run(
+    /// Iterates, corrected by the shared factor or by Newton's own; finished rows go to `visit`. Without `to_the_end`, a few that are
+    /// left are parked.
+    pub(super) fn run<const SHARED: bool>(
         &mut self,
         plan: &Plan,
         template: &Template,
@@ -202,23 +203,21 @@ impl<L: Lane> Lanes<L> {
         }
         let Lanes { arena, progress, changed, own_schedules, .. } = self;
         let own_schedules = *own_schedules;
-        match &template.factor {
-            Some(factor) if self.shared => {
-                let at_base = fresh;
-                L::dispatch(Shared { schedule, factor, arena, lanes: progress, leave, at_base });
-            }
-            factor => L::dispatch(Newton {
+        if SHARED {
+            // Only asked for where there is a factor; without one every row would stay active, and be parked for ever.
+            let factor = template.factor.as_ref().expect("a stage that shares a factor has one");
+            L::dispatch(Shared { schedule, factor, arena, lanes: progress, leave, at_base: fresh });
+        } else {
+            let from_base = template.factor.as_ref().filter(|_| fresh && !own_schedules);
+            L::dispatch(Newton {
                 schedule,
                 masked: !template.as_planned,
                 arena,
                 lanes: progress,
                 leave,
                 damped: false,
-                from_base: factor
-                    .as_ref()
-                    .filter(|_| fresh && !own_schedules)
-                    .map(|factor| FromBase { factor, changed }),
-            }),
+                from_base: from_base.map(|factor| FromBase { factor, changed }),
+            });
         }
         let low = L::dispatch(Unload { plan, from: &self.arena.voltage, to: &mut self.voltage });
         for lane in 0..L::WIDTH {

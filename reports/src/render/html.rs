@@ -66,6 +66,7 @@ pub fn render(report: &Report) -> Result<String, Problem> {
         envelope,
         inputs,
         limits: &evidence.limits,
+        latency: super::latency::facts(evidence),
         run: &report.run,
         evidence_sha256: report.evidence_digest.as_ref().map(|digest| digest.sha256.as_str()),
     };
@@ -114,6 +115,7 @@ struct Page<'a> {
     envelope: Vec<(&'a str, String, String)>,
     inputs: Vec<(&'a str, &'a str, &'a str)>,
     limits: &'a [String],
+    latency: Vec<(String, String)>,
     run: &'a [(String, String)],
     evidence_sha256: Option<&'a str>,
 }

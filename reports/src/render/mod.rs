@@ -1,12 +1,16 @@
 //! One file per output. A rendering arranges and escapes; it never computes a number that a verdict could rest on.
 
+pub mod cascade;
+mod cascade_html;
 pub mod contingencies;
 mod contingencies_text;
 pub mod frequency;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod latency;
 pub mod layout;
+pub mod machines;
 pub mod markdown;
 pub mod network_picture;
 pub mod nose;

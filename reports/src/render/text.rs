@@ -42,6 +42,13 @@ pub fn render(report: &Report, colour: bool) -> String {
         page.wrapped(&format!("  {}/{}  ", record.population, record.index), 6, &line);
         page.verbatim(&format!("      $ {}", words::one_line(&record.replay)));
     }
+    let delays = super::latency::facts(&report.evidence);
+    if !delays.is_empty() {
+        page.heading("Delay between observation and action");
+    }
+    for (name, text) in &delays {
+        page.wrapped(&format!("  {name:<22}"), 24, text);
+    }
     page.list("Not judged", &report.evidence.covers.not_judged);
     page.list("Limits of this evidence", &report.evidence.limits);
     for (name, text) in report.run.iter().filter(|(name, _)| name == "Depends on the clock") {

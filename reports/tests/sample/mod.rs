@@ -185,6 +185,7 @@ pub(crate) fn evidence() -> Evidence {
         fidelity: words(&[("solver", "Newton, full AC"), ("largest mismatch", "3.1e-9 pu")]),
         envelope: BTreeMap::from([("load share of the case".into(), (0.71, 1.32))]),
         limits: text(&["40 of 56 scenarios of the storm have no value"]),
+        latency: None,
     }
 }
 

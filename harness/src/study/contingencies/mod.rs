@@ -3,6 +3,8 @@
 mod folder;
 mod journal;
 mod list;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod row;
 mod screen;
 mod tally;
@@ -29,6 +31,8 @@ use self::tally::{Sufferers, Tally};
 use crate::run::{self, Progress, Watch};
 
 pub use list::Outages;
+#[cfg(feature = "parquet")]
+pub use parquet::ParquetTable;
 
 /// Outages of one block: a fixed size, so that the number of threads decides no byte.
 const BLOCK: u64 = 256;
@@ -481,12 +485,12 @@ fn outages_name(outages: &Outages) -> String {
 }
 
 /// The last part of a path: where a file lies is of this machine and no part of a document.
-pub(super) fn file_name(path: &Path) -> String {
+pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 /// Digest of a case: of its file, or of a folder's files by name, each name with its digest on a line.
-pub(super) fn digest_of(case: &Path) -> Result<Digest, Diagnostics> {
+pub(crate) fn digest_of(case: &Path) -> Result<Digest, Diagnostics> {
     let unreadable = |path: &Path, error: std::io::Error| {
         Diagnostics::from(
             Diagnostic::error("case.file.unreadable", format!("the case cannot be read: {error}"))
