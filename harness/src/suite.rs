@@ -533,13 +533,14 @@ fn read_gate(mut fields: Fields<'_>, context: &mut GateContext<'_>) -> Option<Su
     // Of an unknown kind the other keys are unknown too, and nothing would be gained by saying so.
     let kind = fields.need("kind", kind)?;
     let gate = (kind.parse)(&mut fields);
-    if let Some(gate) = &gate {
-        if !gate.anytime() && context.stop == Some(Stop::Decided) {
-            let message =
-                "a fixed-sample test loses its error rate when the run stops as soon as gates are decided";
-            let hint = "use method = \"sequential\", or stop = \"never\"".to_owned();
-            fields.complain_with("early-stop", Some("method"), message, Some(hint));
-        }
+    if let Some(gate) = &gate
+        && !gate.anytime()
+        && context.stop == Some(Stop::Decided)
+    {
+        let message =
+            "a fixed-sample test loses its error rate when the run stops as soon as gates are decided";
+        let hint = "use method = \"sequential\", or stop = \"never\"".to_owned();
+        fields.complain_with("early-stop", Some("method"), message, Some(hint));
     }
     let line = fields.line();
     fields.finish();

@@ -71,7 +71,7 @@ impl Delay {
             Delay::Replay(times) => {
                 // Whoever replays nothing draws nothing: the stream is its own.
                 let stream = streams(seed, population, index).named("latency");
-                Times::Drawn(stream, Arc::clone(times))
+                Times::Drawn(Box::new(stream), Arc::clone(times))
             }
             Delay::WallClock => Times::Measured,
             constant => Times::Constant(constant.constant_ns().unwrap_or_default()),
@@ -85,7 +85,7 @@ pub enum Times {
     /// Always the same, ns.
     Constant(u64),
     /// From a list, by a stream of the scenario.
-    Drawn(scenarios::Stream, Arc<[u64]>),
+    Drawn(Box<scenarios::Stream>, Arc<[u64]>),
     /// By the clock.
     Measured,
 }
