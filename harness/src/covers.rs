@@ -151,8 +151,8 @@ fn periods(task: Task) -> ((f64, f64), &'static str) {
              frequency response, which a power flow does not contain, and above an hour demand has moved on",
         ),
         Task::FrequencyResponse => (
-            (0.001, 10.0),
-            "the frequency of an island plays within seconds, and below a millisecond it is a matter of converter controls, which \
+            (0.001, 60.0),
+            "the frequency of an island plays within a minute, and below a millisecond it is a matter of converter controls, which \
              one swing equation does not contain",
         ),
     }

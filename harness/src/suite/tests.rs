@@ -113,7 +113,9 @@ fn every_mistake_is_refused_at_its_line() {
     assert_eq!(wrong("step_s = 60", "step_s = 0"), one("suite.loop.range", 10));
     assert_eq!(wrong("\"truth\"", "\"scada\""), one("suite.loop.observe", 12));
     assert_eq!(wrong("\"volt_var\"", "\"topology\""), one("suite.loop.unknown-choice", 9));
-    assert_eq!(wrong("\"do_nothing\"", "\"operator\""), one("suite.champion", 6));
+    assert_eq!(wrong("\"do_nothing\"", "\"operater\""), one("suite.unknown-choice", 6));
+    let twice = "champion = \"operator\"\noperator = [\"lp\", \"lp\"]";
+    assert_eq!(wrong("champion = \"do_nothing\"", twice), one("suite.duplicate", 7));
     assert_eq!(
         wrong("population = \"outages\"", "population = \"outage\""),
         one("suite.gate.unknown-population", 22)
@@ -151,12 +153,14 @@ fn simplified_physics_must_be_called_screening() {
 }
 
 #[test]
-fn a_comparison_needs_a_champion_and_early_stopping_a_sequential_test() {
+fn a_comparison_has_a_champion_and_early_stopping_a_sequential_test() {
     let compares =
         EXAMPLE.replace("kind = \"rate\"\nover = 0.5\nmax", "kind = \"noninferiority\"\nmargin_abs");
     assert!(read(&compares).is_ok());
-    let alone = read(&compares.replace("champion = \"do_nothing\"\n", "")).unwrap_err();
-    assert_eq!(alone.0[0].code, "suite.gate.champion");
+    // Without one the comparison is with the people who run the grid today.
+    let alone = read(&compares.replace("champion = \"do_nothing\"\n", "")).unwrap();
+    assert_eq!(alone.champion, Some(Champion::Operator));
+    assert_eq!(read(&EXAMPLE.replace("champion = \"do_nothing\"\n", "")).unwrap().champion, None);
     let fixed = EXAMPLE.replace("max = 0.01", "max = 0.01\nmethod = \"fixed\"");
     assert!(read(&fixed).is_ok());
     let early = read(&fixed.replace("\"never\"", "\"decided\"")).unwrap_err();
