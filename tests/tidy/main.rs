@@ -52,6 +52,21 @@ fn product(source: &str) -> &str {
     source.split("#[cfg(test)]").next().unwrap_or(source)
 }
 
+/// The README's first command names no program: with several in the workspace, `cargo run` needs one that says it is meant.
+#[test]
+fn cargo_run_means_the_program() {
+    let root = workspace();
+    let members = manifest(&root.join("Cargo.toml"))["workspace"]["default-members"].clone();
+    let members = members.as_array().expect("a list of members").iter();
+    let runs: Vec<String> = members
+        .filter_map(|member| {
+            let path = root.join(member.as_str().expect("a folder")).join("Cargo.toml");
+            Some(manifest(&path)["package"].get("default-run")?.as_str()?.to_owned())
+        })
+        .collect();
+    assert_eq!(runs, ["gridgate"]);
+}
+
 #[test]
 fn packages_depend_along_the_arrows_only() {
     let arrows: BTreeMap<&str, &[&str]> = BTreeMap::from([
