@@ -137,3 +137,45 @@ fn what_is_not_there_is_told_at_once() {
         .err;
     assert!(tables.contains("error[cascade"), "{tables}");
 }
+
+/// An island loses 12 of 100 MW. Its governor has room for all of it, so where the frequency settles nothing is missing; on the way there it is
+/// 58.94 Hz without any shedding (P. Anderson, M. Mirheydar, IEEE Trans. Power Systems 5(3), 1990).
+#[test]
+fn a_frequency_that_moves_sheds_what_one_that_has_settled_does_not() {
+    let desk = Desk::new();
+    desk.put("lines.m", include_str!("../../examples/frequency_response/weak.m"));
+    let settled =
+        "schema = \"gridgate/cascade-settings/1\"\nhorizon_s = 30\n[protection.frequency]\non = true\n";
+    let suite = include_str!("../../examples/frequency_response/weak.toml");
+    let table =
+        suite.find("[frequency]").expect("the table")..suite.find("# The infeed's line").expect("its end");
+    desk.put("settled.toml", settled);
+    desk.put("moving.toml", format!("{settled}{}", &suite[table]));
+    let shed = |settings: &str| {
+        let document = document(&desk, &["--outage", "gen:2", "--settings", settings]);
+        (
+            document["shed_mw"]["ufls"].as_f64().expect("MW"),
+            document["trips"].clone(),
+            document["settings"].clone(),
+        )
+    };
+    assert_eq!(shed("settled.toml").0, 0.0);
+    let (ufls_mw, trips, settings) = shed("moving.toml");
+    // A stage is 7 % of the demand. The first acts after 0.3 s, in which the frequency may pass the next threshold, 0.2 Hz lower, but not the
+    // one after that.
+    assert!([7.0, 14.0].iter().any(|mw| (ufls_mw - mw).abs() < 1e-6), "{ufls_mw} MW");
+    let first =
+        trips.as_array().expect("trips").iter().find(|trip| trip["cause"] == "ufls").expect("a stage");
+    assert_eq!(first["limit"], 59.5);
+    // Falling at 60 Hz * 12 MW / (2 H * 100 MVA) = 1.44 Hz/s at first: a third of a second to the threshold, then 0.3 s of delay.
+    let time_s = first["t_s"].as_f64().expect("a time");
+    assert!((0.6..0.9).contains(&time_s), "{time_s}");
+    assert!(settings["frequency.ride_through"].is_string());
+    // A unit that the case does not have is told with its line.
+    desk.put(
+        "wrong.toml",
+        format!("{settled}[frequency]\n[[frequency.unit]]\nrow = 9\ntechnology = \"steam\"\n"),
+    );
+    let said = desk.say(&["cascade", "lines.m", "--outage", "gen:2", "--settings", "wrong.toml"]).with(2);
+    assert!(said.err.contains("wrong.toml:6") && said.err.contains("3 units"), "{}", said.err);
+}

@@ -11,6 +11,7 @@ use crate::action::Task;
 use crate::candidate::Decisions;
 use crate::cohort::Cohort;
 use crate::grid::autonomous::{self, Autonomous};
+use crate::grid::frequency::Elements;
 use crate::grid::protection::{Protection, Settings};
 use crate::grid::{Grid, GridRules, RUNGS};
 use crate::live::{COHORT, LoopConfig};
@@ -60,6 +61,13 @@ impl Engine {
         self
     }
 
+    /// The same with a frequency that moves in every island, instead of one that has settled.
+    #[must_use]
+    pub fn with_frequency(mut self, elements: Elements) -> Self {
+        Arc::make_mut(&mut self.config.rules).frequency = Some(Arc::new(elements));
+        self
+    }
+
     /// Relays that would have acted before the outage, in words: they are blocked until what they see has been inside once.
     pub fn blocked(&self) -> &[String] {
         self.config.rules.protection.as_ref().map_or(&[], |protection| &protection.blocked)
@@ -100,8 +108,8 @@ impl Engine {
     }
 
     /// What one outage sets off.
-    pub fn cascade(&mut self, outage: &Outage) -> Option<Cascade> {
-        self.cascades(std::slice::from_ref(outage)).pop()
+    pub fn cascade(&mut self, outage: &Outage) -> Cascade {
+        self.cascades(std::slice::from_ref(outage)).pop().expect("one outage has one cascade")
     }
 }
 
@@ -113,8 +121,7 @@ pub fn cascade(
     horizon_s: f64,
     seed: u64,
 ) -> Cascade {
-    let mut engine = Engine::new(network, settings.clone(), horizon_s, seed);
-    engine.cascade(outage).expect("one outage has one cascade")
+    Engine::new(network, settings.clone(), horizon_s, seed).cascade(outage)
 }
 
 /// The scenario in which an outage happens at once and nothing else.

@@ -7,6 +7,7 @@ use powerflow::{Diagnostic, Diagnostics};
 
 use super::{Engine, acfm, separation, steps};
 use crate::fields::Document;
+use crate::grid::frequency;
 use crate::grid::protection::{self, Written};
 
 /// Schema of the settings file.
@@ -23,6 +24,8 @@ pub struct Settings {
     pub steps: steps::Settings,
     /// `[protection]`: the table of a suite.
     pub protection: Written,
+    /// `[frequency]`: the table of a suite; `None`: where the frequency would settle, it is.
+    pub frequency: Option<frequency::Written>,
     /// `horizon_s`: simulated time of engine `protection`, s.
     pub horizon_s: f64,
     /// `seed` of what hidden failures draw.
@@ -39,6 +42,7 @@ impl Default for Settings {
             dcsep: separation::Settings::default(),
             steps: steps::Settings::default(),
             protection: Written::default(),
+            frequency: None,
             horizon_s: HORIZON_S,
             seed: 0,
         }
@@ -96,6 +100,7 @@ impl Settings {
         if matches!(protection, Some(None)) {
             root.complain("protection", Some("protection"), "without relays nothing cascades".to_owned());
         }
+        let frequency = frequency::of_suite(&mut root, None);
         let horizon_s = root.number("horizon_s", "positive", |seconds| seconds > 0.0 && seconds <= 86_400.0);
         let horizon_s = root.or("horizon_s", horizon_s, default.horizon_s);
         let seed = root.integer("seed", 0);
@@ -107,6 +112,7 @@ impl Settings {
                 dcsep: dcsep?,
                 steps: steps?,
                 protection: protection??,
+                frequency: frequency?,
                 horizon_s: horizon_s?,
                 seed: seed?,
             })

@@ -18,6 +18,7 @@ use crate::cascade::protection;
 use crate::cascade::separation::{self, Separation};
 use crate::cascade::steps::Steps;
 use crate::cascade::{Account, Cascade, Engine, Outage, Settings, Told, Tripped, read_outages};
+use crate::grid::frequency::Elements;
 use crate::run;
 
 /// Outage sets that are under way at once; their lines are written in the order of the list.
@@ -53,6 +54,8 @@ pub struct PreparedCascades {
     pub network: Arc<Network>,
     engine: Engine,
     settings: Settings,
+    /// Name of the file that they were read from, for complaints.
+    settings_file: String,
     inputs: Vec<InputRecord>,
 }
 
@@ -95,7 +98,9 @@ pub fn prepare_cascades(question: &CascadeQuestion) -> Result<PreparedCascades, 
     if let Some(path) = &question.settings {
         inputs.push(InputRecord { role: "settings".into(), name: file_name(path), digest: digest_of(path)? });
     }
-    let prepared = PreparedCascades { network, engine: question.engine, settings, inputs };
+    let settings_file =
+        question.settings.as_ref().map_or_else(String::new, |path| path.display().to_string());
+    let prepared = PreparedCascades { network, engine: question.engine, settings, settings_file, inputs };
     // An engine that cannot begin is refused before anything is printed.
     prepared.runner()?;
     Ok(prepared)
@@ -113,9 +118,19 @@ impl PreparedCascades {
                 let relays = self.settings.protection.of(self.network.frequency_hz);
                 let Settings { horizon_s, seed, .. } = self.settings;
                 let engine = protection::Engine::new(&self.network, relays, horizon_s, seed);
-                Ok(Runner::Protection(Box::new(engine)))
+                Ok(Runner::Protection(Box::new(match self.frequency()? {
+                    Some(elements) => engine.with_frequency(elements),
+                    None => engine,
+                })))
             }
         }
+    }
+
+    /// What units are to the frequency, where the settings say that it moves.
+    fn frequency(&self) -> Result<Option<Elements>, Diagnostics> {
+        let relays = self.settings.protection.of(self.network.frequency_hz);
+        let written = self.settings.frequency.as_ref();
+        written.map(|written| written.of(&self.network, Some(&relays), &self.settings_file)).transpose()
     }
 
     /// What one outage sets off.
@@ -127,7 +142,11 @@ impl PreparedCascades {
         let mut runner = self.runner()?;
         let base = runner.row(&Outage::default()).told;
         let told = runner.row(&outage).told;
-        Ok(self.document(&outage, &base, &told, runner.notes()))
+        let mut document = self.document(&outage, &base, &told, runner.notes());
+        if self.engine == Engine::Protection {
+            document.settings.extend(self.frequency()?.iter().flat_map(Elements::in_words));
+        }
+        Ok(document)
     }
 
     /// The network, as pictures need it.
@@ -246,8 +265,7 @@ impl Runner {
     fn row(&mut self, outage: &Outage) -> Row {
         match self {
             Runner::Protection(engine) => {
-                let cascades = engine.cascades(std::slice::from_ref(outage));
-                let cascade = cascades.into_iter().next().expect("one outage has one cascade");
+                let cascade = engine.cascade(outage);
                 let line = separation::csv_row(outage, &cascade);
                 Row { told: cascade.into(), line }
             }
