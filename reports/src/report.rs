@@ -275,11 +275,13 @@ fn story(episode: &EpisodeRecord) -> Vec<Moment> {
             },
         });
     }
-    // A note that stands from step to step is told once, when it begins.
+    let told: BTreeSet<&str> = episode.events.iter().map(|(_, text)| text.as_str()).collect();
+    // A note that stands from step to step is told once, when it begins; one that says what an event says, not at all.
     let mut standing: BTreeSet<&str> = BTreeSet::new();
     for step in &episode.steps {
         let now: BTreeSet<&str> = step.notes.iter().map(String::as_str).collect();
-        for note in step.notes.iter().filter(|note| !standing.contains(note.as_str())) {
+        let new = |note: &&String| !standing.contains(note.as_str()) && !told.contains(note.as_str());
+        for note in step.notes.iter().filter(new) {
             moments.push(Moment { time_s: step.time_s, event: None, text: note.clone() });
         }
         standing = now;

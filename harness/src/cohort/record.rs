@@ -85,7 +85,8 @@ pub(super) fn step_record(grid: &Grid, grants: &Grants, now: Moment) -> StepReco
         }
         let dead = solution.status.iter().filter(|(_, s)| **s == powerflow::BusStatus::Dead).count();
         if dead > 0 {
-            record.notes.push(format!("{dead} buses are dead, {:.1} MW not served", unserved.total_mw()));
+            let buses = if dead == 1 { "1 bus is".to_owned() } else { format!("{dead} buses are") };
+            record.notes.push(format!("{buses} dead, {:.1} MW not served", unserved.total_mw()));
         }
         if solution.unmet_pu() > 0.0 {
             record.notes.push(format!("{:.1} MW unmet balance", base.from_pu(solution.unmet_pu())));

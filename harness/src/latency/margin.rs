@@ -54,11 +54,10 @@ pub fn search<E>(
         .collect();
     grid.dedup();
     let mut on_grid: Vec<Vec<bool>> = vec![Vec::with_capacity(grid.len()); rows];
-    for ms in &grid {
-        let tries: Vec<(usize, u32)> = (0..rows).map(|row| (row, *ms)).collect();
-        for (row, failed) in fails(&tries)?.into_iter().enumerate() {
-            on_grid[row].push(failed);
-        }
+    // All of it at once: a candidate that is asked in batches is asked as seldom as can be.
+    let tries: Vec<(usize, u32)> = grid.iter().flat_map(|ms| (0..rows).map(move |row| (row, *ms))).collect();
+    for ((row, _), failed) in tries.iter().zip(fails(&tries)?) {
+        on_grid[*row].push(failed);
     }
     let mut found: Vec<Margin> = on_grid.iter().map(|failed| first(&grid, failed, max_ms)).collect();
     loop {

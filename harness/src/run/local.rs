@@ -327,6 +327,24 @@ pub(super) fn relive(
     Ok(lived)
 }
 
+/// One episode of the candidate lived again, with every step, on another way with another time of decisions, ms.
+pub(super) fn relive_after(
+    prepared: &Prepared,
+    population: &Population,
+    subject: &str,
+    index: u64,
+    way: &latency::Timing,
+    decision_ms: f64,
+) -> Result<Vec<Trajectory>, Diagnostics> {
+    let mut solver = Solver::new(&prepared.network);
+    let mut candidate = prepared.candidate.start()?;
+    let rows = if prepared.candidate.batched() { COHORT } else { 1 };
+    let decision_ns = [latency::nanoseconds(decision_ms)];
+    let mut cohort = cohort(prepared, &mut solver, population, subject, &[index], rows, true)
+        .delayed_each(way, &decision_ns);
+    Ok(live(&mut cohort, candidate.as_mut()))
+}
+
 /// The record of an unfinished run: a header and one line per complete block, each behind its own digest. A run that is
 /// killed loses the blocks that were under way, and nothing else; the next run of the same inputs into the same folder
 /// goes on from here.

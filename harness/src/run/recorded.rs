@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 
 use powerflow::Diagnostics;
 use reports::{EpisodeRecord, Verdict};
+use scenarios::Population;
 
 use super::Prepared;
 use super::judge::{self, Verdicts};
-use super::local::{Simulated, relive};
+use super::local::{Simulated, relive, relive_after};
+use crate::latency::{self, Timing};
+use crate::trajectory::{Episode, Trajectory};
 
 /// Verdicts, and the trajectories that show them.
 #[derive(Debug)]
@@ -45,6 +48,35 @@ fn probe(prepared: &Prepared, simulated: &Simulated) -> Result<Vec<String>, Diag
     Ok(unrepeatable)
 }
 
+/// A curve of a frequency says little alone: the same scenario with the comparator, and with the candidate at another delay. That is the
+/// shortest found at which load is lost, where margins were looked for; else none at all, where there is one.
+fn beside(
+    prepared: &Prepared,
+    population: &Population,
+    index: u64,
+    episode: Option<&Episode>,
+) -> Result<Vec<Trajectory>, Diagnostics> {
+    let mut lived = Vec::new();
+    if let Some(champion) = prepared.champions.first() {
+        let name = champion.record().name;
+        lived.extend(relive(prepared, champion, population, &name, &[index], true)?);
+    }
+    let margin_ms = episode.and_then(|episode| episode.metric(latency::MARGIN_MS));
+    let searched_ms = prepared.margin_max_ms(&population.id).map(f64::from);
+    let (way, decision_ms, who) = match (margin_ms, searched_ms, &prepared.latency) {
+        (Some(margin_ms), Some(max_ms), delays) if margin_ms > 0.0 && margin_ms < max_ms => {
+            let way = delays.as_ref().map_or_else(Timing::default, |delays| (*delays.timing).clone());
+            // Margins are to the millisecond: one more was tried, and lost load.
+            let fails_ms = margin_ms + 1.0;
+            (way, fails_ms, format!("candidate, decisions take {fails_ms} ms"))
+        }
+        (_, _, Some(_)) => (Timing::default(), 0.0, "candidate, without delay".to_owned()),
+        _ => return Ok(lived),
+    };
+    lived.extend(relive_after(prepared, population, &who, index, &way, decision_ms)?);
+    Ok(lived)
+}
+
 /// Judges, picks the worst scenarios (of gates that do not pass first) and records them.
 pub(super) fn keep(prepared: &Prepared, simulated: &Simulated) -> Result<Kept, Diagnostics> {
     let mut verdicts = judge::verdicts(prepared, simulated);
@@ -72,14 +104,12 @@ pub(super) fn keep(prepared: &Prepared, simulated: &Simulated) -> Result<Kept, D
             unrepeatable.push(format!("{population_id}/{index}"));
         }
         let mut record = trajectory.record;
-        if let (Some(record), Some(champion)) = (&mut record, prepared.champions.first())
+        if let Some(record) = &mut record
             && !record.frequency.is_empty()
         {
-            // A curve says little alone: beside it goes what the comparator's grid did in the same scenario.
-            let name = champion.record().name;
-            let compared = relive(prepared, champion, population, &name, &[*index], true)?;
-            let curves = compared.into_iter().filter_map(|trajectory| trajectory.record);
-            record.frequency.extend(curves.flat_map(|record| record.frequency));
+            for beside in beside(prepared, population, *index, first)? {
+                record.frequency.extend(beside.record.into_iter().flat_map(|record| record.frequency));
+            }
         }
         episodes.extend(record);
     }

@@ -24,13 +24,14 @@ pub fn render(network: Option<&NetworkRecord>, episode: &EpisodeRecord, id: &str
     let axis = TimeAxis::new(episode)?;
     let mut panels = panels(network, &episode.steps);
     panels.extend(frequency(episode));
-    let height = TOP + panels.len() as f64 * (PANEL + GAP) - GAP + BOTTOM;
+    let height = TOP + panels.iter().map(|panel| panel.height() + GAP).sum::<f64>() - GAP + BOTTOM;
     let title = format!("Episode {}/{} over time", episode.population, episode.index);
     let mut out = open(id, "plot", (WIDTH, height), &title, &description(&panels, episode));
     let foot = height - BOTTOM;
-    for (row, panel) in panels.iter().enumerate() {
-        let top = TOP + row as f64 * (PANEL + GAP);
+    let mut top = TOP;
+    for panel in &panels {
         panel.draw(&axis, top, &mut out);
+        top += panel.height() + GAP;
     }
     axis.draw(foot, &mut out);
     events(episode, &axis, foot, &mut out);
@@ -149,7 +150,7 @@ fn panels(network: Option<&NetworkRecord>, steps: &[StepRecord]) -> Vec<Panel> {
 }
 
 /// Classes of the curves of frequencies: whose they are, by their order of appearance.
-const SUBJECTS: [&str; 3] = ["served", "asked", "high"];
+const SUBJECTS: [&str; 3] = ["served", "asked", "granted"];
 
 /// The frequencies of all islands, by whose grid it was; `None` where none moved.
 fn frequency(episode: &EpisodeRecord) -> Option<Panel> {
@@ -160,14 +161,22 @@ fn frequency(episode: &EpisodeRecord) -> Option<Panel> {
             subjects.push(&curve.subject);
         }
     }
+    let first_bus = &episode.frequency.first()?.first_bus;
+    // Of one island the title says which; of several each name does.
+    let one = episode.frequency.iter().all(|curve| curve.first_bus == *first_bus);
     let line = |curve: &FrequencyCurveRecord| {
         let whose = subjects.iter().position(|subject| *subject == curve.subject).unwrap_or(0);
         let points = curve.time_s.iter().copied().zip(curve.frequency_hz.iter().copied());
-        let name = format!("{}, island of bus {}", curve.subject.replace('_', " "), curve.first_bus);
+        let island = if one { String::new() } else { format!(", island of bus {}", curve.first_bus) };
+        let name = curve.subject.replace('_', " ") + &island;
         (SUBJECTS[whose % SUBJECTS.len()], name, points.collect())
     };
     Some(Panel {
-        title: "Frequency of each island".into(),
+        title: if one {
+            format!("Frequency, island of bus {first_bus}")
+        } else {
+            "Frequency of each island".into()
+        },
         unit: "Hz",
         allowed: None,
         spans: vec![],
@@ -222,6 +231,11 @@ fn unit(quantity: &str) -> &'static str {
 }
 
 impl Panel {
+    /// What moves within a step is worth a closer look.
+    fn height(&self) -> f64 {
+        if self.lines.is_empty() { PANEL } else { 2.0 * PANEL }
+    }
+
     fn range(&self) -> Range {
         let spans = self.spans.iter().flatten().flat_map(|&(low, high)| [low, high]);
         let curves = self.curves.iter().flat_map(|(_, _, curve)| curve.iter().flatten().copied());
@@ -246,7 +260,7 @@ impl Panel {
 
     fn draw(&self, axis: &TimeAxis, top: f64, out: &mut String) {
         let (low, high) = self.range();
-        let y = |value: f64| top + PANEL * (1.0 - ((value - low) / (high - low)).clamp(0.0, 1.0));
+        let y = |value: f64| top + self.height() * (1.0 - ((value - low) / (high - low)).clamp(0.0, 1.0));
         let right = WIDTH - RIGHT;
         if let Some((from, to)) = self.allowed {
             out.push_str(&rectangle("allowed", (LEFT, y(to)), (right - LEFT, y(from) - y(to))));
@@ -478,8 +492,18 @@ mod tests {
         let frequency = vec![curve("candidate", 59.6), curve("do_nothing", 58.9)];
         let episode = EpisodeRecord { steps, frequency, ..EpisodeRecord::default() };
         let plot = render(None, &episode, "p").unwrap();
-        assert!(plot.contains("Frequency of each island, Hz"));
-        assert!(plot.contains("do nothing, island of bus 3: 58.9 to 60 Hz"));
+        assert!(
+            plot.contains("Frequency, island of bus 3, Hz") && plot.contains("do nothing: 58.9 to 60 Hz")
+        );
+        let two = vec![
+            curve("candidate", 59.6),
+            FrequencyCurveRecord { first_bus: "4".into(), ..curve("candidate", 58.9) },
+        ];
+        let plot = render(None, &EpisodeRecord { frequency: two, ..episode.clone() }, "p").unwrap();
+        assert!(
+            plot.contains("Frequency of each island, Hz")
+                && plot.contains("candidate, island of bus 4: 58.9 to 60 Hz")
+        );
         let path = joined(
             &[(0.0, 1.0), (2.0, 2.0), (2.0, 2.0), (9.0, 3.0)],
             &TimeAxis::new(&episode).unwrap(),
