@@ -11,6 +11,7 @@ use powerflow::{BranchIdx, BusIdx, Network};
 use scenarios::Moment;
 
 use crate::cascade::Cause;
+use crate::gate::percent;
 use crate::grid::device::{Act, Device, Operation, Seen, after, seconds_between};
 
 /// When a relay that has picked up operates.
@@ -63,6 +64,19 @@ impl Curve {
             // Infinite without delay: such a relay operates in the moment in which it picks up.
             Curve::Definite { delay_s } => 1.0 / delay_s,
             Curve::Integral { overload, seconds } => (multiple - 1.0) / (overload * seconds),
+        }
+    }
+
+    /// When it operates, in words.
+    pub fn in_words(self) -> String {
+        match self {
+            Curve::Inverse { a_s, b_s, exponent, time_dial } => {
+                format!("after {time_dial} x ({a_s} / (M^{exponent} - 1) + {b_s}) s, M times the pick-up")
+            }
+            Curve::Definite { delay_s } => format!("after {delay_s} s"),
+            Curve::Integral { overload, seconds } => {
+                format!("after an excess of {} for {seconds} s, or as much in all", percent(overload))
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use super::overload::Curve;
 use super::ride_through::Band;
 use super::{Settings, distance, frequency, overload, ride_through, thermal, undervoltage};
 use crate::fields::Fields;
+use crate::gate::percent;
 
 /// Code of complaints.
 const CODE: &str = "suite.protection";
@@ -287,13 +288,26 @@ impl Settings {
             None => say("overload", "off".into()),
             Some(overload) => {
                 say("overload.pickup", overload.pickup.to_string());
-                say("overload.curve", format!("{:?}", overload.curve));
+                say("overload.curve", overload.curve.in_words());
             }
         }
-        say("thermal", self.thermal.map_or_else(|| "off".into(), |thermal| format!("{thermal:?}")));
-        say("distance", self.distance.map_or_else(|| "off".into(), |distance| format!("{distance:?}")));
+        let thermal = |t: thermal::Settings| {
+            let (air, rated, trip) = (t.ambient_c, t.rated_c, t.trip_c);
+            format!(
+                "air {air} C, rated at {rated} C, trips at {trip} C, time constant {} s",
+                t.time_constant_s
+            )
+        };
+        say("thermal", self.thermal.map_or_else(|| "off".into(), thermal));
+        let distance = |d: distance::Settings| {
+            let distance::Settings { reach, delay_s, floor } = d;
+            format!(
+                "reach {reach} times the line, after {delay_s} s, not at or below {floor} times the rating"
+            )
+        };
+        say("distance", self.distance.map_or_else(|| "off".into(), distance));
         let stage = |below: f64, unit: &str, delay_s: f64, share: f64| {
-            format!("{} % below {below} {unit} for {delay_s} s", 100.0 * share)
+            format!("{} below {below} {unit} for {delay_s} s", percent(share))
         };
         let list = |stages: Vec<String>| if stages.is_empty() { "none".into() } else { stages.join("; ") };
         match &self.undervoltage {
