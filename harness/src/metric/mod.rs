@@ -5,6 +5,7 @@ mod energy_not_served;
 mod frequency;
 mod latency;
 mod losses;
+mod oscillation;
 mod overload;
 mod redispatch;
 mod security;
@@ -85,6 +86,7 @@ pub const LIST: &[Metric] = &[
     losses::METRIC,
     redispatch::METRIC,
     switching::METRIC,
+    oscillation::METRIC,
     security::MINUTES,
     security::VIOLATIONS,
     trips::TRIPS,
