@@ -58,7 +58,7 @@ fn the_example_of_the_contract_is_read() {
     let loop_config = LoopSettings { task: Task::VoltVar, step_s: 60.0, steps: 30, observe: Observe::Truth };
     assert_eq!((suite.loop_config, suite.physics), (loop_config, PhysicsConfig::default()));
     let population = &suite.populations[0];
-    assert_eq!((population.size_max, population.line), (10_000, Some(13)));
+    assert_eq!((population.size_max, population.line), (Some(10_000), Some(13)));
     let lines: Vec<_> = population.hazards.iter().map(|hazard| hazard.line).collect();
     assert_eq!(lines, [Some(16), Some(17)]);
     assert_eq!(population.hazards[1].table["sigma"].as_float(), Some(0.1));
