@@ -1,6 +1,8 @@
 //! The suite: what is simulated, who is judged, and which claims must hold.
 
 mod champion;
+mod claim;
+mod frame;
 
 use std::path::{Path, PathBuf};
 
@@ -137,8 +139,8 @@ pub struct Population {
     pub id: String,
     /// Its hazards, in the order in which they are written; none is the undisturbed case.
     pub hazards: Vec<HazardTable>,
-    /// Largest number of episodes; at least one.
-    pub size_max: u64,
+    /// Largest number of episodes, at least one; `None` where the population is a list and counts itself.
+    pub size_max: Option<u64>,
     /// Line in the suite file, from 1, where known.
     pub line: Option<u32>,
 }
@@ -253,34 +255,6 @@ impl Suite {
         };
         let unknown = self.gates.iter().filter(|gate| !known.contains(&gate.metric.as_str()));
         Diagnostics(unknown.map(complain).collect()).into_result(())
-    }
-
-    /// Level at which each gate is tested: alpha, or its share where every gate makes a claim of its own. Gates that
-    /// infer nothing need no share.
-    pub fn gate_alpha(&self) -> f64 {
-        match self.claim {
-            Claim::Suite => self.alpha,
-            Claim::PerGate => {
-                self.alpha / self.gates.iter().filter(|g| g.gate.by_chance()).count().max(1) as f64
-            }
-        }
-    }
-
-    /// Which error rate a verdict of this suite claims, in one sentence.
-    pub fn claim_sentence(&self) -> String {
-        let alpha = gate::percent(self.alpha);
-        match self.claim {
-            Claim::Suite => format!(
-                "A candidate for which any required claim is untrue passes this suite with probability at most {alpha}; \
-                 the verdict of a single gate is read at the same level, one gate at a time."
-            ),
-            Claim::PerGate => format!(
-                "With probability at least {} no gate of this suite passes whose claim is untrue; each gate that infers \
-                 from a sample is tested at level {}.",
-                gate::percent(1.0 - self.alpha),
-                gate::percent(self.gate_alpha())
-            ),
-        }
     }
 }
 
@@ -489,7 +463,7 @@ fn read_id(fields: &mut Fields<'_>, kind: &str, taken: &mut Vec<String>) -> Opti
 fn read_population(mut fields: Fields<'_>, ids: &mut Vec<String>) -> Option<Population> {
     let id = read_id(&mut fields, "population", ids);
     let size_max = fields.integer::<u64>("size_max", 1);
-    let size_max = fields.need("size_max", size_max);
+    let size_max = fields.or("size_max", size_max.map(Some), None);
     let tables = fields.tables("hazards", "suite.hazard");
     fields.need("hazards", Some(()));
     let hazards = all(tables.into_iter().map(|hazard| {
@@ -497,8 +471,13 @@ fn read_population(mut fields: Fields<'_>, ids: &mut Vec<String>) -> Option<Popu
         Some(HazardTable { table: hazard.whole()?, line })
     }));
     let line = fields.line();
+    let written = fields.has("size_max");
+    let population = hazards.map(|hazards| Population { id: String::new(), hazards, size_max: None, line });
+    if !written && population.as_ref().is_some_and(|population| !population.is_listed()) {
+        fields.complain("missing", None, "`size_max` is missing");
+    }
     fields.finish();
-    Some(Population { id: id?, hazards: hazards?, size_max: size_max?, line })
+    Some(Population { id: id?, size_max: size_max?, ..population? })
 }
 
 /// What a gate is checked against.
@@ -584,7 +563,7 @@ fn imply_gates(populations: &[Population], gates: &mut Vec<SuiteGate>) {
                 metric: metrics[0].to_owned(),
                 severity: Severity::Required,
                 evidence: Vec::new(),
-                gate: gate::every_episode_at_most(0.0),
+                gate: gate::every_episode_at_most(0.0, population.is_listed()),
                 line: None,
                 implied: true,
             });

@@ -98,6 +98,11 @@ pub struct PopulationRecord {
     pub digest: Digest,
     /// Episodes: exactly the indices 0..n-1.
     pub n: u64,
+    /// Episodes that the suite allowed for; with `n` less than that, the run ended as soon as its required gates were decided.
+    pub size_max: u64,
+    /// Whether these are all the scenarios there are, a list rather than draws.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub listed: bool,
     /// Hazards with their parameters as the suite gives them, in words.
     pub hazards: Vec<String>,
     /// How the episodes ended: `survived`, `blackout`, `collapse`, `candidate_failed`, `solver_gave_up` -> count.
@@ -140,7 +145,7 @@ pub struct GateRecord {
     pub metric: String,
     /// Unit of the metric.
     pub unit: String,
-    /// Kind of gate: `rate`, `mean`, `quantile`, `noninferiority`.
+    /// Kind of gate, e.g. `rate`, `mean`, `census`.
     pub kind: String,
     /// Required or warn.
     pub severity: Severity,
@@ -162,6 +167,12 @@ pub struct GateRecord {
     pub method: String,
     /// e-value against "unsafe", where the method has one; capped at 1e300.
     pub e_value: Option<f64>,
+    /// p-value against "unsafe", where the number of episodes was fixed beforehand; the largest over all ways to count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_value: Option<f64>,
+    /// Number of episodes after which the verdict stood, where the method may stop at any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_at: Option<u64>,
     /// What it is compared with: names and numbers from the suite, e.g. `over` -> 0.5, `max` -> 0.01.
     pub threshold: BTreeMap<String, f64>,
     /// Episodes without a value for this metric (counted against the candidate).

@@ -352,13 +352,21 @@ fn judged(evidence: &Evidence, network: Option<&NetworkRecord>) -> Vec<(String, 
         facts.push(fact("Network", format!("{}: {size}", network.name)));
     }
     let total: u64 = evidence.populations.iter().map(|population| population.n).sum();
-    let each: Vec<String> = evidence
-        .populations
-        .iter()
-        .map(|population| format!("{} of {}", words::count(population.n), population.id))
-        .collect();
+    let each: Vec<String> = evidence.populations.iter().map(episodes_in_words).collect();
     facts.push(fact("Episodes", format!("{} ({})", words::count(total), each.join(", "))));
     facts
+}
+
+/// How many episodes of a population, and how many were saved because its gates were decided before.
+fn episodes_in_words(population: &crate::evidence::PopulationRecord) -> String {
+    let (n, id) = (words::count(population.n), &population.id);
+    match population.size_max.saturating_sub(population.n) {
+        0 if population.listed => format!("all {n} of {id}"),
+        0 => format!("{n} of {id}"),
+        saved => {
+            format!("{n} of {id}, {} saved by stopping when its gates were decided", words::count(saved))
+        }
+    }
 }
 
 fn fact(name: &str, text: impl Into<String>) -> (String, String) {
@@ -424,6 +432,23 @@ fn run_facts(run: &RunRecord) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn saved_episodes_are_told() {
+        let told = |n, size_max, listed| {
+            let population = crate::evidence::PopulationRecord {
+                id: "p".into(),
+                n,
+                size_max,
+                listed,
+                ..Default::default()
+            };
+            episodes_in_words(&population)
+        };
+        assert_eq!(told(512, 10_000, false), "512 of p, 9,488 saved by stopping when its gates were decided");
+        assert_eq!(told(512, 512, false), "512 of p");
+        assert_eq!(told(38, 38, true), "all 38 of p");
+    }
 
     #[test]
     fn the_level_follows_severity_and_verdict() {

@@ -45,10 +45,33 @@ impl Population {
                 );
             }
         }
+        let lists = self.hazards.iter().filter(|hazard| hazard.lists()).count();
+        if lists > 0 && lists < self.hazards.len() {
+            complain(
+                "population.mixed",
+                "has hazards that list beside hazards that draw: it is neither all there is nor a sample of it".to_owned(),
+            );
+        }
+        if let Some(size) = self.listed(world).filter(|size| *size > 0 && *size != self.size_max) {
+            complain(
+                "population.incomplete",
+                format!("lists {size} scenarios, and `size_max` is {}: leave it out", self.size_max),
+            );
+        }
         for hazard in &self.hazards {
             complaints.0.extend(hazard.check(world).0);
         }
         complaints
+    }
+
+    /// How many scenarios there are in all, where every hazard lists: one for every combination of their cases. `None`
+    /// where scenarios are drawn, and without any hazard.
+    pub fn listed(&self, world: &World<'_>) -> Option<u64> {
+        if self.hazards.is_empty() {
+            return None;
+        }
+        let cases: Option<Vec<u64>> = self.hazards.iter().map(|hazard| hazard.cases(world)).collect();
+        Some(cases?.into_iter().fold(1, u64::saturating_mul))
     }
 }
 
@@ -75,6 +98,12 @@ mod tests {
         assert!(codes(population(&[], 1), 60.0).is_empty());
         let all = codes(population(&["kind = 'line_trip'\nk = 9", swing, swing], 0), 600.0);
         assert_eq!(all, ["population.empty", "population.overlap", "hazard.too-many"]);
+        // Lists beside laws, and lists of which a part is asked for.
+        let (every, levels) = ("kind = 'every_outage'", "kind = 'demand_levels'\nfactors = [0.8, 1.0]");
+        assert_eq!(codes(population(&[every, swing], 10), 600.0), ["population.mixed"]);
+        assert_eq!(codes(population(&[every, levels], 9), 600.0), ["population.incomplete"]);
+        assert!(codes(population(&[every, levels], 10), 600.0).is_empty());
+        assert_eq!(codes(population(&[levels, levels], 4), 600.0), ["population.overlap"]);
         for horizon_s in [0.0, 30.0, -5.0, f64::NAN, f64::INFINITY] {
             assert_eq!(codes(population(&[], 1), horizon_s), ["population.no-time"]);
         }

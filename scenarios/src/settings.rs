@@ -170,6 +170,30 @@ impl<'a> Settings<'a> {
         }
     }
 
+    /// A list of different numbers in [`low`, `high`], at least one.
+    pub fn numbers(&mut self, key: &str, default: &[f64], low: f64, high: f64) -> Vec<f64> {
+        let Some(value) = self.table.get(key) else { return default.to_vec() };
+        let numbers: Option<Vec<f64>> =
+            value.as_array().and_then(|items| items.iter().map(as_number).collect());
+        let Some(numbers) = numbers else {
+            self.wrong_type(key, "a list of numbers", value);
+            return default.to_vec();
+        };
+        if numbers.is_empty() {
+            self.complain("hazard.out-of-range", key, "is an empty list");
+            return default.to_vec();
+        }
+        let twice = numbers.iter().enumerate().find(|(at, number)| numbers[..*at].contains(number));
+        if let Some((_, number)) = twice {
+            self.complain("hazard.out-of-range", key, &format!("has {number} twice"));
+            return default.to_vec();
+        }
+        match numbers.iter().all(|number| self.in_range(key, *number, low, high)) {
+            true => numbers,
+            false => default.to_vec(),
+        }
+    }
+
     /// True or false.
     pub fn flag(&mut self, key: &str, default: bool) -> bool {
         match self.table.get(key) {

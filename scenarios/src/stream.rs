@@ -18,6 +18,9 @@ use crate::seed::{Seed, streams};
 ///
 /// Check the population first ([`Population::check`]): where that finds errors, this draws what it can.
 pub fn scenario(seed: Seed, population: &Population, world: &World<'_>, index: u64) -> Scenario {
+    if population.listed(world).is_some() {
+        return listed(population, world, index);
+    }
     let all = streams(seed, &population.id, index);
     let mut timeline = Vec::new();
     let mut log_likelihood = Some(0.0);
@@ -29,6 +32,25 @@ pub fn scenario(seed: Seed, population: &Population, world: &World<'_>, index: u
     // Stable: equal moments stay in the order they were drawn.
     timeline.sort_by_key(|event| event.at);
     Scenario { population: population.id.clone(), index, timeline: merged(timeline), log_likelihood }
+}
+
+/// Scenario `index` of a population that is a list: the hazard written last goes through its cases first, as the inner one of
+/// loops within loops. Without likelihood, since nothing is drawn.
+fn listed(population: &Population, world: &World<'_>, index: u64) -> Scenario {
+    let mut rest = index;
+    let mut entered = Vec::with_capacity(population.hazards.len());
+    for hazard in population.hazards.iter().rev() {
+        let cases = hazard.cases(world).unwrap_or(0).max(1);
+        entered.push((hazard, rest % cases));
+        rest /= cases;
+    }
+    let mut timeline = Vec::new();
+    // Beyond the list there is nothing.
+    for (hazard, case) in entered.into_iter().rev().filter(|_| rest == 0) {
+        hazard.enter(world, case, &mut timeline);
+    }
+    timeline.sort_by_key(|event| event.at);
+    Scenario { population: population.id.clone(), index, timeline: merged(timeline), log_likelihood: None }
 }
 
 /// What can be out.
@@ -90,5 +112,35 @@ mod tests {
         ];
         let kept: Vec<u64> = merged(timeline).iter().map(|e| e.at.0 / 1_000_000_000).collect();
         assert_eq!(kept, [1, 2, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_list_goes_through_every_combination_once() {
+        let network = crate::sample::ring(4);
+        let world = World { network: &network, horizon_s: 600.0, step_s: 60.0 };
+        let hazard = |text: &str| crate::hazard::parse(&text.parse().expect("TOML")).expect("sound");
+        let hazards = vec![
+            hazard("kind = 'demand_levels'\nfactors = [0.8, 1.0]"),
+            hazard("kind = 'every_outage'\nat_s = 60"),
+        ];
+        let population = Population { id: "n-1".into(), hazards, size_max: 10 };
+        assert_eq!(population.listed(&world), Some(10));
+        let drawn = |seed, index| scenario(Seed(seed), &population, &world, index);
+        let mut digests: Vec<String> = (0..10).map(|index| drawn(1, index).digest()).collect();
+        // The seed has no say in a list.
+        assert_eq!(digests, (0..10).map(|index| drawn(2, index).digest()).collect::<Vec<_>>());
+        digests.sort();
+        digests.dedup();
+        assert_eq!(digests.len(), 10);
+        // The last hazard is the inner loop: the second scenario is the second branch at the first level.
+        let out = |index| match &drawn(1, index).timeline[..] {
+            [
+                TimedEvent { event: Event::DemandRamp { factor, .. }, .. },
+                TimedEvent { event: Event::BranchOut { branch }, .. },
+            ] => (factor[0], branch.row()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!([0, 1, 4, 5, 9].map(out), [(0.8, 0), (0.8, 1), (0.8, 4), (1.0, 0), (1.0, 4)]);
+        assert!(drawn(1, 10).timeline.is_empty() && drawn(1, 0).log_likelihood.is_none());
     }
 }

@@ -1,6 +1,7 @@
 //! Journeys by command line: from a case file to a report, and everything a user or an accident can put in the way.
 
 mod cascade;
+mod census;
 mod contingencies;
 mod controls;
 mod desk;

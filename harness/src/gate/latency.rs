@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::quantile::Quantile;
-use super::{Gate, GateKind, Judgement, Method, Parameter, Sample, percent, quantity};
+use super::{Frame, Gate, GateKind, Judgement, Method, Misfit, Parameter, Sample, percent, quantity};
 use crate::fields::Fields;
 
 pub(super) const KIND: GateKind = GateKind {
@@ -55,6 +55,15 @@ impl Gate for Latency {
     fn threshold(&self) -> BTreeMap<String, f64> {
         self.0.threshold()
     }
+
+    fn badness(&self, candidate: f64, champion: Option<f64>) -> Option<f64> {
+        self.0.badness(candidate, champion)
+    }
+
+    fn misfit(&self, _frame: &Frame) -> Option<Misfit> {
+        // Its sample are calls, whatever the population is.
+        None
+    }
 }
 
 #[cfg(test)]
@@ -70,7 +79,7 @@ mod tests {
         let gate = gate("kind = 'latency'\nmax = 10");
         let verdict = |slow: usize| {
             let calls = (0..1000).map(|i| Some(if i < slow { 11.0 } else { 9.0 })).collect();
-            gate.judge(&Sample { candidate: calls, champion: None }, 0.05).verdict
+            gate.judge(&Sample { candidate: calls, champion: None, ..Sample::default() }, 0.05).verdict
         };
         assert_eq!([0, 4, 5].map(verdict), [Verdict::Pass, Verdict::Pass, Verdict::Undecided]);
         assert_eq!(verdict(40), Verdict::Fail);

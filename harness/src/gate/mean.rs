@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::rate::{decide, interval, said, said_missing};
 use super::{Gate, GateKind, Judgement, Parameter, Sample, Verdict};
-use super::{missing, number, quantity, unfit};
+use super::{badness_within, limits_in_words, missing, number, unfit};
 use crate::fields::Fields;
 use crate::statistic::betting::BettingPath;
 
@@ -98,11 +98,7 @@ impl Gate for Mean {
     }
 
     fn claim(&self, metric: &str, unit: &str, population: &str) -> String {
-        let limits = match (self.min, self.max) {
-            (Some(min), Some(max)) => format!("between {} and {}", number(min), quantity(max, unit)),
-            (Some(min), None) => format!("at least {}", quantity(min, unit)),
-            (_, max) => format!("at most {}", quantity(max.unwrap_or_default(), unit)),
-        };
+        let limits = limits_in_words(self.min, self.max, unit);
         format!("the mean of {metric} over {population} is {limits}")
     }
 
@@ -173,6 +169,7 @@ impl Gate for Mean {
             interval: (interval.0.map(|m| scale.value_at(m)), interval.1.map(|m| scale.value_at(m))),
             method: METHOD,
             e_value: None,
+            p_value: None,
             missing,
             decided_at,
         }
@@ -187,6 +184,10 @@ impl Gate for Mean {
         ];
         named.into_iter().filter_map(|(key, limit)| Some((key.to_owned(), limit?))).collect()
     }
+
+    fn badness(&self, candidate: f64, _champion: Option<f64>) -> Option<f64> {
+        badness_within(self.min, self.max, candidate)
+    }
 }
 
 #[cfg(test)]
@@ -195,7 +196,7 @@ mod tests {
     use super::*;
 
     fn sample(n: u32, value: impl Fn(u32) -> f64) -> Sample {
-        Sample { candidate: (0..n).map(|i| Some(value(i))).collect(), champion: None }
+        Sample { candidate: (0..n).map(|i| Some(value(i))).collect(), champion: None, ..Sample::default() }
     }
 
     /// The pattern of gates.md 3.4: 0,0,1,0,0,0,0,1,0,0 repeated, scaled to [0, 10].
@@ -227,7 +228,7 @@ mod tests {
     fn values_outside_the_range_are_an_error_and_missing_ones_the_worst_end() {
         let gate = gate("kind = 'mean'\nmax = 0.5\nrange = [0, 1]");
         assert_eq!(gate.judge(&sample(500, |_| 1.5), 0.05).verdict, Verdict::Error);
-        let silent = Sample { candidate: vec![None; 500], champion: None };
+        let silent = Sample { candidate: vec![None; 500], champion: None, ..Sample::default() };
         let judged = gate.judge(&silent, 0.05);
         assert_eq!((judged.verdict, judged.missing, judged.estimate), (Verdict::Fail, 500, Some(1.0)));
     }

@@ -12,11 +12,17 @@ pub use reports::{Severity, Verdict};
 
 use crate::fields::Fields;
 
+mod census;
+mod count;
+mod coverage;
+mod cvar;
+mod equivalence;
 mod latency;
 mod mean;
 mod noninferiority;
 mod quantile;
 mod rate;
+mod superiority;
 mod value;
 
 /// A kind of claim with its numbers from the suite.
@@ -36,6 +42,16 @@ pub trait Gate: fmt::Debug + Send + Sync {
 
     /// The numbers that the suite gave, by key.
     fn threshold(&self) -> BTreeMap<String, f64>;
+
+    /// How much an episode with this value speaks against the claim: the larger, the worse. `None` where nothing is amiss
+    /// in it, so that it is not even a close call. `champion` is the comparator's value in the same scenario, where the
+    /// gate compares.
+    fn badness(&self, candidate: f64, champion: Option<f64>) -> Option<f64>;
+
+    /// Why the claim cannot be judged by episodes from such a frame, and what to write instead.
+    fn misfit(&self, frame: &Frame) -> Option<Misfit> {
+        if self.by_chance() { infers(self.kind(), frame) } else { None }
+    }
 
     /// Whether the sample must hold a comparator.
     fn needs_champion(&self) -> bool {
@@ -76,12 +92,57 @@ pub struct GateKind {
 }
 
 /// Every kind of gate.
-pub const LIST: &[GateKind] =
-    &[rate::KIND, mean::KIND, quantile::KIND, noninferiority::KIND, value::KIND, latency::KIND];
+pub const LIST: &[GateKind] = &[
+    rate::KIND,
+    mean::KIND,
+    quantile::KIND,
+    cvar::KIND,
+    count::KIND,
+    coverage::KIND,
+    noninferiority::KIND,
+    superiority::KIND,
+    equivalence::KIND,
+    census::KIND,
+    value::KIND,
+    latency::KIND,
+];
 
-/// The claim that every episode keeps its metric at or below `max`, for gates that a suite has without writing them.
-pub fn every_episode_at_most(max: f64) -> Box<dyn Gate> {
-    Box::new(value::Value { max: Some(max), min: None })
+/// The claim that every episode keeps its metric at or below `max`, for gates that a suite has without writing them;
+/// `listed` where the population is a list, all of which has to be run.
+pub fn every_episode_at_most(max: f64, listed: bool) -> Box<dyn Gate> {
+    let value = value::Value { max: Some(max), min: None };
+    if listed { Box::new(census::Census::of(value)) } else { Box::new(value) }
+}
+
+/// What the episodes of a gate are taken from; the sampling frame, in the words of survey statistics.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Frame {
+    /// How many scenarios there are in all, where the population is a list; `None` where its scenarios are drawn.
+    pub size: Option<u64>,
+    /// Whether the grid or the delays draw something of their own in each episode, so that a list of scenarios is not
+    /// all that can happen.
+    pub draws: bool,
+    /// Length of an episode, h.
+    pub hours: f64,
+}
+
+/// Why a gate does not fit its population.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misfit {
+    /// Completes "gate `x`: ...".
+    pub problem: String,
+    /// What to write instead.
+    pub hint: String,
+}
+
+/// The misfit of a kind that infers from a sample with a population that is none.
+fn infers(kind: &str, frame: &Frame) -> Option<Misfit> {
+    frame.size.map(|size| Misfit {
+        problem: format!(
+            "a gate of kind \"{kind}\" infers from a sample, and the {size} scenarios of this population are all there are"
+        ),
+        hint: "use kind = \"census\", or a population with hazards that draw".to_owned(),
+    })
 }
 
 /// What a gate reads: one row per episode, in index order.
@@ -91,6 +152,8 @@ pub struct Sample {
     pub candidate: Vec<Option<f64>>,
     /// The comparator's metric in the same scenarios, where the gate compares.
     pub champion: Option<Vec<Option<f64>>>,
+    /// What they are taken from.
+    pub frame: Frame,
 }
 
 /// What a gate answers.
@@ -112,6 +175,8 @@ pub struct Judgement {
     pub method: &'static str,
     /// e-value against "unsafe", where the method has one.
     pub e_value: Option<f64>,
+    /// p-value against "unsafe", where the number of episodes was fixed beforehand.
+    pub p_value: Option<f64>,
     /// Episodes without a value.
     pub missing: u64,
     /// First n at which a verdict other than undecided stood, where the method may stop at any time.
@@ -130,6 +195,7 @@ impl Judgement {
             interval: (None, None),
             method,
             e_value: None,
+            p_value: None,
             missing: 0,
             decided_at: None,
         }
@@ -147,6 +213,28 @@ fn unfit(values: &[Option<f64>], whose: &str) -> Option<String> {
 
 fn missing(values: &[Option<f64>]) -> u64 {
     values.iter().filter(|value| value.is_none()).count() as u64
+}
+
+/// [`Gate::badness`] of a value that should be within limits: how far it is outside, negative inside. Metrics measure harm
+/// from zero up: under an upper limit alone a value of zero is no close call, and the value itself says how bad it is.
+fn badness_within(min: Option<f64>, max: Option<f64>, value: f64) -> Option<f64> {
+    match (min, max) {
+        (None, Some(max)) => (value > max.min(0.0)).then_some(value),
+        (min, max) => {
+            let over = max.map_or(f64::NEG_INFINITY, |max| value - max);
+            let under = min.map_or(f64::NEG_INFINITY, |min| min - value);
+            Some(over.max(under))
+        }
+    }
+}
+
+/// Limits in words: "at most 5 MWh", "between 1 and 2 pu".
+fn limits_in_words(min: Option<f64>, max: Option<f64>, unit: &str) -> String {
+    match (min, max) {
+        (Some(min), Some(max)) => format!("between {} and {}", number(min), quantity(max, unit)),
+        (Some(min), None) => format!("at least {}", quantity(min, unit)),
+        (_, max) => format!("at most {}", quantity(max.unwrap_or_default(), unit)),
+    }
 }
 
 /// Suite verdict over its gates: only required ones count, and the worst of error (a skipped gate included), fail,
@@ -250,14 +338,34 @@ mod tests {
         document.finish(gate, "gate")
     }
 
-    const EXAMPLES: [(&str, &str); 6] = [
+    const EXAMPLES: [(&str, &str); 12] = [
         ("rate", "kind = 'rate'\nover = 0.5\nmax = 0.07"),
         ("mean", "kind = 'mean'\nmax = 0.5\nrange = [0, 1]"),
         ("quantile", "kind = 'quantile'\nq = 0.9\nmax = 0.5"),
+        ("cvar", "kind = 'cvar'\nq = 0.9\nmax = 0.5\nrange = [0, 1]"),
+        ("count", "kind = 'count'\nmax = 0.5\ncap = 4"),
+        ("coverage", "kind = 'coverage'\nlevel = 0.9"),
         ("noninferiority", "kind = 'noninferiority'\nmargin_abs = 0.5"),
+        ("superiority", "kind = 'superiority'"),
+        ("equivalence", "kind = 'equivalence'\nmargin_abs = 0.5"),
+        ("census", "kind = 'census'\nmax = 0.5"),
         ("value", "kind = 'value'\nmax = 0.5"),
         ("latency", "kind = 'latency'\nmax = 0.5"),
     ];
+
+    /// Episodes in which this example does well.
+    fn good(name: &str) -> Sample {
+        let (own, theirs) = match name {
+            "coverage" => (1.0, 1.0),
+            "superiority" => (0.0, 1.0),
+            _ => (0.0, 0.0),
+        };
+        Sample {
+            candidate: vec![Some(own); 5000],
+            champion: Some(vec![Some(theirs); 5000]),
+            frame: Frame { size: Some(5000), draws: false, hours: 0.5 },
+        }
+    }
 
     #[test]
     fn every_kind_is_read_claims_in_one_sentence_and_documents_its_keys() {
@@ -293,8 +401,18 @@ mod tests {
         assert_eq!(said[0], "at most 7 % of episodes of outages have ens_mwh above 0.5 MWh");
         assert_eq!(said[1], "the mean of ens_mwh over outages is at most 0.5 MWh");
         assert_eq!(said[2], "the 90 % quantile of ens_mwh over outages is at most 0.5 MWh");
-        assert!(said[3].ends_with("the candidate's mean ens_mwh is at most 0.5 MWh above the champion's"));
-        assert!(said[4].starts_with("every episode of outages that was run has ens_mwh at most 0.5 MWh"));
+        assert_eq!(said[3], "the mean ens_mwh of the worst 10 % of episodes of outages is at most 0.5 MWh");
+        assert_eq!(said[4], "ens_mwh of outages is on average at most 0.5 an episode");
+        assert!(said[5].starts_with("the candidate's intervals hold the truth in at least 90 % of outages"));
+        assert!(said[6].ends_with("the candidate's mean ens_mwh is at most 0.5 MWh above the champion's"));
+        assert!(said[7].ends_with("the candidate's mean ens_mwh is below the champion's"));
+        assert!(
+            said[8].ends_with(
+                "the candidate's mean ens_mwh is within 0.5 MWh of the champion's, above or below"
+            )
+        );
+        assert!(said[9].starts_with("every scenario of outages has ens_mwh at most 0.5 MWh;"));
+        assert!(said[10].starts_with("every episode of outages that was run has ens_mwh at most 0.5 MWh"));
     }
 
     #[test]
@@ -302,16 +420,54 @@ mod tests {
         for (name, text) in EXAMPLES {
             let gate = gate(text);
             for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-                let mut values = vec![Some(0.0); 5000];
-                values[4999] = Some(value);
-                let sample = Sample { candidate: values, champion: Some(vec![Some(0.0); 5000]) };
+                let mut sample = good(name);
+                sample.candidate[4999] = Some(value);
                 assert_eq!(gate.judge(&sample, 0.05).verdict, Verdict::Error, "{name} {value}");
             }
-            let empty = Sample { candidate: vec![], champion: Some(vec![]) };
+            let empty = Sample { candidate: vec![], champion: Some(vec![]), ..good(name) };
             assert_eq!(gate.judge(&empty, 0.05).verdict, Verdict::Error, "{name}");
-            let good = Sample { candidate: vec![Some(0.0); 5000], champion: Some(vec![Some(0.0); 5000]) };
-            assert_eq!(gate.judge(&good, 0.05).verdict, Verdict::Pass, "{name}");
+            assert_eq!(gate.judge(&good(name), 0.05).verdict, Verdict::Pass, "{name}");
+            // Nobody is there: never a pass.
+            let silent = Sample { candidate: vec![None; 5000], ..good(name) };
+            assert_ne!(gate.judge(&silent, 0.05).verdict, Verdict::Pass, "{name}");
         }
+    }
+
+    /// The larger badness is the worse episode, whichever way the metric is good.
+    #[test]
+    fn the_worst_episodes_are_on_the_bad_side() {
+        let worst = |text: &str, values: &[f64]| {
+            let gate = gate(text);
+            let badness = |value: &f64| gate.badness(*value, Some(5.0));
+            let mut rows: Vec<(f64, f64)> = values.iter().filter_map(|v| Some((badness(v)?, *v))).collect();
+            rows.sort_by(|a, b| b.0.total_cmp(&a.0));
+            rows.into_iter().map(|(_, value)| value).collect::<Vec<f64>>()
+        };
+        let values = [0.0, 3.0, 9.0, 5.5];
+        let (up, down) = ([9.0, 5.5, 3.0], [0.0, 3.0, 5.5, 9.0]);
+        for text in [
+            "kind = 'rate'\nover = 4\nmax = 0.1",
+            "kind = 'quantile'\nq = 0.9\nmax = 4",
+            "kind = 'value'\nmax = 4",
+        ] {
+            assert_eq!(worst(text, &values), up, "{text}");
+        }
+        for text in [
+            "kind = 'rate'\nunder = 4\nmax = 0.1",
+            "kind = 'value'\nmin = 4",
+            "kind = 'mean'\nmin = 4\nrange = [0, 10]",
+            "kind = 'census'\nmin = 4",
+        ] {
+            assert_eq!(worst(text, &values), down, "{text}");
+        }
+        // Farthest outside both limits first, then the closest calls.
+        assert_eq!(worst("kind = 'value'\nmin = 2\nmax = 6", &values), [9.0, 0.0, 5.5, 3.0]);
+        // Against a champion of 5: only what is worse.
+        let compared = |better: &str| {
+            format!("kind = 'noninferiority'\nmargin_abs = 1\nrange = [0, 10]\nbetter = '{better}'")
+        };
+        assert_eq!(worst(&compared("lower"), &values), [9.0, 5.5]);
+        assert_eq!(worst(&compared("higher"), &values), [0.0, 3.0]);
     }
 
     #[test]
@@ -336,6 +492,20 @@ mod tests {
             "kind = 'latency'\nmax = 0",
             "kind = 'latency'\nmax = 5\nq = 1",
             "kind = 'value'\nmin = 2\nmax = 1",
+            "kind = 'census'",
+            "kind = 'count'\nmax = 5\ncap = 5",
+            "kind = 'count'\nmax = 0\ncap = 5",
+            "kind = 'count'\nmax = 1",
+            "kind = 'coverage'",
+            "kind = 'coverage'\nlevel = 1.0",
+            "kind = 'coverage'\nlevel = 0.9\ncalibration = 8",
+            "kind = 'cvar'\nq = 0.9\nmax = 5",
+            "kind = 'cvar'\nq = 0.9\nmax = 5\nrange = [0, 5]",
+            "kind = 'equivalence'",
+            "kind = 'equivalence'\nmargin_abs = 0",
+            "kind = 'equivalence'\nmargin_abs = 1",
+            "kind = 'superiority'\nmargin_abs = 0.1\nmethod = 'fixed'",
+            "kind = 'superiority'\nmargin_abs = 1.0",
         ] {
             assert!(read(text).is_err(), "{text}");
         }

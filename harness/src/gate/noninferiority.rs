@@ -1,4 +1,5 @@
-//! The candidate is on average not worse than the champion by more than a margin, on the same scenarios.
+//! The candidate is on average not worse than the champion by more than a margin, on the same scenarios; and what the kinds
+//! that compare have in common.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +8,7 @@ use super::rate::{decide, interval, said, said_missing};
 use super::{Gate, GateKind, Judgement, Parameter, Sample};
 use super::{missing, number, percent, quantity, unfit};
 use crate::fields::Fields;
+use crate::statistic::betting::BettingPath;
 use crate::statistic::binomial::mcnemar;
 
 pub(super) const KIND: GateKind = GateKind {
@@ -18,76 +20,123 @@ pub(super) const KIND: GateKind = GateKind {
             name: "margin_rel",
             summary: "largest loss as a share of the champion's mean, instead of `margin_abs`",
         },
-        Parameter {
-            name: "range",
-            summary: "[lowest, highest] value that an episode can have (default [0, 1], for shares and for what happens or not)",
-        },
-        Parameter { name: "better", summary: "\"lower\" (default) or \"higher\" values are better" },
+        RANGE,
+        BETTER,
     ],
     parse,
 };
 
+pub(super) const RANGE: Parameter = Parameter {
+    name: "range",
+    summary: "[lowest, highest] value that an episode can have (default [0, 1], for shares and for what happens or not)",
+};
+pub(super) const BETTER: Parameter =
+    Parameter { name: "better", summary: "\"lower\" (default) or \"higher\" values are better" };
+
+/// How much the means may differ, or must. Negative where the candidate has to be better.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Margin {
+pub(super) enum Margin {
     Absolute(f64),
     Relative(f64),
 }
 
+impl Margin {
+    /// Reads `margin_abs` or `margin_rel`, one of which is needed unless there is a default.
+    pub(super) fn read(fields: &mut Fields<'_>, default: Option<Self>) -> Option<Self> {
+        let absolute = fields.number("margin_abs", "at least 0", |margin| margin >= 0.0);
+        let relative =
+            fields.number("margin_rel", "at least 0 and below 1", |margin| (0.0..1.0).contains(&margin));
+        match (fields.has("margin_abs"), fields.has("margin_rel")) {
+            (true, true) => {
+                let message = "`margin_abs` and `margin_rel` exclude each other";
+                fields.complain("contradiction", Some("margin_rel"), message);
+                None
+            }
+            (false, false) => {
+                if default.is_none() {
+                    fields.complain("missing", None, "`margin_abs` or `margin_rel` is missing");
+                }
+                default
+            }
+            (true, false) => Some(Self::Absolute(absolute?)),
+            (false, true) => Some(Self::Relative(relative?)),
+        }
+    }
+
+    /// By how much the candidate has to be better, where this is by how much it may be worse.
+    pub(super) fn negated(self) -> Self {
+        match self {
+            Self::Absolute(margin) => Self::Absolute(-margin),
+            Self::Relative(share) => Self::Relative(-share),
+        }
+    }
+
+    /// Without its sign, for people.
+    pub(super) fn in_words(self, unit: &str) -> String {
+        match self {
+            Self::Absolute(margin) => quantity(margin.abs(), unit),
+            Self::Relative(share) => percent(share.abs()),
+        }
+    }
+
+    /// Without its sign, with its key in the suite.
+    pub(super) fn threshold(self) -> (String, f64) {
+        match self {
+            Self::Absolute(margin) => ("margin_abs".to_owned(), margin.abs()),
+            Self::Relative(share) => ("margin_rel".to_owned(), share.abs()),
+        }
+    }
+}
+
+/// Which values are better.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Better {
+pub(super) enum Better {
     Lower,
     Higher,
 }
 
-#[derive(Clone, Debug)]
-struct Noninferiority {
-    margin: Margin,
-    range: Scale,
-    better: Better,
+/// The claim that the candidate's mean is at most a margin worse than the champion's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Comparison {
+    pub(super) margin: Margin,
+    pub(super) range: Scale,
+    pub(super) better: Better,
 }
 
-fn parse(fields: &mut Fields<'_>) -> Option<Box<dyn Gate>> {
-    let absolute = fields.number("margin_abs", "at least 0", |margin| margin >= 0.0);
-    let relative =
-        fields.number("margin_rel", "at least 0 and below 1", |margin| (0.0..1.0).contains(&margin));
-    let better = fields.choice("better", &[("lower", Better::Lower), ("higher", Better::Higher)]);
-    let better = fields.or("better", better, Better::Lower);
-    let range = fields.range("range");
-    let (lo, hi) = fields.or("range", range, (0.0, 1.0))?;
-    let margin = match (fields.has("margin_abs"), fields.has("margin_rel")) {
-        (true, true) => {
-            fields.complain(
-                "contradiction",
-                Some("margin_rel"),
-                "`margin_abs` and `margin_rel` exclude each other",
-            );
+impl Comparison {
+    /// Reads `range` and `better` to a margin that is read already.
+    pub(super) fn read(fields: &mut Fields<'_>, margin: Option<Margin>, has_better: bool) -> Option<Self> {
+        let better = if has_better {
+            let better = fields.choice("better", &[("lower", Better::Lower), ("higher", Better::Higher)]);
+            fields.or("better", better, Better::Lower)
+        } else {
+            Some(Better::Lower)
+        };
+        let range = fields.range("range");
+        let (lo, hi) = fields.or("range", range, (0.0, 1.0))?;
+        let margin = margin?;
+        if matches!(margin, Margin::Relative(_)) && lo < 0.0 {
+            let message = "a share of the champion's mean has no meaning where the range reaches below 0";
+            fields.complain_with("range", Some("margin_rel"), message, Some("use `margin_abs`".to_owned()));
             return None;
         }
-        (false, false) => {
-            fields.complain("missing", None, "`margin_abs` or `margin_rel` is missing");
+        let comparison = Self { margin, range: Scale { lo, hi }, better: better? };
+        let losses = comparison.losses();
+        if comparison.limit() >= losses.hi {
+            fields.complain("range", Some("range"), "the margin is so large that no candidate could fail");
             return None;
         }
-        (true, false) => Margin::Absolute(absolute?),
-        (false, true) => Margin::Relative(relative?),
-    };
-    if matches!(margin, Margin::Relative(_)) && lo < 0.0 {
-        let message = "a share of the champion's mean has no meaning where the range reaches below 0";
-        fields.complain_with("range", Some("margin_rel"), message, Some("use `margin_abs`".to_owned()));
-        return None;
+        if comparison.limit() <= losses.lo {
+            fields.complain("range", Some("range"), "the margin is so large that no candidate could pass");
+            return None;
+        }
+        Some(comparison)
     }
-    let gate = Noninferiority { margin, range: Scale { lo, hi }, better: better? };
-    if gate.limit() >= gate.losses().hi {
-        fields.complain("range", Some("range"), "the margin is so large that no candidate could fail");
-        return None;
-    }
-    Some(Box::new(gate))
-}
 
-impl Noninferiority {
     /// What is bounded, in one episode: how much worse the candidate is, less the relative margin where there is one.
     ///
     /// "mean d <= r mean c" is tested as "mean (d - r c) <= 0", so that the champion's mean is not treated as known.
-    fn loss(&self, candidate: f64, champion: f64) -> f64 {
+    pub(super) fn loss(&self, candidate: f64, champion: f64) -> f64 {
         let share = match self.margin {
             Margin::Absolute(_) => 0.0,
             Margin::Relative(share) => share,
@@ -99,7 +148,7 @@ impl Noninferiority {
     }
 
     /// Range of [`Self::loss`].
-    fn losses(&self) -> Scale {
+    pub(super) fn losses(&self) -> Scale {
         let Scale { lo, hi } = self.range;
         match self.better {
             Better::Lower => Scale { lo: self.loss(lo, hi), hi: self.loss(hi, lo) },
@@ -108,31 +157,167 @@ impl Noninferiority {
     }
 
     /// Limit of the mean of [`Self::loss`].
-    fn limit(&self) -> f64 {
+    pub(super) fn limit(&self) -> f64 {
         match self.margin {
             Margin::Absolute(margin) => margin,
             Margin::Relative(_) => 0.0,
         }
     }
 
-    /// Exact McNemar test in words, where every value is 0 or 1.
-    fn mcnemar(&self, pairs: &[(f64, f64)]) -> Option<String> {
-        if !pairs.iter().all(|&(a, b)| [a, b].iter().all(|&v| v == 0.0 || v == 1.0)) {
+    /// How much worse the candidate is in one episode, without any margin.
+    pub(super) fn worse_by(&self, candidate: f64, champion: f64) -> f64 {
+        match self.better {
+            Better::Lower => candidate - champion,
+            Better::Higher => champion - candidate,
+        }
+    }
+
+    /// Bets on the losses, and the first episodes at which their mean was shown to be within the limit, and beyond it.
+    pub(super) fn tested(&self, pairs: &Pairs, alpha: f64) -> (BettingPath, Option<u64>, Option<u64>) {
+        let scale = self.losses();
+        let path = scale.path(pairs.filled(self).map(|(a, b)| self.loss(a, b)), alpha);
+        let limit = scale.share_of(self.limit());
+        let (within, beyond) = (path.shown_below(limit), path.shown_above(limit));
+        (path, within, beyond)
+    }
+
+    /// By how much the candidate is better or worse, in words.
+    pub(super) fn difference_in_words(&self, pairs: &Pairs) -> String {
+        let worse = mean(pairs.filled(self).map(|(a, b)| self.worse_by(a, b))).unwrap_or_default();
+        let word = if worse < 0.0 { "better" } else { "worse" };
+        format!(
+            "the candidate is {word} by {} on average over {} scenarios",
+            number(worse.abs()),
+            pairs.len()
+        )
+    }
+
+    /// The judgement by bets on the losses, valid whenever one looks.
+    pub(super) fn judge(&self, sample: &Sample, alpha: f64) -> Judgement {
+        const METHOD: &str = "paired-betting/1";
+        let pairs = match Pairs::of(sample, self.range) {
+            Ok(pairs) => pairs,
+            Err(reason) => return Judgement::error(METHOD, sample.candidate.len(), reason),
+        };
+        let (path, within, beyond) = self.tested(&pairs, alpha);
+        let (verdict, decided_at) = decide(within, beyond);
+        let mut reason =
+            format!("{}{}", self.difference_in_words(&pairs), said(verdict, decided_at, "the margin"));
+        if let Margin::Relative(share) = self.margin {
+            let (less, share) = if share < 0.0 { ("plus", -share) } else { ("less", share) };
+            reason.push_str(&format!(
+                "; the estimate is that {less} {} of the champion's: below 0 is within the margin",
+                percent(share)
+            ));
+        }
+        if let Some((candidate, champion)) = pairs.alone(self) {
+            reason.push_str(&mcnemar_in_words(candidate, champion));
+        }
+        reason.push_str(&said_missing(pairs.missing));
+        let (lower, upper) = interval(path.lower(), path.upper());
+        let scale = self.losses();
+        Judgement {
+            verdict,
+            reason,
+            n: pairs.len() as u64,
+            k: None,
+            estimate: mean(pairs.filled(self).map(|(a, b)| self.loss(a, b))),
+            interval: (lower.map(|m| scale.value_at(m)), upper.map(|m| scale.value_at(m))),
+            method: METHOD,
+            e_value: None,
+            p_value: None,
+            missing: pairs.missing,
+            decided_at,
+        }
+    }
+
+    /// The numbers that the suite gave.
+    pub(super) fn threshold(&self) -> BTreeMap<String, f64> {
+        let range = [("range_lo".to_owned(), self.range.lo), ("range_hi".to_owned(), self.range.hi)];
+        std::iter::once(self.margin.threshold()).chain(range).collect()
+    }
+}
+
+/// Episodes of the candidate beside the champion's in the same scenarios.
+#[derive(Clone, Debug)]
+pub(super) struct Pairs {
+    /// The candidate's value, where it has one, and the champion's; all of them inside the range.
+    values: Vec<(Option<f64>, f64)>,
+    /// Episodes in which the candidate has no value.
+    pub(super) missing: u64,
+}
+
+impl Pairs {
+    /// Episode by episode.
+    ///
+    /// # Errors
+    /// Why there is nothing to compare, in words.
+    pub(super) fn of(sample: &Sample, range: Scale) -> Result<Self, String> {
+        let champion = sample.champion.as_ref().ok_or("there is no champion to compare with")?;
+        if let Some(reason) = unfit(&sample.candidate, "candidate").or_else(|| unfit(champion, "champion")) {
+            return Err(reason);
+        }
+        if champion.len() != sample.candidate.len() {
+            let (ours, theirs) = (sample.candidate.len(), champion.len());
+            return Err(format!("the candidate has {ours} episodes and the champion {theirs}"));
+        }
+        let mut values = Vec::with_capacity(champion.len());
+        for (index, (ours, theirs)) in sample.candidate.iter().zip(champion).enumerate() {
+            let theirs = theirs.ok_or_else(|| {
+                format!("the champion has no value in episode {index}, so there is nothing to compare with")
+            })?;
+            if let Some(outside) = ours.iter().chain([&theirs]).find(|&&v| !range.holds(v)) {
+                return Err(format!(
+                    "episode {index} has {}, outside the range [{}, {}], so no bound holds; state `range`",
+                    number(*outside),
+                    number(range.lo),
+                    number(range.hi)
+                ));
+            }
+            values.push((*ours, theirs));
+        }
+        Ok(Self { values, missing: missing(&sample.candidate) })
+    }
+
+    /// Number of episodes.
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// With the worst value of the range where the candidate has none.
+    pub(super) fn filled(&self, by: &Comparison) -> impl Iterator<Item = (f64, f64)> {
+        let worst = if by.better == Better::Lower { by.range.hi } else { by.range.lo };
+        self.values.iter().map(move |&(ours, theirs)| (ours.unwrap_or(worst), theirs))
+    }
+
+    /// Where every value is 0 or 1: in how many episodes the candidate alone is worse, and the champion alone.
+    pub(super) fn alone(&self, by: &Comparison) -> Option<(u64, u64)> {
+        let binary = |v: f64| v == 0.0 || v == 1.0;
+        if !self.filled(by).all(|(a, b)| binary(a) && binary(b)) {
             return None;
         }
-        let alone = |worse: f64, wanted: (f64, f64)| {
-            let bad = |v: f64| if v == worse { 1.0 } else { 0.0 };
-            pairs.iter().filter(|&&(a, b)| (bad(a), bad(b)) == wanted).count() as u64
-        };
-        let worse = if self.better == Better::Lower { 1.0 } else { 0.0 };
-        let (candidate, champion) = (alone(worse, (1.0, 0.0)), alone(worse, (0.0, 1.0)));
-        let p = (2.0 * mcnemar(candidate, champion).min(mcnemar(champion, candidate))).min(1.0);
-        Some(format!(
-            "; the candidate alone is worse in {candidate} episodes, the champion alone in {champion} (exact McNemar, \
-             two-sided p = {})",
-            number(p)
-        ))
+        let count =
+            |wanted: f64| self.filled(by).filter(|&(a, b)| by.worse_by(a, b) == wanted).count() as u64;
+        Some((count(1.0), count(-1.0)))
     }
+}
+
+/// The exact test in words: in so many episodes the candidate alone is worse, in so many the champion.
+pub(super) fn mcnemar_in_words(candidate: u64, champion: u64) -> String {
+    let p = (2.0 * mcnemar(candidate, champion).min(mcnemar(champion, candidate))).min(1.0);
+    format!(
+        "; the candidate alone is worse in {candidate} episodes, the champion alone in {champion} (exact McNemar, \
+         two-sided p = {})",
+        number(p)
+    )
+}
+
+#[derive(Clone, Debug)]
+struct Noninferiority(Comparison);
+
+fn parse(fields: &mut Fields<'_>) -> Option<Box<dyn Gate>> {
+    let margin = Margin::read(fields, None);
+    Some(Box::new(Noninferiority(Comparison::read(fields, margin, true)?)))
 }
 
 impl Gate for Noninferiority {
@@ -141,11 +326,8 @@ impl Gate for Noninferiority {
     }
 
     fn claim(&self, metric: &str, unit: &str, population: &str) -> String {
-        let direction = if self.better == Better::Lower { "above" } else { "below" };
-        let margin = match self.margin {
-            Margin::Absolute(margin) => quantity(margin, unit),
-            Margin::Relative(share) => percent(share),
-        };
+        let direction = if self.0.better == Better::Lower { "above" } else { "below" };
+        let margin = self.0.margin.in_words(unit);
         format!(
             "on the same scenarios of {population} the candidate's mean {metric} is at most {margin} {direction} the champion's"
         )
@@ -154,83 +336,15 @@ impl Gate for Noninferiority {
     /// Estimate and interval are of the mean loss: how much worse the candidate is, in the metric's unit, less the
     /// allowed share of the champion's value where the margin is relative.
     fn judge(&self, sample: &Sample, alpha: f64) -> Judgement {
-        const METHOD: &str = "paired-betting/1";
-        let error = |reason: String| Judgement::error(METHOD, sample.candidate.len(), reason);
-        let Some(champion) = &sample.champion else {
-            return error("there is no champion to compare with".to_owned());
-        };
-        if let Some(reason) = unfit(&sample.candidate, "candidate").or_else(|| unfit(champion, "champion")) {
-            return error(reason);
-        }
-        if champion.len() != sample.candidate.len() {
-            let (ours, theirs) = (sample.candidate.len(), champion.len());
-            return error(format!("the candidate has {ours} episodes and the champion {theirs}"));
-        }
-        let worst = if self.better == Better::Lower { self.range.hi } else { self.range.lo };
-        let mut pairs = Vec::with_capacity(champion.len());
-        for (index, (ours, theirs)) in sample.candidate.iter().zip(champion).enumerate() {
-            let Some(theirs) = *theirs else {
-                return error(format!(
-                    "the champion has no value in episode {index}, so there is nothing to compare with"
-                ));
-            };
-            let pair = (ours.unwrap_or(worst), theirs);
-            if let Some(outside) = [pair.0, pair.1].into_iter().find(|&v| !self.range.holds(v)) {
-                return error(format!(
-                    "episode {index} has {}, outside the range [{}, {}], so no bound holds; state `range`",
-                    number(outside),
-                    number(self.range.lo),
-                    number(self.range.hi)
-                ));
-            }
-            pairs.push(pair);
-        }
-        let scale = self.losses();
-        let path = scale.path(pairs.iter().map(|&(a, b)| self.loss(a, b)), alpha);
-        let limit = scale.share_of(self.limit());
-        let (verdict, decided_at) = decide(path.shown_below(limit), path.shown_above(limit));
-        let missing = missing(&sample.candidate);
-        let estimate = mean(pairs.iter().map(|&(a, b)| self.loss(a, b)));
-        let worse =
-            mean(pairs.iter().map(|&(a, b)| if self.better == Better::Lower { a - b } else { b - a }))
-                .unwrap_or_default();
-        let word = if worse < 0.0 { "better" } else { "worse" };
-        let mut reason = format!(
-            "the candidate is {word} by {} on average over {} scenarios{}",
-            number(worse.abs()),
-            pairs.len(),
-            said(verdict, decided_at, "the margin")
-        );
-        if let Margin::Relative(share) = self.margin {
-            let allowed = percent(share);
-            reason.push_str(&format!(
-                "; the estimate is that less {allowed} of the champion's: below 0 is within the margin"
-            ));
-        }
-        reason.push_str(&self.mcnemar(&pairs).unwrap_or_default());
-        reason.push_str(&said_missing(missing));
-        let (lower, upper) = interval(path.lower(), path.upper());
-        Judgement {
-            verdict,
-            reason,
-            n: pairs.len() as u64,
-            k: None,
-            estimate,
-            interval: (lower.map(|m| scale.value_at(m)), upper.map(|m| scale.value_at(m))),
-            method: METHOD,
-            e_value: None,
-            missing,
-            decided_at,
-        }
+        self.0.judge(sample, alpha)
     }
 
     fn threshold(&self) -> BTreeMap<String, f64> {
-        let (key, margin) = match self.margin {
-            Margin::Absolute(margin) => ("margin_abs", margin),
-            Margin::Relative(share) => ("margin_rel", share),
-        };
-        let named = [(key, margin), ("range_lo", self.range.lo), ("range_hi", self.range.hi)];
-        named.into_iter().map(|(key, number)| (key.to_owned(), number)).collect()
+        self.0.threshold()
+    }
+
+    fn badness(&self, candidate: f64, champion: Option<f64>) -> Option<f64> {
+        champion.map(|champion| self.0.worse_by(candidate, champion)).filter(|worse| *worse > 0.0)
     }
 
     fn needs_champion(&self) -> bool {
@@ -247,6 +361,7 @@ mod tests {
         Sample {
             candidate: (0..n).map(|i| Some(ours(i))).collect(),
             champion: Some((0..n).map(|i| Some(theirs(i))).collect()),
+            ..Sample::default()
         }
     }
 
@@ -293,15 +408,18 @@ mod tests {
     #[test]
     fn without_a_champion_or_outside_the_range_there_is_no_verdict() {
         let gate = gate("kind = 'noninferiority'\nmargin_abs = 0.05");
-        let alone = Sample { candidate: vec![Some(0.0)], champion: None };
-        let gap = Sample { candidate: vec![Some(0.0)], champion: Some(vec![None]) };
-        let short = Sample { candidate: vec![Some(0.0); 2], champion: Some(vec![Some(0.0)]) };
-        let wide = Sample { candidate: vec![Some(3.0)], champion: Some(vec![Some(0.0)]) };
+        let alone = Sample { candidate: vec![Some(0.0)], champion: None, ..Sample::default() };
+        let gap = Sample { candidate: vec![Some(0.0)], champion: Some(vec![None]), ..Sample::default() };
+        let short =
+            Sample { candidate: vec![Some(0.0); 2], champion: Some(vec![Some(0.0)]), ..Sample::default() };
+        let wide =
+            Sample { candidate: vec![Some(3.0)], champion: Some(vec![Some(0.0)]), ..Sample::default() };
         for sample in [alone, gap, short, wide] {
             assert_eq!(gate.judge(&sample, 0.05).verdict, Verdict::Error);
         }
         // A candidate without a value is as bad as can be.
-        let silent = Sample { candidate: vec![None; 500], champion: Some(vec![Some(0.0); 500]) };
+        let silent =
+            Sample { candidate: vec![None; 500], champion: Some(vec![Some(0.0); 500]), ..Sample::default() };
         let judged = gate.judge(&silent, 0.05);
         assert_eq!((judged.verdict, judged.missing, judged.estimate), (Verdict::Fail, 500, Some(1.0)));
     }

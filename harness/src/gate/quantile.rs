@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::rate::{RateFinding, said, said_missing};
 use super::{Gate, GateKind, Judgement, Method, Parameter, Sample};
-use super::{missing, number, percent, quantity, unfit};
+use super::{badness_within, missing, number, percent, quantity, unfit};
 use crate::fields::Fields;
 use crate::statistic::{binomial, rate::RatePath};
 
@@ -133,6 +133,7 @@ impl Gate for Quantile {
             interval,
             method,
             e_value: found.e_value,
+            p_value: found.p_value,
             missing,
             decided_at: found.decided_at,
         }
@@ -140,6 +141,10 @@ impl Gate for Quantile {
 
     fn threshold(&self) -> BTreeMap<String, f64> {
         [("q".to_owned(), self.q), ("max".to_owned(), self.max)].into()
+    }
+
+    fn badness(&self, candidate: f64, _champion: Option<f64>) -> Option<f64> {
+        badness_within(None, Some(self.max), candidate)
     }
 
     fn anytime(&self) -> bool {
@@ -154,7 +159,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn sample(values: impl IntoIterator<Item = f64>) -> Sample {
-        Sample { candidate: values.into_iter().map(Some).collect(), champion: None }
+        Sample { candidate: values.into_iter().map(Some).collect(), champion: None, ..Sample::default() }
     }
 
     // gates.md 3.2: 95 % content at 95 % confidence needs 59 episodes when the largest is the bound.
@@ -172,7 +177,8 @@ mod tests {
     #[test]
     fn episodes_without_a_value_are_above_every_limit() {
         let gate = gate("kind = 'quantile'\nq = 0.5\nmax = 1e9");
-        let none = gate.judge(&Sample { candidate: vec![None; 100], champion: None }, 0.05);
+        let none =
+            gate.judge(&Sample { candidate: vec![None; 100], champion: None, ..Sample::default() }, 0.05);
         assert_eq!((none.verdict, none.missing, none.estimate), (Verdict::Fail, 100, None));
     }
 

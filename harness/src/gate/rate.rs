@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Gate, GateKind, Judgement, Method, Parameter, Sample, Verdict};
-use super::{missing, percent, quantity, unfit};
+use super::{badness_within, missing, percent, quantity, unfit};
 use crate::fields::Fields;
 use crate::statistic::{binomial, rate::RatePath};
 
@@ -60,6 +60,7 @@ pub(super) struct RateFinding {
     pub(super) path: RatePath,
     pub(super) method: &'static str,
     pub(super) e_value: Option<f64>,
+    pub(super) p_value: Option<f64>,
     pub(super) decided_at: Option<u64>,
 }
 
@@ -76,7 +77,7 @@ impl RateFinding {
                 let stop = if verdict == Verdict::Pass { below.unwrap_or(n) } else { n };
                 let ln_e = crate::statistic::rate::ln_e_against_high(max, stop, path.failures_before(stop));
                 let e_value = Some(ln_e.exp().min(E_MAX));
-                Self { verdict, path, method: "e-mixture/1", e_value, decided_at }
+                Self { verdict, path, method: "e-mixture/1", e_value, p_value: None, decided_at }
             }
             Method::Fixed => {
                 let verdict = if binomial::upper(k, n, alpha) <= max {
@@ -86,7 +87,14 @@ impl RateFinding {
                 } else {
                     Verdict::Undecided
                 };
-                Self { verdict, path, method: "clopper-pearson/1", e_value: None, decided_at: None }
+                Self {
+                    verdict,
+                    path,
+                    method: "clopper-pearson/1",
+                    e_value: None,
+                    p_value: Some(binomial::at_most(k, n, max)),
+                    decided_at: None,
+                }
             }
         }
     }
@@ -156,6 +164,7 @@ impl Gate for Rate {
             interval,
             method: found.method,
             e_value: found.e_value,
+            p_value: found.p_value,
             missing,
             decided_at: found.decided_at,
         }
@@ -167,6 +176,13 @@ impl Gate for Rate {
             Beyond::Under(threshold) => ("under", threshold),
         };
         [(key.to_owned(), value), ("max".to_owned(), self.max)].into()
+    }
+
+    fn badness(&self, candidate: f64, _champion: Option<f64>) -> Option<f64> {
+        match self.beyond {
+            Beyond::Over(threshold) => badness_within(None, Some(threshold), candidate),
+            Beyond::Under(threshold) => badness_within(Some(threshold), None, candidate),
+        }
     }
 
     fn anytime(&self) -> bool {
@@ -200,7 +216,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn sample(values: impl IntoIterator<Item = Option<f64>>) -> Sample {
-        Sample { candidate: values.into_iter().collect(), champion: None }
+        Sample { candidate: values.into_iter().collect(), champion: None, ..Sample::default() }
     }
 
     // gates.md 3.3: without a failure the mixture decides at 402 episodes, with two at 839; 3.2: the fixed test at 299.

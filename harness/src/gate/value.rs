@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Gate, GateKind, Judgement, Parameter, Sample, Verdict};
-use super::{missing, number, quantity, unfit};
+use super::{badness_within, limits_in_words, missing, number, unfit};
 use crate::fields::Fields;
 
 pub(super) const KIND: GateKind = GateKind {
@@ -24,6 +24,11 @@ pub(super) struct Value {
 }
 
 fn parse(fields: &mut Fields<'_>) -> Option<Box<dyn Gate>> {
+    Some(Box::new(read_limits(fields)?))
+}
+
+/// Reads `max` and `min`, at least one of which is needed.
+pub(super) fn read_limits(fields: &mut Fields<'_>) -> Option<Value> {
     let (max, min) = (fields.finite("max"), fields.finite("min"));
     if !fields.has("max") && !fields.has("min") {
         fields.complain("missing", None, "`max` or `min` is missing");
@@ -33,27 +38,19 @@ fn parse(fields: &mut Fields<'_>) -> Option<Box<dyn Gate>> {
     {
         fields.complain("contradiction", Some("min"), format!("`min` {min} is above `max` {max}"));
     }
-    (max.is_some() || min.is_some()).then(|| Box::new(Value { max, min }) as Box<dyn Gate>)
+    (max.is_some() || min.is_some()).then_some(Value { max, min })
 }
 
 impl Value {
     /// How far a value is outside; not positive inside.
-    fn excess(&self, value: f64) -> f64 {
+    pub(super) fn excess(&self, value: f64) -> f64 {
         let over = self.max.map_or(f64::NEG_INFINITY, |max| value - max);
         let under = self.min.map_or(f64::NEG_INFINITY, |min| min - value);
         over.max(under)
     }
 
-    fn within(&self, value: f64) -> bool {
+    pub(super) fn within(&self, value: f64) -> bool {
         self.max.is_none_or(|max| value <= max) && self.min.is_none_or(|min| value >= min)
-    }
-
-    fn limits(&self, unit: &str) -> String {
-        match (self.min, self.max) {
-            (Some(min), Some(max)) => format!("between {} and {}", number(min), quantity(max, unit)),
-            (Some(min), None) => format!("at least {}", quantity(min, unit)),
-            (_, max) => format!("at most {}", quantity(max.unwrap_or_default(), unit)),
-        }
     }
 }
 
@@ -66,7 +63,7 @@ impl Gate for Value {
         format!(
             "every episode of {population} that was run has {metric} {}; this is a count, it infers nothing about other \
              episodes",
-            self.limits(unit)
+            limits_in_words(self.min, self.max, unit)
         )
     }
 
@@ -86,12 +83,12 @@ impl Gate for Value {
         let reason = match (first, worst) {
             (None, Some(worst)) => format!(
                 "all {n} episodes are {}; the nearest to a limit is {}",
-                self.limits("1"),
+                limits_in_words(self.min, self.max, "1"),
                 number(worst)
             ),
             (Some(first), Some(worst)) => format!(
                 "{k} of {n} episodes are not {}, the first is episode {first}; the worst value is {}{}",
-                self.limits("1"),
+                limits_in_words(self.min, self.max, "1"),
                 number(worst),
                 super::rate::said_missing(missing)
             ),
@@ -106,6 +103,7 @@ impl Gate for Value {
             interval: (None, None),
             method: "every-episode/1",
             e_value: None,
+            p_value: None,
             missing,
             decided_at: Some(first.map_or(n, |first| first as u64 + 1)),
         }
@@ -114,6 +112,10 @@ impl Gate for Value {
     fn threshold(&self) -> BTreeMap<String, f64> {
         let named = [("max", self.max), ("min", self.min)];
         named.into_iter().filter_map(|(key, limit)| Some((key.to_owned(), limit?))).collect()
+    }
+
+    fn badness(&self, candidate: f64, _champion: Option<f64>) -> Option<f64> {
+        badness_within(self.min, self.max, candidate)
     }
 
     fn by_chance(&self) -> bool {
@@ -127,7 +129,7 @@ mod tests {
     use super::*;
 
     fn judge(text: &str, values: &[Option<f64>]) -> Judgement {
-        gate(text).judge(&Sample { candidate: values.to_vec(), champion: None }, 0.05)
+        gate(text).judge(&Sample { candidate: values.to_vec(), champion: None, ..Sample::default() }, 0.05)
     }
 
     #[test]

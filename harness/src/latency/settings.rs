@@ -224,6 +224,11 @@ pub(crate) fn check_gates(suite: &Suite) -> Result<(), Diagnostics> {
 
 /// Where the table stands.
 impl Written {
+    /// Whether the time of a decision is drawn, or the clock's: the same scenario may then go otherwise.
+    pub fn draws(&self) -> bool {
+        matches!(self.source, Named::Replay | Named::WallClock)
+    }
+
     /// Line in the suite file, from 1, where known.
     pub fn line(&self) -> Option<u32> {
         self.line

@@ -438,6 +438,8 @@ fn populations(prepared: &Prepared, simulated: &Simulated) -> Vec<PopulationReco
             id: population.id.clone(),
             digest: reports::population_digest(&digests),
             n: own.candidate.len() as u64,
+            size_max: population.size_max,
+            listed: population.listed(&prepared.world()).is_some(),
             hazards: population.hazards.iter().map(|h| h.describe()).collect(),
             outcomes,
         }

@@ -5,7 +5,7 @@ use scenarios::streams;
 
 use super::Prepared;
 use super::local::{Simulated, SimulatedPopulation};
-use crate::gate::{self, Judgement, Sample};
+use crate::gate::{self, Frame, Judgement, Sample};
 use crate::latency;
 use crate::metric;
 use crate::suite::SuiteGate;
@@ -38,7 +38,13 @@ enum Counted {
     Served,
 }
 
-fn sample(gate: &SuiteGate, simulated: &SimulatedPopulation, champion: usize, counted: Counted) -> Sample {
+fn sample(
+    gate: &SuiteGate,
+    simulated: &SimulatedPopulation,
+    champion: usize,
+    counted: Counted,
+    frame: Frame,
+) -> Sample {
     let id = gate.metric.as_str();
     let own = |e: &Episode| match counted {
         Counted::Lost => e.metric(id),
@@ -52,6 +58,7 @@ fn sample(gate: &SuiteGate, simulated: &SimulatedPopulation, champion: usize, co
             .get(champion)
             .filter(|_| gate.gate.needs_champion())
             .map(|episodes| episodes.iter().map(|e| e.metric_as_served(id)).collect()),
+        frame,
     }
 }
 
@@ -61,19 +68,29 @@ fn calls(prepared: &Prepared) -> Sample {
     let recorded = prepared.latency.as_ref().and_then(|latency| latency.recorded.as_ref());
     let mut times: Vec<Option<f64>> = recorded.into_iter().flat_map(|r| r.times_ms()).map(Some).collect();
     streams(prepared.seed(), "", 0).named("latency/order").shuffle(&mut times);
-    Sample { candidate: times, champion: None }
+    Sample { candidate: times, ..Sample::default() }
 }
 
 /// The judgement of a gate; one that compares is judged against every comparator, and a verdict that depends on how the operator is
 /// modelled is none.
-fn judge_gate(prepared: &Prepared, gate: &SuiteGate, simulated: &SimulatedPopulation) -> Judgement {
-    let against = |champion: usize| judge_against(prepared, gate, simulated, champion);
+fn judge_gate(
+    prepared: &Prepared,
+    gate: &SuiteGate,
+    simulated: &SimulatedPopulation,
+    alpha: f64,
+) -> Judgement {
+    let against = |champion: usize| judge_against(prepared, gate, simulated, champion, alpha);
     let mut first = against(0);
     if !gate.gate.needs_champion() || prepared.champions.len() < 2 {
         return first;
     }
     let others: Vec<Judgement> = (1..prepared.champions.len()).map(against).collect();
     let name = |champion: usize| prepared.champions[champion].record().name;
+    // Only what holds against all of them passes.
+    first.p_value = others.iter().fold(first.p_value, |p, other| larger(p, other.p_value));
+    let stood = others.iter().map(|other| other.decided_at).collect::<Option<Vec<u64>>>();
+    first.decided_at =
+        first.decided_at.zip(stood).map(|(own, others)| others.into_iter().fold(own, u64::max));
     if others.iter().all(|other| other.verdict == first.verdict) {
         let names: Vec<String> = (0..prepared.champions.len()).map(name).collect();
         first.reason = format!("{}; the same verdict against each of {}", first.reason, names.join(", "));
@@ -86,7 +103,7 @@ fn judge_gate(prepared: &Prepared, gate: &SuiteGate, simulated: &SimulatedPopula
     let error = std::iter::once(&first).chain(&others).any(|judged| judged.verdict == Verdict::Error);
     let verdict = if error { Verdict::Error } else { Verdict::Undecided };
     let reason = format!("the verdict depends on how the operator is modelled: {}", said.join(", "));
-    Judgement { verdict, reason, ..first }
+    Judgement { verdict, reason, decided_at: None, ..first }
 }
 
 fn judge_against(
@@ -94,22 +111,30 @@ fn judge_against(
     gate: &SuiteGate,
     simulated: &SimulatedPopulation,
     champion: usize,
+    alpha: f64,
 ) -> Judgement {
-    let alpha = prepared.suite.gate_alpha();
     if gate.metric == latency::COMPUTE_MS {
         return gate.gate.judge(&calls(prepared), alpha);
     }
-    let lost = gate.gate.judge(&sample(gate, simulated, champion, Counted::Lost), alpha);
+    let at = prepared.populations.iter().position(|population| population.id == gate.population);
+    let frame = at.map_or_else(Frame::default, |at| prepared.frame(at));
+    let judge = |counted| gate.gate.judge(&sample(gate, simulated, champion, counted, frame), alpha);
+    let lost = judge(Counted::Lost);
     let gave_up = simulated.candidate.iter().filter(|e| e.outcome == Outcome::SolverGaveUp).count();
     if gave_up == 0 {
         return lost;
     }
-    let served = gate.gate.judge(&sample(gate, simulated, champion, Counted::Served), alpha);
+    let served = judge(Counted::Served);
+    let p_value = larger(lost.p_value, served.p_value);
     if served.verdict == lost.verdict {
-        return lost;
+        // A verdict that stands both ways stood when the later of the two did.
+        let decided_at = lost.decided_at.zip(served.decided_at).map(|(a, b)| a.max(b));
+        return Judgement { p_value, decided_at, ..lost };
     }
     Judgement {
         verdict: Verdict::Undecided,
+        p_value,
+        decided_at: None,
         reason: format!(
             "the solver gave up in {gave_up} episodes: {} where they count as lost, {} where they count as served",
             in_words(lost.verdict),
@@ -117,6 +142,11 @@ fn judge_against(
         ),
         ..lost
     }
+}
+
+/// The larger of two p-values; none where either is missing.
+fn larger(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    a.zip(b).map(|(a, b)| a.max(b))
 }
 
 fn in_words(verdict: Verdict) -> &'static str {
@@ -148,7 +178,7 @@ pub(super) fn standing(
     let mut counts = [0usize; 3];
     let mut decided = true;
     for gate in prepared.suite.gates.iter().filter(|g| g.population == *id) {
-        let verdict = judge_gate(prepared, gate, simulated).verdict;
+        let verdict = judge_gate(prepared, gate, simulated, prepared.suite.gate_alpha()).verdict;
         let at = match verdict {
             Verdict::Pass => 0,
             Verdict::Fail | Verdict::Error => 1,
@@ -164,11 +194,20 @@ pub(super) fn standing(
 
 /// Judges every gate of a complete run.
 pub(super) fn verdicts(prepared: &Prepared, simulated: &Simulated) -> Verdicts {
-    let mut gates = Vec::with_capacity(prepared.suite.gates.len());
-    for gate in &prepared.suite.gates {
-        let Some(at) = prepared.populations.iter().position(|p| p.id == gate.population) else { continue };
-        let own = &simulated.populations[at];
-        let judgement = judge_gate(prepared, gate, own);
+    let suite = &prepared.suite;
+    let of = |gate: &SuiteGate| {
+        let at = prepared.populations.iter().position(|p| p.id == gate.population)?;
+        simulated.populations.get(at)
+    };
+    let shared = |gate: &SuiteGate| {
+        let own = of(gate).filter(|_| suite.shares_level(gate))?;
+        judge_gate(prepared, gate, own, suite.gate_alpha()).p_value
+    };
+    let levels = suite.levels(&suite.gates.iter().map(shared).collect::<Vec<_>>());
+    let mut gates = Vec::with_capacity(suite.gates.len());
+    for (gate, alpha) in suite.gates.iter().zip(levels) {
+        let Some(own) = of(gate) else { continue };
+        let judgement = judge_gate(prepared, gate, own, alpha);
         let unit = metric::by_id(&gate.metric).map_or("1", |(_, m)| m.unit);
         gates.push(GateRecord {
             id: gate.id.clone(),
@@ -184,9 +223,11 @@ pub(super) fn verdicts(prepared: &Prepared, simulated: &Simulated) -> Verdicts {
             k: judgement.k,
             estimate: judgement.estimate,
             interval: judgement.interval,
-            alpha: prepared.suite.gate_alpha(),
+            alpha,
             method: judgement.method.into(),
             e_value: judgement.e_value,
+            p_value: judgement.p_value,
+            decided_at: judgement.decided_at,
             threshold: gate.gate.threshold(),
             missing: judgement.missing,
             worst: worst(gate, own, prepared.margin_max_ms(&gate.population)),
@@ -204,20 +245,24 @@ fn worst(gate: &SuiteGate, simulated: &SimulatedPopulation, margin_max_ms: Optio
         // Calls are no episodes.
         return Vec::new();
     }
-    let paired = gate.gate.needs_champion();
-    let badness = |(i, episode): (usize, &Episode)| {
-        let own = episode.metric(&gate.metric)?;
-        // Of margins the least is the worst.
-        let margin = (gate.metric == latency::MARGIN_MS).then_some(margin_max_ms).flatten();
-        if let Some(max_ms) = margin {
-            return Some(f64::from(max_ms) - own);
-        }
-        let other =
-            if paired { simulated.champions.first()?.get(i)?.metric_as_served(&gate.metric)? } else { 0.0 };
-        Some(own - other)
+    let champion = simulated.champions.first().filter(|_| gate.gate.needs_champion());
+    // An episode that bears the longest delay that was tried is no close call.
+    let bears_all = |own: f64| {
+        gate.metric == latency::MARGIN_MS && margin_max_ms.is_some_and(|max_ms| own >= f64::from(max_ms))
     };
-    let badness: Vec<Option<f64>> = simulated.candidate.iter().enumerate().map(badness).collect();
-    worst_rows(&badness)
+    let row = |(row, episode): (usize, &Episode)| {
+        let own = episode.metric(&gate.metric);
+        let theirs = champion.map(|episodes| episodes.get(row)?.metric_as_served(&gate.metric));
+        match (own, theirs) {
+            (None, _) | (_, Some(None)) => Some((row, None)),
+            (Some(own), theirs) => {
+                let badness = gate.gate.badness(own, theirs.flatten()).filter(|_| !bears_all(own))?;
+                Some((row, Some(badness)))
+            }
+        }
+    };
+    let rows: Vec<(usize, Option<f64>)> = simulated.candidate.iter().enumerate().filter_map(row).collect();
+    worst_rows(&rows)
         .into_iter()
         .map(|row| &simulated.candidate[row])
         .map(|episode| WorstRecord {
@@ -232,19 +277,14 @@ fn worst(gate: &SuiteGate, simulated: &SimulatedPopulation, margin_max_ms: Optio
         .collect()
 }
 
-/// Rows of the worst values: without a value first, then the largest, the first of equals before the next. Rows in which
-/// nothing is amiss are left out, and one without a value stands for all of them where others have one: those that show
+/// Rows of the worst, given those in which something is amiss with how bad they are: without a value first, then the worst,
+/// the first of equals before the next. One without a value stands for all of them where others have one: those that show
 /// what the candidate did must not be crowded out.
-fn worst_rows(badness: &[Option<f64>]) -> Vec<usize> {
-    let mut valued: Vec<(f64, usize)> = Vec::new();
-    let mut without = Vec::new();
-    for (row, badness) in badness.iter().enumerate() {
-        match badness {
-            Some(value) if *value > 0.0 => valued.push((*value, row)),
-            Some(_) => {}
-            None => without.push(row),
-        }
-    }
+fn worst_rows(amiss: &[(usize, Option<f64>)]) -> Vec<usize> {
+    let mut valued: Vec<(f64, usize)> =
+        amiss.iter().filter_map(|&(row, badness)| Some((badness?, row))).collect();
+    let mut without: Vec<usize> =
+        amiss.iter().filter(|(_, badness)| badness.is_none()).map(|&(row, _)| row).collect();
     valued.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     without.truncate(WORST.saturating_sub(valued.len()).max(1));
     without.into_iter().chain(valued.into_iter().map(|(_, row)| row)).take(WORST).collect()
@@ -315,11 +355,16 @@ mod tests {
 
     #[test]
     fn the_worst_are_not_crowded_out_by_those_without_a_value() {
-        let (bad, worse, worst) = (Some(1.0), Some(2.0), Some(3.0));
-        assert_eq!(worst_rows(&[bad, worst, Some(0.0), worse, bad]), [1, 3, 0]);
-        assert_eq!(worst_rows(&[None, bad, None, worst, None]), [0, 3, 1]);
-        assert_eq!(worst_rows(&[None, Some(-1.0), None, None, None]), [0, 2, 3]);
-        assert_eq!(worst_rows(&[Some(0.0), None, bad, None]), [1, 3, 2]);
-        assert!(worst_rows(&[Some(0.0), Some(-2.0)]).is_empty());
+        let rows = |badness: &[Option<f64>]| {
+            worst_rows(&badness.iter().copied().enumerate().collect::<Vec<(usize, Option<f64>)>>())
+        };
+        let (bad, worse, worst) = (Some(-1.0), Some(2.0), Some(3.0));
+        assert_eq!(rows(&[bad, worst, worse, bad]), [1, 2, 0]);
+        assert_eq!(rows(&[None, bad, None, worst, None]), [0, 3, 1]);
+        assert_eq!(rows(&[None, None, None, None]), [0, 1, 2]);
+        assert_eq!(rows(&[None, bad, None]), [0, 2, 1]);
+        assert!(rows(&[]).is_empty());
+        // Rows keep their numbers where others between them are fine.
+        assert_eq!(worst_rows(&[(4, Some(1.0)), (9, Some(2.0)), (11, None)]), [11, 9, 4]);
     }
 }

@@ -21,6 +21,7 @@ use crate::action::Task;
 use crate::candidate::operator::{Model, Operator};
 use crate::candidate::{self, Source};
 use crate::covers;
+use crate::gate::Frame;
 use crate::grid::autonomous::{self, Autonomous};
 use crate::grid::protection::{Protection, frequency};
 use crate::grid::{GridRules, units};
@@ -154,6 +155,8 @@ fn prepare_from(
     let config = loop_config(&suite, &network, autonomous)?;
     let populations = populations(&suite, &network, &config)?;
     let task = config.task;
+    let latency_draws = suite.latency.as_ref().is_some_and(latency::Written::draws);
+    suite.check_frames(&frames(&populations, &world(&network, &config), &config, latency_draws))?;
     let candidate: Arc<dyn Source> = match contender {
         Contender::Given(source) => source,
         Contender::Embedded(open) => open(task, &network)?,
@@ -262,12 +265,30 @@ fn populations(
                 }
             }
         }
-        let population = Population { id: from.id.clone(), hazards, size_max: from.size_max };
+        let mut population = Population { id: from.id.clone(), hazards, size_max: 0 };
+        population.size_max = from.size_max.or_else(|| population.listed(&world)).unwrap_or(0);
         let found = population.check(&world);
         complaints.0.extend(found.0.into_iter().map(|d| d.at(&suite.file, from.line)));
         populations.push(population);
     }
     complaints.into_result(populations)
+}
+
+/// What the episodes of each population are taken from.
+fn frames(
+    populations: &[Population],
+    world: &World<'_>,
+    config: &LoopConfig,
+    latency_draws: bool,
+) -> Vec<Frame> {
+    let relays = config.rules.protection.as_ref();
+    let hidden = relays.is_some_and(|relays| relays.settings.hidden_failure_probability > 0.0);
+    let frame = |population: &Population| Frame {
+        size: population.listed(world),
+        draws: hidden || latency_draws,
+        hours: world.horizon_s / 3600.0,
+    };
+    populations.iter().map(frame).collect()
 }
 
 fn world<'a>(network: &'a Network, config: &LoopConfig) -> World<'a> {
@@ -291,6 +312,13 @@ impl Prepared {
     /// The world that hazards act in.
     pub fn world(&self) -> World<'_> {
         world(&self.network, &self.config)
+    }
+
+    /// What the episodes of a population, by its row, are taken from.
+    pub(crate) fn frame(&self, population: usize) -> Frame {
+        let latency_draws = self.suite.latency.as_ref().is_some_and(latency::Written::draws);
+        let one = self.populations.get(population..=population).unwrap_or_default();
+        frames(one, &self.world(), &self.config, latency_draws).pop().unwrap_or_default()
     }
 
     /// Whether delays are those of this run's clock, so that no release can rest on it.

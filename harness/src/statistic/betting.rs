@@ -8,7 +8,7 @@
 use super::{first_true, last_true};
 
 /// Largest share of what may be lost at one draw that is ever staked.
-const STAKE_MAX: f64 = 0.5;
+pub(super) const STAKE_MAX: f64 = 0.5;
 
 /// Draws in [0, 1] in the order in which they came, with the bet made before each.
 #[derive(Clone, Debug)]

@@ -7,7 +7,12 @@
 pub mod betting;
 pub mod binomial;
 pub mod branching;
+pub mod conformal;
+pub mod cvar;
+pub mod importance;
+pub mod multiplicity;
 pub mod rate;
+pub mod risk_control;
 
 /// The largest `x` of `[lo, hi]` (to the last bit) at which `holds` is true, for a predicate that is true up to some
 /// point and false from there on; `lo` where it is true nowhere else.

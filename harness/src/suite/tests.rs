@@ -58,7 +58,7 @@ fn the_example_of_the_contract_is_read() {
     let loop_config = LoopSettings { task: Task::VoltVar, step_s: 60.0, steps: 30, observe: Observe::Truth };
     assert_eq!((suite.loop_config, suite.physics), (loop_config, PhysicsConfig::default()));
     let population = &suite.populations[0];
-    assert_eq!((population.size_max, population.line), (10_000, Some(13)));
+    assert_eq!((population.size_max, population.line), (Some(10_000), Some(13)));
     let lines: Vec<_> = population.hazards.iter().map(|hazard| hazard.line).collect();
     assert_eq!(lines, [Some(16), Some(17)]);
     assert_eq!(population.hazards[1].table["sigma"].as_float(), Some(0.1));
@@ -177,7 +177,62 @@ fn metrics_and_levels() {
     // Two gates that infer share alpha; the implied one only counts.
     let second = EXAMPLE[EXAMPLE.find("[[gate]]").unwrap()..].replace("\"voltage\"", "\"again\"");
     let shared = EXAMPLE.replace("stop =", "claim = \"per_gate\"\nstop =") + &second;
-    assert_eq!(read(&shared).unwrap().gate_alpha(), 0.025);
+    let shared = read(&shared).unwrap();
+    assert_eq!((shared.gate_alpha(), shared.levels(&[])), (0.025, vec![0.025; 4]));
+}
+
+/// Three gates that infer, two of them with a fixed number of episodes: these share 2/3 of alpha by Holm's procedure.
+#[test]
+fn gates_with_fixed_samples_share_their_level() {
+    let gate = &EXAMPLE[EXAMPLE.find("[[gate]]").unwrap()..];
+    let fixed = |id: &str| gate.replace("\"voltage\"", &format!("\"{id}\"")) + "method = \"fixed\"\n";
+    let text = EXAMPLE.replace("stop =", "claim = \"per_gate\"\nalpha = 0.06\nstop =");
+    let suite = read(&(text.clone() + &fixed("a") + &fixed("b"))).unwrap();
+    let levels = |a: Option<f64>, b: Option<f64>| {
+        let levels = suite.levels(&[None, a, b, None, None]);
+        [levels[0], levels[1], levels[2]].map(|level| (level * 1e9).round() / 1e9)
+    };
+    // The smaller p is tested at 0.04/2; only where it is rejected the other has all of 0.04.
+    assert_eq!(levels(Some(0.001), Some(0.03)), [0.02, 0.02, 0.04]);
+    assert_eq!(levels(Some(0.03), Some(0.001)), [0.02, 0.04, 0.02]);
+    assert_eq!(levels(Some(0.021), Some(0.03)), [0.02, 0.02, 0.02]);
+    assert_eq!(levels(None, Some(0.001)), [0.02, 0.04, 0.02]);
+    let sentence = suite.claim_sentence();
+    assert!(
+        sentence.contains("tested at level 2 %, but for 2 with a fixed number of episodes, which share 4 %")
+    );
+    // A claim about the suite's verdict shares nothing.
+    let whole = read(&(EXAMPLE.to_owned() + &fixed("a") + &fixed("b"))).unwrap();
+    assert_eq!(whole.levels(&[None, Some(0.9), Some(0.9), None, None]), [0.05; 5]);
+}
+
+/// A population that lists counts itself, and what stands in every suite is then about all of it.
+#[test]
+fn a_list_needs_no_size_and_is_judged_as_a_whole() {
+    let lists = "hazards = [{ kind = \"every_outage\" }]\n";
+    let begin = EXAMPLE.find("hazards = [").unwrap();
+    let end = EXAMPLE.find("[[gate]]").unwrap();
+    let census = EXAMPLE.replace("kind = \"rate\"\nover = 0.5\nmax = 0.01", "kind = \"census\"\nmax = 0.5");
+    let suite = read(&census.replace(&EXAMPLE[begin..end], lists)).unwrap();
+    assert_eq!((suite.populations[0].size_max, suite.populations[0].is_listed()), (None, true));
+    assert_eq!(suite.gates.iter().map(|gate| gate.gate.kind()).collect::<Vec<_>>(), ["census"; 3]);
+    let frame = |size| [gate::Frame { size, draws: false, hours: 0.5 }];
+    assert!(suite.check_frames(&frame(Some(186))).is_ok());
+    // The same gates on draws, and a rate of a list.
+    let misfits = |suite: &Suite, size| {
+        let wrong = suite.check_frames(&frame(size)).unwrap_err();
+        wrong
+            .0
+            .iter()
+            .map(|d| (d.code.to_string(), d.place.as_ref().and_then(|p| p.line)))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(misfits(&suite, None).len(), 3);
+    let drawn = read(EXAMPLE).unwrap();
+    assert!(drawn.check_frames(&frame(None)).is_ok());
+    assert_eq!(misfits(&drawn, Some(186)), one("suite.gate.misfit", 20));
+    // Where anything is drawn, a size is needed.
+    assert_eq!(wrong("size_max = 10000\n", ""), one("suite.population.missing", 13));
 }
 
 #[test]

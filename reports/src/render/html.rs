@@ -199,6 +199,13 @@ impl GateView {
         if let Some(e_value) = record.e_value {
             facts.push(("e-value against unsafe".to_owned(), words::number(e_value)));
         }
+        if let Some(p_value) = record.p_value {
+            facts.push(("p-value against unsafe".to_owned(), words::number(p_value)));
+        }
+        if let Some(decided_at) = record.decided_at {
+            let text = format!("{} of {} episodes", words::count(decided_at), words::count(record.n));
+            facts.push(("Decided after".to_owned(), text));
+        }
         for (name, value) in &record.threshold {
             facts.push((format!("Suite: {name}"), words::number(*value)));
         }

@@ -60,6 +60,7 @@ fn case(suite: &str, gate: &GateRecord) -> TestCase {
         ("interval.high", exact(gate.interval.1)),
         ("alpha", gate.alpha.to_string()),
         ("method", gate.method.clone()),
+        ("decided_at", gate.decided_at.map_or_else(|| "none".to_owned(), |n| n.to_string())),
     ] {
         case.add_property((name, value.as_str()));
     }

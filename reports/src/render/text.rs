@@ -79,6 +79,9 @@ impl Page {
         if record.missing > 0 {
             numbers.push_str(&format!(", {} without a value", words::count(record.missing)));
         }
+        if let Some(decided_at) = record.decided_at.filter(|at| *at < record.n) {
+            numbers.push_str(&format!(", decided after {}", words::count(decided_at)));
+        }
         self.wrapped(&" ".repeat(14), 14, &numbers);
         self.wrapped(&" ".repeat(14), 14, &record.reason);
     }

@@ -52,6 +52,8 @@ fn gate(id: &str, verdict: Verdict) -> GateRecord {
         alpha: 0.05,
         method: "e-mixture/1".into(),
         e_value: None,
+        p_value: None,
+        decided_at: None,
         threshold: BTreeMap::from([("over".into(), 0.5), ("max".into(), 0.01)]),
         missing: 0,
         worst: vec![],
@@ -166,6 +168,8 @@ pub(crate) fn evidence() -> Evidence {
                 id: "outages".into(),
                 digest: population_digest((0..16).map(scenario).collect::<Vec<_>>().iter()),
                 n: 16,
+                size_max: 16,
+                listed: false,
                 hazards: text(&["line_trip: 1 or 2 lines", "load_swing: sigma 0.1"]),
                 outcomes: BTreeMap::from([
                     ("survived".into(), 13),

@@ -8,6 +8,8 @@ use crate::nearest::advice;
 use crate::seed::Streams;
 use crate::settings::Parameter;
 
+pub mod demand_levels;
+pub mod every_outage;
 pub mod generator_trip;
 pub mod line_trip;
 pub mod load_swing;
@@ -30,12 +32,26 @@ impl World<'_> {
     }
 }
 
-/// A law that draws events.
+/// A law that draws events, or a list of cases that are all to be gone through.
 pub trait Hazard: std::fmt::Debug + Send + Sync {
     /// Adds what happens in one scenario, in any order; returns the natural logarithm of the likelihood of its discrete
     /// draws (which elements and how many, not when), or `None` where it does not know it. Depends on nothing but its
     /// arguments, and does not read what is already in `timeline`.
     fn draw(&self, world: &World<'_>, streams: &Streams, timeline: &mut Vec<TimedEvent>) -> Option<f64>;
+
+    /// Whether it is a list of cases rather than a law. A population of nothing but lists has a scenario for every
+    /// combination of their cases, and nothing about it is drawn; beside a law there is no place for a list.
+    fn lists(&self) -> bool {
+        false
+    }
+
+    /// Number of its cases, where it is a list.
+    fn cases(&self, _world: &World<'_>) -> Option<u64> {
+        None
+    }
+
+    /// Adds what happens in its case of this number, from 0, in any order; nothing where there is no such case.
+    fn enter(&self, _world: &World<'_>, _case: u64, _timeline: &mut Vec<TimedEvent>) {}
 
     /// Its name in suites, one of [`LIST`].
     fn kind(&self) -> &'static str;
@@ -66,7 +82,20 @@ pub struct HazardKind {
 }
 
 /// Every hazard, by name.
-pub const LIST: &[HazardKind] = &[generator_trip::KIND, line_trip::KIND, load_swing::KIND];
+pub const LIST: &[HazardKind] =
+    &[demand_levels::KIND, every_outage::KIND, generator_trip::KIND, line_trip::KIND, load_swing::KIND];
+
+/// One case of a list, uniformly drawn: what a list does where it is asked to draw. Stream `which`.
+fn any_case(
+    hazard: &dyn Hazard,
+    world: &World<'_>,
+    streams: &Streams,
+    timeline: &mut Vec<TimedEvent>,
+) -> Option<f64> {
+    let cases = hazard.cases(world)?;
+    hazard.enter(world, streams.named("which").below(cases)?, timeline);
+    Some(-libm::log(cases as f64))
+}
 
 /// Reads one entry of `hazards` in a suite.
 ///
@@ -124,6 +153,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_lists_has_cases_and_what_draws_has_none() {
+        let network = crate::sample::ring(4);
+        let world = World { network: &network, horizon_s: 600.0, step_s: 60.0 };
+        for entry in LIST {
+            let hazard = parse(&format!("kind = '{}'", entry.name).parse().expect("TOML")).expect("sound");
+            assert_eq!(hazard.lists(), hazard.cases(&world).is_some(), "{}", entry.name);
+            // A case beyond the last is nothing.
+            let mut timeline = Vec::new();
+            hazard.enter(&world, u64::MAX, &mut timeline);
+            assert!(timeline.is_empty(), "{}", entry.name);
+        }
+    }
+
     /// A key of the list that a reader forgets would be accepted and do nothing: a wrong type must be refused for each.
     #[test]
     fn every_parameter_in_the_list_is_read() {
@@ -141,10 +184,14 @@ mod tests {
     #[test]
     fn unknown_words_are_answered_with_the_nearest_known() {
         for (text, code, hint) in [
-            ("k = 1", "hazard.missing-kind", "known are generator_trip, line_trip, load_swing"),
+            (
+                "k = 1",
+                "hazard.missing-kind",
+                "known are demand_levels, every_outage, generator_trip, line_trip, load_swing",
+            ),
             ("kind = 'line_tripp'", "hazard.unknown-kind", "did you mean `line_trip`?"),
-            ("kind = 'earthquake'", "hazard.unknown-kind", "known are generator_trip"),
-            ("kind = 3", "hazard.wrong-type", "known are generator_trip"),
+            ("kind = 'earthquake'", "hazard.unknown-kind", "known are demand_levels"),
+            ("kind = 3", "hazard.wrong-type", "known are demand_levels"),
             ("kind = 'load_swing'\nsgima = 0.1", "hazard.unknown-key", "did you mean `sigma`?"),
         ] {
             let complaints = parse(&text.parse().expect("TOML")).expect_err(text);
