@@ -471,13 +471,12 @@ fn read_population(mut fields: Fields<'_>, ids: &mut Vec<String>) -> Option<Popu
         Some(HazardTable { table: hazard.whole()?, line })
     }));
     let line = fields.line();
-    let written = fields.has("size_max");
-    let population = hazards.map(|hazards| Population { id: String::new(), hazards, size_max: None, line });
-    if !written && population.as_ref().is_some_and(|population| !population.is_listed()) {
+    // A list counts itself.
+    if !fields.has("size_max") && hazards.as_deref().is_none_or(|hazards| !frame::are_lists(hazards)) {
         fields.complain("missing", None, "`size_max` is missing");
     }
     fields.finish();
-    Some(Population { id: id?, size_max: size_max?, ..population? })
+    Some(Population { id: id?, hazards: hazards?, size_max: size_max?, line })
 }
 
 /// What a gate is checked against.

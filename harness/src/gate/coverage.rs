@@ -23,7 +23,7 @@ pub(super) const KIND: GateKind = GateKind {
     parse,
 };
 
-/// Share of all calibrations that must be at least as bad as what is still accepted: the lower end of the 90 % range.
+/// What is demanded of a calibration is what all but this share of sound ones reach: the lower end of the 90 % range.
 const UNLUCKY: f64 = 0.05;
 
 #[derive(Clone, Debug)]

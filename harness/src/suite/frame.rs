@@ -2,15 +2,20 @@
 
 use powerflow::{Diagnostic, Diagnostics};
 
-use super::{Population, Suite};
+use super::{HazardTable, Population, Suite, SuiteGate};
 use crate::gate::Frame;
 use crate::latency;
 
+/// Whether hazards list rather than draw: every one of them, and there is one.
+pub(super) fn are_lists(hazards: &[HazardTable]) -> bool {
+    let lists = |table: &toml::Table| scenarios::hazard::parse(table).is_ok_and(|hazard| hazard.lists());
+    !hazards.is_empty() && hazards.iter().all(|hazard| lists(&hazard.table))
+}
+
 impl Population {
-    /// Whether its scenarios are a list rather than draws: all of its hazards list, and there is one.
+    /// Whether its scenarios are a list rather than draws.
     pub fn is_listed(&self) -> bool {
-        let lists = |table: &toml::Table| scenarios::hazard::parse(table).is_ok_and(|hazard| hazard.lists());
-        !self.hazards.is_empty() && self.hazards.iter().all(|hazard| lists(&hazard.table))
+        are_lists(&self.hazards)
     }
 }
 
@@ -20,7 +25,7 @@ impl Suite {
     /// # Errors
     /// `suite.gate.misfit` for each gate that its population cannot answer.
     pub(crate) fn check_frames(&self, frames: &[Frame]) -> Result<(), Diagnostics> {
-        let complain = |gate: &super::SuiteGate| {
+        let complain = |gate: &SuiteGate| {
             let at = self.populations.iter().position(|population| population.id == gate.population)?;
             if gate.metric == latency::COMPUTE_MS {
                 // Its sample are recorded calls.
