@@ -5,6 +5,7 @@ pub mod cascade;
 pub mod contingencies;
 mod document;
 pub mod evidence;
+pub mod explanation;
 mod finite;
 pub mod frequency;
 pub mod latency;
@@ -22,6 +23,7 @@ pub use cascade::{CASCADE_SCHEMA, CascadeStudy};
 pub use contingencies::{CONTINGENCIES_SCHEMA, ContingencyStudy};
 pub use document::{Document, canonical_json, canonical_line, read};
 pub use evidence::*;
+pub use explanation::{EXPLANATION_SCHEMA, Explanation};
 pub use frequency::{FREQUENCY_SCHEMA, FrequencyStudy};
 pub use latency::{
     DecisionRecord, LATENCY_MARGIN_SCHEMA, LATENCY_SCHEMA, LatencyFile, LatencyMargin, LatencyRecord,

@@ -37,6 +37,14 @@ pub trait Gate: fmt::Debug + Send + Sync {
     /// The numbers that the suite gave, by key.
     fn threshold(&self) -> BTreeMap<String, f64>;
 
+    /// Whether one episode alone is beyond the threshold of the claim: `candidate` is its metric, which is beyond any where it
+    /// is missing; `champion` the comparator's in the same scenario, for gates that compare. `None` where the claim has no
+    /// threshold that an episode could break, or there is nothing to compare with.
+    fn is_broken_by(&self, candidate: Option<f64>, champion: Option<f64>) -> Option<bool> {
+        let _ = (candidate, champion);
+        None
+    }
+
     /// Whether the sample must hold a comparator.
     fn needs_champion(&self) -> bool {
         false

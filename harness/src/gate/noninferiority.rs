@@ -224,6 +224,11 @@ impl Gate for Noninferiority {
         }
     }
 
+    fn is_broken_by(&self, candidate: Option<f64>, champion: Option<f64>) -> Option<bool> {
+        let champion = champion?;
+        Some(candidate.is_none_or(|candidate| self.loss(candidate, champion) > self.limit()))
+    }
+
     fn threshold(&self) -> BTreeMap<String, f64> {
         let (key, margin) = match self.margin {
             Margin::Absolute(margin) => ("margin_abs", margin),

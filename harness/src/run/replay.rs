@@ -1,6 +1,6 @@
 //! One episode of a run again, step by step.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use powerflow::{Diagnostic, Diagnostics};
@@ -36,18 +36,10 @@ pub fn replay(run_dir: &Path, episode: &str, candidate: Option<&str>) -> Result<
     let evidence: Evidence = folder::document(run_dir, "evidence.json")?;
     let (population, index) = parse(episode, &evidence)?;
     let line = line(run_dir, &population, index)?;
-    let kept = evidence.files.contains_key(&trajectory_name(&population, index));
-    let recorded: Option<EpisodeRecord> = if kept && candidate.is_none() {
-        Some(folder::document(run_dir, &trajectory_name(&population, index))?)
-    } else {
-        None
-    };
-    let contender = match (&recorded, candidate) {
-        (Some(record), _) => Contender::Given(Arc::new(Recorded {
-            record: Arc::new(record.clone()),
-            end: line.cause.map(|cause| Failure { cause, message: line.message.clone().unwrap_or_default() }),
-            of: evidence.candidate.clone(),
-        })),
+    let recorded = if candidate.is_none() { recorded(run_dir, &evidence, &line)? } else { None };
+    let (recorded, repeats) = recorded.map(|(source, record)| (record, source)).unzip();
+    let contender = match (repeats, candidate) {
+        (Some(repeats), _) => Contender::Given(repeats),
         (None, Some(name)) => Contender::Named(name.to_owned()),
         (None, None) => {
             let mut known: Vec<String> = Vec::new();
@@ -89,27 +81,54 @@ pub fn replay(run_dir: &Path, episode: &str, candidate: Option<&str>) -> Result<
     Ok(Replayed { record, identical, from_record })
 }
 
+/// A candidate that repeats what was asked in an episode, and the record that it repeats; `None` where that was not kept.
+///
+/// # Errors
+/// Where the record cannot be read.
+pub(crate) fn recorded(
+    run_dir: &Path,
+    evidence: &Evidence,
+    line: &Episode,
+) -> Result<Option<(Arc<dyn Source>, EpisodeRecord)>, Diagnostics> {
+    let name = trajectory_name(&line.population, line.index);
+    if !evidence.files.contains_key(&name) {
+        return Ok(None);
+    }
+    let record: EpisodeRecord = folder::document(run_dir, &name)?;
+    let source: Arc<dyn Source> = Arc::new(Recorded {
+        record: Arc::new(record.clone()),
+        end: line.cause.map(|cause| Failure { cause, message: line.message.clone().unwrap_or_default() }),
+        of: evidence.candidate.clone(),
+    });
+    Ok(Some((source, record)))
+}
+
+/// A copied file in the run folder, whatever its extension.
+///
+/// # Errors
+/// `run.folder` where there is none.
+pub(crate) fn copy_of(run_dir: &Path, stem: &str) -> Result<PathBuf, Diagnostics> {
+    let stem = Path::new(stem);
+    let folder = run_dir.join(stem.parent().unwrap_or(Path::new("")));
+    let mut names: Vec<_> =
+        std::fs::read_dir(&folder).into_iter().flatten().filter_map(|e| Some(e.ok()?.path())).collect();
+    names.sort();
+    names.into_iter().find(|p| p.file_stem() == stem.file_name()).ok_or_else(|| {
+        Diagnostics::from(
+            Diagnostic::error("run.folder", format!("the folder has no copy of {}", stem.display()))
+                .at(run_dir.display().to_string(), None),
+        )
+    })
+}
+
 /// Suite and case as they lie in the run folder.
-fn prepare_copy(run_dir: &Path, contender: Contender) -> Result<Prepared, Diagnostics> {
-    let find = |stem: &str| {
-        let stem = Path::new(stem);
-        let folder = run_dir.join(stem.parent().unwrap_or(Path::new("")));
-        let mut names: Vec<_> =
-            std::fs::read_dir(&folder).into_iter().flatten().filter_map(|e| Some(e.ok()?.path())).collect();
-        names.sort();
-        names.into_iter().find(|p| p.file_stem() == stem.file_name()).ok_or_else(|| {
-            Diagnostics::from(
-                Diagnostic::error("run.folder", format!("the folder has no copy of {}", stem.display()))
-                    .at(run_dir.display().to_string(), None),
-            )
-        })
-    };
-    let (suite, grid) = (find(SUITE_COPY)?, find(GRID_COPY)?);
-    let latency = find(LATENCY_COPY).ok();
+pub(crate) fn prepare_copy(run_dir: &Path, contender: Contender) -> Result<Prepared, Diagnostics> {
+    let (suite, grid) = (copy_of(run_dir, SUITE_COPY)?, copy_of(run_dir, GRID_COPY)?);
+    let latency = copy_of(run_dir, LATENCY_COPY).ok();
     super::prepare_copies(&suite, &grid, latency.as_deref(), contender)
 }
 
-fn parse(episode: &str, evidence: &Evidence) -> Result<(String, u64), Diagnostics> {
+pub(crate) fn parse(episode: &str, evidence: &Evidence) -> Result<(String, u64), Diagnostics> {
     let complain = || {
         let populations: Vec<String> = evidence
             .populations
@@ -127,7 +146,7 @@ fn parse(episode: &str, evidence: &Evidence) -> Result<(String, u64), Diagnostic
     if known { Ok((population.to_owned(), index)) } else { Err(complain()) }
 }
 
-fn line(run_dir: &Path, population: &str, index: u64) -> Result<Episode, Diagnostics> {
+pub(crate) fn line(run_dir: &Path, population: &str, index: u64) -> Result<Episode, Diagnostics> {
     let path = run_dir.join(EPISODES);
     let complain = |what: String| {
         Diagnostics::from(Diagnostic::error("run.folder", what).at(path.display().to_string(), None))

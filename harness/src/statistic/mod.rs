@@ -8,6 +8,7 @@ pub mod betting;
 pub mod binomial;
 pub mod branching;
 pub mod rate;
+pub mod shapley;
 
 /// The largest `x` of `[lo, hi]` (to the last bit) at which `holds` is true, for a predicate that is true up to some
 /// point and false from there on; `lo` where it is true nowhere else.

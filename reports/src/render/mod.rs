@@ -4,6 +4,8 @@ pub mod cascade;
 mod cascade_html;
 pub mod contingencies;
 mod contingencies_text;
+pub mod explanation;
+pub mod explanation_html;
 pub mod frequency;
 pub mod html;
 pub mod json;
