@@ -332,7 +332,8 @@ impl Explanation {
 
     /// Cited runs whose answer depends on how a solver that gave up is counted.
     pub fn doubtful(&self) -> impl Iterator<Item = &str> {
-        let doubtful = |run: &RunOfExplanation| run.broken_if_served.is_some_and(|served| served != run.broken);
+        let doubtful =
+            |run: &RunOfExplanation| run.broken_if_served.is_some_and(|served| served != run.broken);
         self.runs.iter().filter(move |(_, run)| doubtful(run)).map(|(id, _)| id.as_str())
     }
 }

@@ -4,6 +4,7 @@ mod cascade;
 mod contingencies;
 mod controls;
 mod desk;
+mod explain;
 mod frequency;
 mod frequency_response;
 mod interrupted;

@@ -75,7 +75,8 @@ impl Actions {
             for step in record.steps.iter().filter(|step| !step.between) {
                 let asked = |quantity: &Asked| {
                     let values = step.asked.get(quantity.id())?;
-                    let given = values.iter().enumerate().filter_map(|(row, value)| Some((row as u32, (*value)?)));
+                    let given =
+                        values.iter().enumerate().filter_map(|(row, value)| Some((row as u32, (*value)?)));
                     Some((*quantity, given.collect()))
                 };
                 actions.steps.push(Asked::LIST.iter().filter_map(asked).collect());

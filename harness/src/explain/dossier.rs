@@ -66,7 +66,8 @@ impl Dossier {
         let (prepared, kept) = match found {
             Some(prepared) => (prepared, None),
             None => {
-                let replayed = replay::recorded(run_dir, &evidence, &judged)?.ok_or_else(|| absent(episode))?;
+                let replayed =
+                    replay::recorded(run_dir, &evidence, &judged)?.ok_or_else(|| absent(episode))?;
                 (prepare_copy(run_dir, Contender::Given(replayed.0))?, Some(replayed.1))
             }
         };
@@ -83,7 +84,8 @@ impl Dossier {
         };
         let own = &prepared.populations[at];
         let again = local::relive(&prepared, &prepared.candidate, own, "candidate", &[index], true)?;
-        let Some((line, Some(record))) = again.into_iter().next().map(|again| (again.episode, again.record)) else {
+        let Some((line, Some(record))) = again.into_iter().next().map(|again| (again.episode, again.record))
+        else {
             let message = format!("episode {population}/{index} was not lived");
             return Err(Diagnostic::error("explain.episode", message).into());
         };
@@ -97,7 +99,8 @@ impl Dossier {
                     .to_owned(),
             );
         }
-        let failure = line.cause.map(|cause| Failure { cause, message: line.message.clone().unwrap_or_default() });
+        let failure =
+            line.cause.map(|cause| Failure { cause, message: line.message.clone().unwrap_or_default() });
         let candidate = live.then(|| Arc::clone(&prepared.candidate));
         Ok(Dossier {
             scenario: Arc::new(scenario(prepared.seed(), own, &prepared.world(), index)),
@@ -162,5 +165,7 @@ fn differs(live: bool) -> Diagnostics {
     } else {
         "was the folder changed (gridgate verify), or written by another version or on another kind of machine?"
     };
-    Diagnostic::error(super::DIFFERS, "the episode takes another course when it is lived again").hint(hint).into()
+    Diagnostic::error(super::DIFFERS, "the episode takes another course when it is lived again")
+        .hint(hint)
+        .into()
 }

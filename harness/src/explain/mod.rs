@@ -104,8 +104,9 @@ impl<'a> Inquiry<'a> {
         let prepared = &dossier.prepared;
         let sources = stand_ins(prepared)?;
         let names: Vec<String> = sources.iter().map(|source| source.record().name).collect();
-        let stand_in =
-            |number: usize| if is_nobody(&names[number]) { StandIn::Nobody } else { StandIn::Comparator(number) };
+        let stand_in = |number: usize| {
+            if is_nobody(&names[number]) { StandIn::Nobody } else { StandIn::Comparator(number) }
+        };
         let mut replacements = vec![StandIn::Nobody];
         replacements.extend((0..names.len()).map(stand_in).filter(|by| *by != StandIn::Nobody));
         let champion = (!prepared.champions.is_empty()).then(|| stand_in(0));
@@ -373,7 +374,8 @@ impl<'a> Inquiry<'a> {
             return Ok(None);
         }
         let steps = self.dossier.prepared.config.steps;
-        let names = (0..events).map(event_id).chain(acting.iter().map(|step| format!("step {step}"))).collect();
+        let names =
+            (0..events).map(event_id).chain(acting.iter().map(|step| format!("step {step}"))).collect();
         let of = |_: &Self, members: &[usize]| {
             let kept: Vec<usize> = members.iter().copied().filter(|member| *member < events).collect();
             let mut withheld = BTreeSet::new();
@@ -510,7 +512,8 @@ impl<'a> Inquiry<'a> {
             let held = world.acts == Acts::Held || (!self.oracle.is_live() && !cause.set.contains(&events));
             records.push(CauseRecord {
                 factors: cause.set.iter().map(|factor| self.factor_id(*factor)).collect(),
-                witness: (held && candidate).then(|| "the candidate's actions are held as they were".to_owned()),
+                witness: (held && candidate)
+                    .then(|| "the candidate's actions are held as they were".to_owned()),
                 instead: match &world.acts {
                     Acts::Until(_, by) => Some(self.name(*by)),
                     _ => None,
@@ -606,7 +609,8 @@ fn attributed(
     let flag = |trial: &Trial| f64::from(u8::from(trial.broken));
     let total_broken = flag(all) - flag(nothing);
     let values: Option<Vec<f64>> = shares.iter().map(|share| share.value).collect();
-    let total_value = all.value.zip(nothing.value).map(|(all, nothing)| all - nothing).filter(|_| values.is_some());
+    let total_value =
+        all.value.zip(nothing.value).map(|(all, nothing)| all - nothing).filter(|_| values.is_some());
     let gap = |sum: f64, total: f64| (sum - total).abs() / total.abs().max(1.0);
     let broken_gap = gap(shares.iter().map(|share| share.broken).sum(), total_broken);
     let value_gap = values.zip(total_value).map_or(0.0, |(values, total)| gap(values.iter().sum(), total));
@@ -650,7 +654,8 @@ fn choose<'a>(
             .into());
     }
     // Recorded calls are no episodes, and margins are found by living an episode many times.
-    let of_one_life = |gate: &&&SuiteGate| ![latency::COMPUTE_MS, latency::MARGIN_MS].contains(&gate.metric.as_str());
+    let of_one_life =
+        |gate: &&&SuiteGate| ![latency::COMPUTE_MS, latency::MARGIN_MS].contains(&gate.metric.as_str());
     let judged = |gate: &SuiteGate| dossier.evidence.gates.iter().find(|judged| judged.id == gate.id);
     let mut broken = Vec::new();
     for gate in of_population.iter().filter(of_one_life) {
@@ -670,17 +675,19 @@ fn choose<'a>(
                 .hint("the report names the worst episodes of each gate")
                 .into()
         }),
-        Some(wanted) => broken.iter().map(|(_, gate)| *gate).find(|gate| gate.id == wanted).ok_or_else(|| {
-            let others: Vec<&str> = broken.iter().map(|(_, gate)| gate.id.as_str()).collect();
-            Diagnostic::error(
-                "explain.gate",
-                format!("episode {episode} by itself does not break the threshold of {wanted}"),
-            )
-            .hint(match others.is_empty() {
-                true => "it broke that of no gate".to_owned(),
-                false => format!("it broke that of {}", others.join(", ")),
+        Some(wanted) => {
+            broken.iter().map(|(_, gate)| *gate).find(|gate| gate.id == wanted).ok_or_else(|| {
+                let others: Vec<&str> = broken.iter().map(|(_, gate)| gate.id.as_str()).collect();
+                Diagnostic::error(
+                    "explain.gate",
+                    format!("episode {episode} by itself does not break the threshold of {wanted}"),
+                )
+                .hint(match others.is_empty() {
+                    true => "it broke that of no gate".to_owned(),
+                    false => format!("it broke that of {}", others.join(", ")),
+                })
+                .into()
             })
-            .into()
-        }),
+        }
     }
 }

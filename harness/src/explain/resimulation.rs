@@ -270,7 +270,10 @@ fn trial(
             Diagnostics::from(
                 Diagnostic::error(
                     "explain.gate",
-                    format!("the gate {} says nothing of a single episode, or has nothing to compare it with", gate.id),
+                    format!(
+                        "the gate {} says nothing of a single episode, or has nothing to compare it with",
+                        gate.id
+                    ),
                 )
                 .hint("name another gate of this population with --gate"),
             )

@@ -60,19 +60,21 @@ impl Explanation {
     fn of_cause(&self, cause: &CauseRecord) -> String {
         let called: Vec<String> = cause.factors.iter().map(|id| self.called(id)).collect();
         let held = cause.witness.as_ref().map_or_else(String::new, |witness| format!(" ({witness})"));
-        let instead = match cause.instead.as_deref() {
-            Some("nobody") => ", had nobody acted,".to_owned(),
-            Some(name) => format!(", had {name} acted,"),
-            None => String::new(),
+        let otherwise = match (cause.instead.as_deref(), called.as_slice()) {
+            (None, [_]) => "without it".to_owned(),
+            (None, [_, _]) => "without both".to_owned(),
+            (None, _) => "without all of them".to_owned(),
+            (Some(name), [_]) => format!("had {name} acted"),
+            (Some(name), _) => format!("without the others, and had {name} acted,"),
         };
         let small = if cause.minimal { "" } else { "; smaller parts of it were not all tried" };
         match called.as_slice() {
-            [one] => format!("{one}: a cause; without it{instead} the gate would have held{held}"),
+            [one] => format!("{one}: a cause; {otherwise} the gate would have held{held}"),
             [one, other] => format!(
-                "{one} and {other}: together a cause; without both{instead} the gate would have held, without one of them not{held}"
+                "{one} and {other}: together a cause; {otherwise} the gate would have held, by one of them alone not{held}"
             ),
             all => format!(
-                "{}: together a cause; without all of them{instead} the gate would have held, without some not{held}{small}",
+                "{}: together a cause; {otherwise} the gate would have held, by some of them not{held}{small}",
                 all.join(", ")
             ),
         }
@@ -125,7 +127,8 @@ impl Explanation {
 
     /// A trial in a few words.
     fn said(&self, trial: &TrialRecord) -> String {
-        let value = trial.value.map_or_else(|| "no value".to_owned(), |value| quantity(value, &self.effect.unit));
+        let value =
+            trial.value.map_or_else(|| "no value".to_owned(), |value| quantity(value, &self.effect.unit));
         format!("{}, {value}", if trial.broken { "broken" } else { "holds" })
     }
 }
@@ -152,7 +155,8 @@ pub fn text(explanation: &Explanation) -> String {
         page.heading("How small it may be");
     }
     for magnitude in &explanation.minimal.magnitudes {
-        let below = magnitude.holds_at.map_or_else(String::new, |at| format!(", not at {} %", number(100.0 * at)));
+        let below =
+            magnitude.holds_at.map_or_else(String::new, |at| format!(", not at {} %", number(100.0 * at)));
         page.line(&format!(
             "  {}: broken at {} % of its {}{below}",
             magnitude.factor,
@@ -287,7 +291,8 @@ impl Page {
         }
         self.heading(&format!("In its place from a step on: {}", contrast.replacements.join(", ")));
         // Steps that answer alike are one line.
-        let answers = |at: usize| contrast.from_step[at].trials.iter().map(|trial| trial.broken).collect::<Vec<_>>();
+        let answers =
+            |at: usize| contrast.from_step[at].trials.iter().map(|trial| trial.broken).collect::<Vec<_>>();
         let mut first = 0;
         for at in 0..contrast.from_step.len() {
             if at + 1 < contrast.from_step.len() && answers(at) == answers(at + 1) {

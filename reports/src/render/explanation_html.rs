@@ -125,7 +125,10 @@ pub fn render(
     });
     let causes = explanation.causes.iter().map(|cause| CauseView {
         factors: cause.factors.join(" and "),
-        instead: cause.instead.clone().unwrap_or_else(|| "it does not happen".into()),
+        instead: match cause.instead.as_deref() {
+            Some(name) => format!("{name} acts"),
+            None => "it does not happen".into(),
+        },
         witness: cause.witness.clone().unwrap_or_else(|| "nothing had to be held".into()),
         minimal: cause.minimal,
         answer: answer(&cause.trial),
@@ -209,7 +212,8 @@ fn withheld(explanation: &Explanation) -> Vec<&WithheldRecord> {
 }
 
 fn shares(explanation: &Explanation, attribution: &AttributionRecord) -> SharesView {
-    let ends = |share: &crate::explanation::ShareRecord| share.interval.unwrap_or((share.broken, share.broken));
+    let ends =
+        |share: &crate::explanation::ShareRecord| share.interval.unwrap_or((share.broken, share.broken));
     let low = attribution.shares.iter().map(|share| ends(share).0.min(share.broken)).fold(0.0, f64::min);
     let high = attribution.shares.iter().map(|share| ends(share).1.max(share.broken)).fold(0.0, f64::max);
     let rows = attribution.shares.iter().enumerate().map(|(row, of)| {
@@ -238,7 +242,11 @@ fn bar(
     let id = format!("share-{row}-{}", name.replace(' ', "-"));
     let mut out = open(&id, "bar share", (WIDTH, 20.0), &format!("Share of {name}"), said);
     let (left, right) = (x(broken.min(0.0)), x(broken.max(0.0)));
-    out.push_str(&rectangle(if broken < 0.0 { "against" } else { "towards" }, (left, 3.0), (right - left, 14.0)));
+    out.push_str(&rectangle(
+        if broken < 0.0 { "against" } else { "towards" },
+        (left, 3.0),
+        (right - left, 14.0),
+    ));
     if let Some((low, high)) = interval {
         out.push_str(&line("whisker", (x(low), 10.0), (x(high), 10.0)));
         for end in [low, high] {
@@ -251,7 +259,7 @@ fn bar(
 }
 
 const WIDTH: f64 = 960.0;
-const LEFT: f64 = 170.0;
+const LEFT: f64 = 226.0;
 const RIGHT: f64 = 20.0;
 const LANE: f64 = 34.0;
 
@@ -287,12 +295,17 @@ fn timeline(explanation: &Explanation, record: &EpisodeRecord) -> Option<String>
     for factor in &events {
         let until = factor.until_s.map(|until| x(until));
         if let Some(until) = until {
-            out.push_str(&rectangle("lasts", (x(factor.time_s), middle - 3.0), (until - x(factor.time_s), 6.0)));
+            out.push_str(&rectangle(
+                "lasts",
+                (x(factor.time_s), middle - 3.0),
+                (until - x(factor.time_s), 6.0),
+            ));
         }
     }
     // Those of one moment stand for each other: their numbers share a badge.
     for same in events.chunk_by(|a, b| x(b.time_s) - x(a.time_s) < 16.0) {
-        let number = |factor: &&crate::explanation::FactorRecord| factor.id.trim_start_matches('e').to_owned();
+        let number =
+            |factor: &&crate::explanation::FactorRecord| factor.id.trim_start_matches('e').to_owned();
         let words = match same {
             [one] => number(one),
             [first, .., last] => format!("{}\u{2013}{}", number(first), number(last)),
@@ -307,11 +320,7 @@ fn timeline(explanation: &Explanation, record: &EpisodeRecord) -> Option<String>
     for trip in &record.trips {
         let at = x(trip.time_s);
         let (d, title) = (
-            format!(
-                "M{} {}l5 5m0 -5l-5 5",
-                coordinate(at - 2.5),
-                coordinate(middle - 2.5)
-            ),
+            format!("M{} {}l5 5m0 -5l-5 5", coordinate(at - 2.5), coordinate(middle - 2.5)),
             format!("{} at {}: {}", trip.name, time(trip.time_s), trip.cause.replace('_', " ")),
         );
         let title = crate::words::escape_xml(&title);
@@ -335,11 +344,12 @@ fn timeline(explanation: &Explanation, record: &EpisodeRecord) -> Option<String>
         for step in steps {
             let Some(trial) = step.trials.get(column) else { continue };
             let width = (x(step.time_s + explanation.step_s) - x(step.time_s) - 1.5).max(1.0);
-            let class = if trial.broken { "broken" } else { "holds" };
+            // Told apart by their height too, for eyes that see no red.
+            let (class, height) = if trial.broken { ("broken", 6.0) } else { ("holds", 20.0) };
             out.push_str(&format!(
-                "<rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"18\"><title>from step {} on: {}, run {}</title></rect>\n",
+                "<rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{height}\"><title>from step {} on: {}, run {}</title></rect>\n",
                 coordinate(x(step.time_s)),
-                coordinate(middle - 9.0),
+                coordinate(middle - height / 2.0),
                 coordinate(width),
                 step.step,
                 if trial.broken { "broken" } else { "the gate holds" },
