@@ -11,6 +11,7 @@ pub mod frequency;
 pub mod latency;
 pub mod machines;
 pub mod nose;
+pub mod playback;
 mod problem;
 pub mod render;
 pub mod report;
@@ -31,5 +32,6 @@ pub use latency::{
 };
 pub use machines::{MACHINES_SCHEMA, MachineStudy};
 pub use nose::{NOSE_SCHEMA, NoseStudy};
+pub use playback::Playback;
 pub use problem::Problem;
 pub use report::{Report, compose};

@@ -9,7 +9,7 @@ use scenarios::{Scenario, scenario, streams};
 
 use super::acts::Actions;
 use crate::candidate::{Failure, Source};
-use crate::run::replay::{self, line, parse, prepare_copy};
+use crate::run::replay::{self, line, parse, prepare_copy, without_comparator};
 use crate::run::{Contender, Prepared, local};
 use crate::suite::Suite;
 use crate::trajectory::Episode;
@@ -115,12 +115,6 @@ impl Dossier {
             prepared,
         })
     }
-}
-
-/// A kept record without the curves of the comparator's grid, which were put beside the candidate's afterwards.
-fn without_comparator(mut kept: EpisodeRecord) -> EpisodeRecord {
-    kept.frequency.retain(|curve| curve.subject == "candidate");
-    kept
 }
 
 /// The candidate that was judged, where it can be found without being named.

@@ -41,6 +41,8 @@ pub const EXACT_MAX: usize = 12;
 const ELEMENTS_MAX: usize = 128;
 /// Level of each interval of a share.
 const LEVEL: f64 = 0.95;
+/// What shares may differ in sum from the whole, in parts of it: rounding of 2^12 terms.
+const EFFICIENCY_GAP_MAX: f64 = 1e-9;
 /// Code of the complaint that an episode cannot be repeated.
 pub const DIFFERS: &str = "explain.differs";
 /// Id of the candidate's actions among the factors.
@@ -187,6 +189,16 @@ impl<'a> Inquiry<'a> {
                 "without any event, and with nobody acting, the gate is broken all the same: what breaks it was there before"
                     .to_owned(),
             );
+        }
+        // What the shares must sum to is known from two runs alone: an error of the bookkeeping must not pass for an answer.
+        for attribution in std::iter::once(&attribution).chain(&attribution_by_step) {
+            if attribution.efficiency_gap > EFFICIENCY_GAP_MAX {
+                let message = format!(
+                    "the shares do not sum to the whole: they differ by {:.1e} of it",
+                    attribution.efficiency_gap
+                );
+                return Err(Diagnostic::error("explain.efficiency", message).into());
+            }
         }
         let unit = metric::by_id(&gate.metric).map_or("1", |(_, metric)| metric.unit);
         let (lives, reused) = self.oracle.counts();

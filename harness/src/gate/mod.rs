@@ -355,6 +355,24 @@ mod tests {
         assert_eq!(said, ["0", "0.01", "1", "7", "123457", "1e-9", "2.50000e7", "-0.5"]);
     }
 
+    #[test]
+    fn an_episode_breaks_a_threshold_by_itself_or_has_no_value() {
+        for (name, text) in EXAMPLES {
+            let gate = gate(text);
+            let broken = |value, champion| gate.is_broken_by(value, champion);
+            let answers =
+                [Some(0.1), Some(0.9), None].map(|value| broken(value, gate.needs_champion().then_some(0.0)));
+            // Recorded calls are no episodes.
+            let expected = if name == "latency" { [None; 3] } else { [Some(false), Some(true), Some(true)] };
+            assert_eq!(answers, expected, "{name}");
+        }
+        let beside = gate("kind = 'noninferiority'\nmargin_abs = 0.5");
+        assert_eq!(beside.is_broken_by(Some(0.9), None), None);
+        assert_eq!(beside.is_broken_by(Some(0.9), Some(0.5)), Some(false));
+        let under = gate("kind = 'rate'\nunder = 0.2\nmax = 0.1");
+        assert_eq!([0.1, 0.3].map(|value| under.is_broken_by(Some(value), None)), [Some(true), Some(false)]);
+    }
+
     fn any_gate() -> impl Strategy<Value = (Severity, Verdict)> {
         use Verdict::{Error, Fail, Pass, Skipped, Undecided};
         let severity = prop_oneof![Just(Severity::Required), Just(Severity::Warn)];

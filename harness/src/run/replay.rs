@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use powerflow::{Diagnostic, Diagnostics};
+use powerflow::{Diagnostic, Diagnostics, Network};
+use reports::playback::{Playback, SeenRecord};
 use reports::{CandidateRecord, EpisodeRecord, Evidence};
 
 use super::folder::{self, EPISODES, GRID_COPY, LATENCY_COPY, SUITE_COPY};
 use super::local::relive;
 use super::recorded::trajectory_name;
+use super::watched::{Watched, elements};
 use super::{Contender, Prepared};
 use crate::action::{Asked, AskedTensor};
 use crate::candidate::{Candidate, Cause, Decisions, Failure, Source};
@@ -24,6 +26,35 @@ pub struct Replayed {
     pub identical: bool,
     /// Whether the recorded actions were repeated (else the candidate decided again).
     pub from_record: bool,
+    /// What the candidate saw, each time that it was asked.
+    pub seen: Vec<SeenRecord>,
+    /// The network.
+    pub network: Arc<Network>,
+    /// Whose episode it is.
+    pub candidate: CandidateRecord,
+}
+
+impl Replayed {
+    /// What a page to leaf through it is made of.
+    pub fn playback(&self) -> Playback {
+        let candidate = &self.candidate;
+        let how = match (self.from_record, self.identical) {
+            (true, true) => "the recorded actions were repeated; every step is that of the run, bit for bit",
+            (true, false) => "the recorded actions were repeated, but the steps are not those of the run",
+            (false, true) => "the candidate decided again; every step is that of the run, bit for bit",
+            (false, false) => "the candidate decided again, and took another course than in the run",
+        };
+        Playback {
+            episode: self.record.clone(),
+            network: folder::network_record(&self.network),
+            seen: self.seen.clone(),
+            elements: elements(&self.network),
+            facts: vec![
+                ("Candidate".to_owned(), format!("{} {}", candidate.name, candidate.version)),
+                ("Replay".to_owned(), how.to_owned()),
+            ],
+        }
+    }
 }
 
 /// Repeats an episode of a run folder: with the actions that were recorded where its trajectory was kept, else with the
@@ -70,15 +101,30 @@ pub fn replay(run_dir: &Path, episode: &str, candidate: Option<&str>) -> Result<
         )
         .into());
     };
-    let again = relive(&prepared, &prepared.candidate, population, "candidate", &[index], true)?;
+    let watched = Arc::new(Watched::new(&prepared.candidate, &prepared.network));
+    let source: Arc<dyn Source> = Arc::clone(&watched) as Arc<dyn Source>;
+    let again = relive(&prepared, &source, population, "candidate", &[index], true)?;
     let Some(again) = again.into_iter().next() else {
         let message = format!("episode {}/{index} was not lived", population.id);
         return Err(Diagnostic::error("replay.episode", message).into());
     };
-    let identical =
-        again.episode == line.as_lived() && recorded.is_none_or(|kept| again.record.as_ref() == Some(&kept));
     let record = again.record.unwrap_or_default();
-    Ok(Replayed { record, identical, from_record })
+    let identical =
+        again.episode == line.as_lived() && recorded.is_none_or(|kept| without_comparator(kept) == record);
+    Ok(Replayed {
+        record,
+        identical,
+        from_record,
+        seen: watched.take(),
+        network: Arc::clone(&prepared.network),
+        candidate: prepared.candidate.record(),
+    })
+}
+
+/// A kept record without the curves of the comparator's grid, which a run puts beside the candidate's.
+pub(crate) fn without_comparator(mut kept: EpisodeRecord) -> EpisodeRecord {
+    kept.frequency.retain(|curve| curve.subject == "candidate");
+    kept
 }
 
 /// A candidate that repeats what was asked in an episode, and the record that it repeats; `None` where that was not kept.

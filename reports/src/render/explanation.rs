@@ -19,7 +19,7 @@ impl Explanation {
         let compared = self.runs.get(&self.factual.run).and_then(|run| run.compared_value);
         let compared = self.effect.compared_with.iter().zip(compared);
         let compared: String = compared
-            .map(|(name, value)| format!(", {} with {name}", quantity(value, &self.effect.unit)))
+            .map(|(name, value)| format!(", {} had {name} acted", quantity(value, &self.effect.unit)))
             .collect();
         format!("{}/{} broke {}: {value}{compared}", self.population, self.index, self.effect.gate)
     }

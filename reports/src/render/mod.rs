@@ -16,6 +16,7 @@ pub mod machines;
 pub mod markdown;
 pub mod network_picture;
 pub mod nose;
+pub mod playback;
 pub mod sarif;
 mod svg;
 pub mod text;
