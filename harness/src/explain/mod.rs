@@ -26,8 +26,7 @@ use scenarios::streams;
 use crate::action::Asked;
 use crate::candidate::{self, Source};
 use crate::observation::Axis;
-use crate::run::Prepared;
-use crate::run::folder::network_record;
+use crate::run::{Prepared, replay};
 use crate::statistic::shapley;
 use crate::suite::SuiteGate;
 use crate::{latency, metric};
@@ -80,7 +79,7 @@ pub struct Explained {
 /// As a replay; `explain.gate` where there is no such gate, or the episode broke none; `explain.differs` where it cannot be repeated.
 pub fn explain(run_dir: &Path, episode: &str, options: &Options<'_>) -> Result<Explained, Diagnostics> {
     let dossier = Dossier::open(run_dir, episode, options.candidate, options.open_loop)?;
-    let network = network_record(&dossier.prepared.network);
+    let network = replay::network(run_dir, &dossier.prepared.network);
     let explanation = Inquiry::open(&dossier, options)?.explanation(options.pairs)?;
     Ok(Explained { explanation, record: dossier.record, network })
 }

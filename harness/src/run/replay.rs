@@ -1,11 +1,12 @@
 //! One episode of a run again, step by step.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use powerflow::{Diagnostic, Diagnostics, Network};
 use reports::playback::{Playback, SeenRecord};
-use reports::{CandidateRecord, EpisodeRecord, Evidence};
+use reports::{CandidateRecord, EpisodeRecord, Evidence, NetworkRecord};
 
 use super::folder::{self, EPISODES, GRID_COPY, LATENCY_COPY, SUITE_COPY};
 use super::local::relive;
@@ -28,8 +29,10 @@ pub struct Replayed {
     pub from_record: bool,
     /// What the candidate saw, each time that it was asked.
     pub seen: Vec<SeenRecord>,
-    /// The network.
-    pub network: Arc<Network>,
+    /// The network, as the run has it.
+    pub network: NetworkRecord,
+    /// Names of the elements that something can be asked of: quantity -> name of each, in file order.
+    pub elements: BTreeMap<String, Vec<String>>,
     /// Whose episode it is.
     pub candidate: CandidateRecord,
 }
@@ -46,9 +49,9 @@ impl Replayed {
         };
         Playback {
             episode: self.record.clone(),
-            network: folder::network_record(&self.network),
+            network: self.network.clone(),
             seen: self.seen.clone(),
-            elements: elements(&self.network),
+            elements: self.elements.clone(),
             facts: vec![
                 ("Candidate".to_owned(), format!("{} {}", candidate.name, candidate.version)),
                 ("Replay".to_owned(), how.to_owned()),
@@ -116,9 +119,15 @@ pub fn replay(run_dir: &Path, episode: &str, candidate: Option<&str>) -> Result<
         identical,
         from_record,
         seen: watched.take(),
-        network: Arc::clone(&prepared.network),
+        network: network(run_dir, &prepared.network),
+        elements: elements(&prepared.network),
         candidate: prepared.candidate.record(),
     })
+}
+
+/// The network as the run has it, under its own name: the copy of the case has another.
+pub(crate) fn network(run_dir: &Path, network: &Network) -> NetworkRecord {
+    folder::document(run_dir, "network.json").unwrap_or_else(|_| folder::network_record(network))
 }
 
 /// A kept record without the curves of the comparator's grid, which a run puts beside the candidate's.

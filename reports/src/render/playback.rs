@@ -1,5 +1,7 @@
 //! An episode to leaf through, as one HTML page that holds everything: no network access; without script a table of all that it shows.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use minijinja::Value;
 use minijinja::value::Serde;
 use serde::Serialize;
@@ -17,6 +19,8 @@ use crate::words::{number, time};
 const PAGE: &str = include_str!("../../pages/playback.html");
 const SCRIPT: &str = include_str!("../../pages/playback.js");
 
+/// Between parallel branches, in the picture's own units.
+const BEND: f64 = 9.0;
 /// Requests of a moment that the page lists; the document has them all.
 const REQUESTS: usize = 400;
 
@@ -291,28 +295,32 @@ fn facts(
     facts
 }
 
-/// What was asked, with what held before and what was granted.
+/// What was asked, with what held before and what was granted: first what was not granted as asked, then what moved, then the rest.
 fn requests(playback: &Playback, moment: &Moment<'_>) -> Vec<(String, String, String, String)> {
     let Moment::Held(_, step, seen) = moment else { return Vec::new() };
     let mut requests = Vec::new();
     for (quantity, values) in &step.asked {
         let granted = step.granted.get(quantity);
         let held = seen.and_then(|seen| seen.holds.get(quantity));
+        let names = playback.elements.get(quantity);
         for (row, asked) in values.iter().enumerate().filter_map(|(row, value)| Some((row, (*value)?))) {
-            let element = playback.elements.get(quantity).and_then(|names| names.get(row));
-            let name = element
-                .map_or_else(|| format!("{quantity} {}", row + 1), |name| format!("{quantity} {name}"));
+            let name = names.and_then(|names| names.get(row)).cloned();
+            let name = format!("{quantity} {}", name.unwrap_or_else(|| (row + 1).to_string()));
             let granted = granted.and_then(|granted| granted.get(row).copied().flatten());
-            let before = held.and_then(|held| held.get(row)).map_or_else(|| "-".to_owned(), |v| number(*v));
-            requests.push((
-                name,
-                before,
-                number(asked),
-                granted.map_or_else(|| "refused".to_owned(), number),
-            ));
+            let before = held.and_then(|held| held.get(row)).copied();
+            let rank = match () {
+                () if granted != Some(asked) => 0,
+                () if before != granted => 1,
+                () => 2,
+            };
+            let before = before.map_or_else(|| "-".to_owned(), number);
+            let granted = granted.map_or_else(|| "refused".to_owned(), number);
+            requests.push((rank, (name, before, number(asked), granted)));
         }
     }
-    requests
+    // Stable: of one rank in the order of the file.
+    requests.sort_by_key(|(rank, _)| *rank);
+    requests.into_iter().map(|(_, request)| request).collect()
 }
 
 fn row(moment: &Moment<'_>, frame: &Frame) -> Row {
@@ -360,14 +368,14 @@ fn picture(network: &NetworkRecord, places: &[Point], buses: &str, branches: &st
     );
     let mut out = open("live", "network live", (WIDTH, HEIGHT + LEGEND_HEIGHT), &network.name, &description);
     out.push_str(&format!("<g stroke-width=\"{}\">\n", coordinate((2.4 * scale).max(0.8))));
-    for (row, (from, to)) in network.branches.iter().enumerate() {
-        let (Some(from), Some(to)) = (places.get(*from as usize), places.get(*to as usize)) else { continue };
-        let [x1, y1, x2, y2] = [from.0, from.1, to.0, to.1].map(coordinate);
+    for (row, bend) in bends(network).into_iter().enumerate() {
+        let (from, to) = network.branches[row];
+        let (Some(from), Some(to)) = (places.get(from as usize), places.get(to as usize)) else { continue };
         let class = branches.as_bytes().get(row).map_or("b0", |class| branch_class(*class));
-        out.push_str(&format!("<path id=\"l{row}\" class=\"{class}\" d=\"M{x1} {y1}L{x2} {y2}\"/>\n"));
+        out.push_str(&format!("<path id=\"l{row}\" class=\"{class}\" d=\"{}\"/>\n", path(*from, *to, bend)));
     }
     out.push_str("</g>\n<g>\n");
-    let units: std::collections::BTreeSet<u32> = network.unit_buses.iter().copied().collect();
+    let units: BTreeSet<u32> = network.unit_buses.iter().copied().collect();
     for (row, (x, y)) in places.iter().enumerate() {
         let radius = 6.2 * scale;
         let class = buses.as_bytes().get(row).map_or("v3", |class| bus_class(*class));
@@ -388,6 +396,38 @@ fn picture(network: &NetworkRecord, places: &[Point], buses: &str, branches: &st
     out
 }
 
+/// How far each branch bends to one side, so that parallel ones lie beside each other.
+fn bends(network: &NetworkRecord) -> Vec<f64> {
+    let pair = |(from, to): (u32, u32)| (from.min(to), from.max(to));
+    let mut beside: BTreeMap<(u32, u32), Vec<usize>> = BTreeMap::new();
+    for (row, ends) in network.branches.iter().enumerate() {
+        beside.entry(pair(*ends)).or_default().push(row);
+    }
+    let mut bends = vec![0.0; network.branches.len()];
+    for rows in beside.values() {
+        for (place, row) in rows.iter().enumerate() {
+            let (from, to) = network.branches[*row];
+            let side = if from > to { -1.0 } else { 1.0 };
+            bends[*row] = side * BEND * (place as f64 - (rows.len() - 1) as f64 / 2.0);
+        }
+    }
+    bends
+}
+
+/// A line from place to place that bends so far to its left.
+fn path(from: Point, to: Point, bend: f64) -> String {
+    let [x1, y1, x2, y2] = [from.0, from.1, to.0, to.1].map(coordinate);
+    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+    let length = (dx * dx + dy * dy).sqrt();
+    if bend == 0.0 || length == 0.0 {
+        return format!("M{x1} {y1}L{x2} {y2}");
+    }
+    // The curve goes half as far as its control point.
+    let middle = ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0);
+    let [x, y] = [middle.0 - 2.0 * bend * dy / length, middle.1 + 2.0 * bend * dx / length].map(coordinate);
+    format!("M{x1} {y1}Q{x} {y} {x2} {y2}")
+}
+
 const BUS_CLASSES: [&str; 8] = ["v0", "v1", "v2", "v3", "v4", "v5", "v6", "dead"];
 const BRANCH_CLASSES: [&str; 5] = ["b0", "b1", "b2", "b3", "out"];
 
@@ -402,7 +442,6 @@ fn branch_class(class: u8) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
 
     fn playback() -> Playback {
         let network = NetworkRecord {
@@ -467,6 +506,16 @@ mod tests {
         assert_eq!(frames.iter().map(|frame| frame.e).collect::<Vec<_>>(), [0, 0, 1, 1, 1]);
         // The last step's number is its own.
         assert!(frames[3].t.starts_with("step 1, 60 s") && frames[4].t.starts_with("step 1, 60 s"));
+    }
+
+    #[test]
+    fn parallel_branches_lie_beside_each_other() {
+        let network = NetworkRecord { branches: vec![(0, 1), (1, 0), (1, 2)], ..NetworkRecord::default() };
+        assert_eq!(bends(&network), [-BEND / 2.0, -BEND / 2.0, 0.0]);
+        // Drawn the other way round, the same bend is to the other side.
+        assert_eq!(path((0.0, 0.0), (100.0, 0.0), -4.5), "M0 0Q50 -9 100 0");
+        assert_eq!(path((100.0, 0.0), (0.0, 0.0), -4.5), "M100 0Q50 9 0 0");
+        assert_eq!(path((0.0, 0.0), (100.0, 0.0), 0.0), "M0 0L100 0");
     }
 
     #[test]
