@@ -68,7 +68,7 @@ fn explained(folder: &Path, case: &str, lost: usize, seed: u64, open_loop: bool,
     run::run(&prepared, &RunOptions { out: out.clone(), threads: 1 }, &Silent)
         .unwrap_or_else(|wrong| panic!("{wrong}"));
     let options = Options { gate: Some("dark"), candidate: None, open_loop, pairs, threads: 1 };
-    explain(&out, "all/0", &options).unwrap_or_else(|wrong| panic!("{wrong}")).explanation
+    explain(&out, "all/0", &options, &Silent).unwrap_or_else(|wrong| panic!("{wrong}")).explanation
 }
 
 /// The branch that an event is about: documents name it by its row.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::bar::Bar;
 use super::{Format, complain, exit, print, refuse};
 use crate::explain::{self, Options};
 use crate::run;
@@ -33,6 +34,9 @@ pub(super) struct Explain {
     /// Worker threads [default: all cores]. Changes no byte of the answer.
     #[arg(long)]
     threads: Option<usize>,
+    /// No progress bar.
+    #[arg(long)]
+    quiet: bool,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -40,6 +44,7 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) fn run(self) -> u8 {
+        let bar = Bar::new("episodes", self.quiet);
         let explained = run::worker_threads(self.threads).and_then(|threads| {
             let options = Options {
                 gate: self.gate.as_deref(),
@@ -48,8 +53,9 @@ impl Explain {
                 pairs: self.pairs,
                 threads,
             };
-            explain::explain(&self.run, &self.episode, &options)
+            explain::explain(&self.run, &self.episode, &options, &bar)
         });
+        bar.finish();
         let explained = match explained {
             Ok(explained) => explained,
             Err(complaints) if complaints.0.iter().any(|complaint| complaint.code == explain::DIFFERS) => {

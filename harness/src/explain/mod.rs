@@ -26,7 +26,7 @@ use scenarios::streams;
 use crate::action::Asked;
 use crate::candidate::{self, Source};
 use crate::observation::Axis;
-use crate::run::{Prepared, replay};
+use crate::run::{Prepared, Watch, replay};
 use crate::statistic::shapley;
 use crate::suite::SuiteGate;
 use crate::{latency, metric};
@@ -76,11 +76,16 @@ pub struct Explained {
 /// Explains an episode of a run folder, named as by `gridgate replay`.
 ///
 /// # Errors
-/// As a replay; `explain.gate` where there is no such gate, or the episode broke none; `explain.differs` where it cannot be repeated.
-pub fn explain(run_dir: &Path, episode: &str, options: &Options<'_>) -> Result<Explained, Diagnostics> {
+/// As a replay; `explain.interrupted` where `watch` stopped it; `explain.gate` where there is no such gate, or the episode broke none; `explain.differs` where it cannot be repeated.
+pub fn explain(
+    run_dir: &Path,
+    episode: &str,
+    options: &Options<'_>,
+    watch: &dyn Watch,
+) -> Result<Explained, Diagnostics> {
     let dossier = Dossier::open(run_dir, episode, options.candidate, options.open_loop)?;
     let network = replay::network(run_dir, &dossier.prepared.network);
-    let explanation = Inquiry::open(&dossier, options)?.explanation(options.pairs)?;
+    let explanation = Inquiry::open(&dossier, options, watch)?.explanation(options.pairs)?;
     Ok(Explained { explanation, record: dossier.record, network })
 }
 
@@ -101,7 +106,7 @@ struct Inquiry<'a> {
 }
 
 impl<'a> Inquiry<'a> {
-    fn open(dossier: &'a Dossier, options: &Options<'_>) -> Result<Self, Diagnostics> {
+    fn open(dossier: &'a Dossier, options: &Options<'_>, watch: &'a dyn Watch) -> Result<Self, Diagnostics> {
         let prepared = &dossier.prepared;
         let sources = stand_ins(prepared)?;
         let names: Vec<String> = sources.iter().map(|source| source.record().name).collect();
@@ -111,16 +116,19 @@ impl<'a> Inquiry<'a> {
         let mut replacements = vec![StandIn::Nobody];
         replacements.extend((0..names.len()).map(stand_in).filter(|by| *by != StandIn::Nobody));
         let champion = (!prepared.champions.is_empty()).then(|| stand_in(0));
-        let mut oracle = Resimulation::new(Subject {
-            prepared,
-            candidate: dossier.candidate.clone(),
-            held: dossier.held.clone(),
-            stand_ins: sources,
-            scenario: Arc::clone(&dossier.scenario),
-            factors: factor::factors(&dossier.scenario.timeline),
-            seed: dossier.seed,
-            threads: options.threads,
-        })?;
+        let mut oracle = Resimulation::new(
+            Subject {
+                prepared,
+                candidate: dossier.candidate.clone(),
+                held: dossier.held.clone(),
+                stand_ins: sources,
+                scenario: Arc::clone(&dossier.scenario),
+                factors: factor::factors(&dossier.scenario.timeline),
+                seed: dossier.seed,
+                threads: options.threads,
+            },
+            watch,
+        )?;
         let factual = World::of(&(0..oracle.factors().len()).collect::<Vec<_>>(), Acts::Candidate);
         let again = oracle.live(std::slice::from_ref(&factual))?.remove(0);
         if again.trajectory != dossier.line.trajectory {

@@ -14,7 +14,7 @@ use super::factor::{self, Factor};
 use crate::candidate::{Candidate, Source};
 use crate::cohort::Cohort;
 use crate::live::{COHORT, live};
-use crate::run::Prepared;
+use crate::run::{Prepared, Progress, Watch};
 use crate::suite::SuiteGate;
 use crate::trajectory::{Episode, Outcome};
 
@@ -79,6 +79,8 @@ struct Instance {
 /// Lives worlds, each once.
 pub(super) struct Resimulation<'a> {
     subject: Subject<'a>,
+    /// Who is told how far it is.
+    watch: &'a dyn Watch,
     gate: Option<(&'a SuiteGate, Option<StandIn>)>,
     plan: Arc<Plan>,
     own: Instance,
@@ -96,11 +98,12 @@ impl<'a> Resimulation<'a> {
     ///
     /// # Errors
     /// Where the candidate cannot be started.
-    pub(super) fn new(subject: Subject<'a>) -> Result<Self, Diagnostics> {
+    pub(super) fn new(subject: Subject<'a>, watch: &'a dyn Watch) -> Result<Self, Diagnostics> {
         let plan = Arc::new(Plan::new(&subject.prepared.network, &Arc::new(Topology::unsplit())));
         let own = subject.start(&plan)?;
         Ok(Resimulation {
             subject,
+            watch,
             gate: None,
             plan,
             own,
@@ -172,11 +175,27 @@ impl<'a> Resimulation<'a> {
         let cohorts: Vec<&[(Arc<Scenario>, Acts)]> = new.chunks(rows).collect();
         let each = if rows > 1 { 1 } else { ROWS_EACH };
         let threads = self.subject.threads.min(cohorts.len() / each);
-        let episodes = if threads < 2 {
-            cohorts.iter().flat_map(|cohort| self.subject.live(&mut self.own, cohort)).collect()
-        } else {
-            self.subject.live_on_threads(&self.plan, &cohorts, threads)?
-        };
+        let mut episodes = Vec::with_capacity(new.len());
+        // So many at once that each thread has work for a while, and few enough that one is told in between.
+        for some in cohorts.chunks(4 * (threads * each).max(1)) {
+            if self.watch.stop() {
+                return Err(Diagnostic::error("explain.interrupted", "stopped before it was complete").into());
+            }
+            if threads < 2 {
+                for cohort in some {
+                    episodes.extend(self.subject.live(&mut self.own, cohort));
+                }
+            } else {
+                episodes.extend(self.subject.live_on_threads(&self.plan, some, threads)?);
+            }
+            let done = self.lived.len() as u64;
+            self.watch.progress(&Progress {
+                population: "explain".into(),
+                done: done + episodes.len() as u64,
+                size_max: done + new.len() as u64,
+                standing: String::new(),
+            });
+        }
         self.lived.extend(new_ids.into_iter().zip(episodes));
         Ok(ids)
     }
