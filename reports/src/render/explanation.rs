@@ -65,7 +65,11 @@ impl Explanation {
             (None, [_, _]) => "without both".to_owned(),
             (None, _) => "without all of them".to_owned(),
             (Some(name), [_]) => format!("had {name} acted"),
-            (Some(name), _) => format!("without the others, and had {name} acted,"),
+            (Some(name), _) => {
+                let others: Vec<&str> =
+                    cause.factors.iter().map(String::as_str).filter(|id| *id != "candidate").collect();
+                format!("without {}, and had {name} acted,", others.join(" and "))
+            }
         };
         let small = if cause.minimal { "" } else { "; smaller parts of it were not all tried" };
         match called.as_slice() {
@@ -190,8 +194,8 @@ pub(super) fn doubt(runs: &[&str]) -> String {
 
 /// A share, with its bounds where it was estimated.
 pub(super) fn share(broken: f64, interval: Option<(f64, f64)>) -> String {
-    // Rounding of a sum of many terms is no share.
-    let two = |value: f64| format!("{:.2}", if value.abs() < 5e-10 { 0.0 } else { value });
+    // Nothing has no sign.
+    let two = |value: f64| format!("{:.2}", if value.abs() < 0.005 { 0.0 } else { value });
     match interval {
         None => two(broken),
         Some((low, high)) => format!("{} ({} to {})", two(broken), two(low), two(high)),

@@ -293,7 +293,7 @@ fn timeline(explanation: &Explanation, record: &EpisodeRecord) -> Option<String>
     let middle = next("events", &mut out);
     let events: Vec<_> = explanation.factors.iter().filter(|f| f.kind == FactorKind::Event).collect();
     for factor in &events {
-        let until = factor.until_s.map(|until| x(until));
+        let until = factor.until_s.map(&x);
         if let Some(until) = until {
             out.push_str(&rectangle(
                 "lasts",
