@@ -6,6 +6,7 @@ pub mod cascade;
 pub mod cli;
 mod cohort;
 pub mod covers;
+pub mod explain;
 pub mod fields;
 pub mod frequency;
 pub mod gate;

@@ -5,11 +5,13 @@ pub mod cascade;
 pub mod contingencies;
 mod document;
 pub mod evidence;
+pub mod explanation;
 mod finite;
 pub mod frequency;
 pub mod latency;
 pub mod machines;
 pub mod nose;
+pub mod playback;
 mod problem;
 pub mod render;
 pub mod report;
@@ -22,6 +24,7 @@ pub use cascade::{CASCADE_SCHEMA, CascadeStudy};
 pub use contingencies::{CONTINGENCIES_SCHEMA, ContingencyStudy};
 pub use document::{Document, canonical_json, canonical_line, read};
 pub use evidence::*;
+pub use explanation::{EXPLANATION_SCHEMA, Explanation};
 pub use frequency::{FREQUENCY_SCHEMA, FrequencyStudy};
 pub use latency::{
     DecisionRecord, LATENCY_MARGIN_SCHEMA, LATENCY_SCHEMA, LatencyFile, LatencyMargin, LatencyRecord,
@@ -29,5 +32,6 @@ pub use latency::{
 };
 pub use machines::{MACHINES_SCHEMA, MachineStudy};
 pub use nose::{NOSE_SCHEMA, NoseStudy};
+pub use playback::Playback;
 pub use problem::Problem;
 pub use report::{Report, compose};

@@ -306,7 +306,7 @@ fn story(episode: &EpisodeRecord) -> Vec<Moment> {
 }
 
 /// The step in which what the metric is about was worst.
-fn worst_step(episode: &EpisodeRecord, metric: &str) -> Option<WorstStep> {
+pub(crate) fn worst_step(episode: &EpisodeRecord, metric: &str) -> Option<WorstStep> {
     let unserved =
         |step: &StepRecord| step.served_mw.map_or(0.0, |served| (step.demand_mw - served).max(0.0));
     let lowest = |step: &StepRecord| -step.vm_pu.iter().flatten().copied().fold(f64::INFINITY, f64::min);

@@ -7,6 +7,7 @@ use crate::cascade::CascadeStudy;
 use crate::contingencies::ContingencyStudy;
 use crate::document::Document;
 use crate::evidence::{EpisodeRecord, Evidence, Manifest, NetworkRecord, RunRecord};
+use crate::explanation::Explanation;
 use crate::frequency::FrequencyStudy;
 use crate::latency::{LatencyFile, LatencyMargin};
 use crate::machines::MachineStudy;
@@ -47,6 +48,7 @@ pub fn documents() -> Vec<Described> {
         of::<LatencyFile>(),
         of::<LatencyMargin>(),
         of::<MachineStudy>(),
+        of::<Explanation>(),
     ]
 }
 

@@ -5,6 +5,7 @@ mod census;
 mod contingencies;
 mod controls;
 mod desk;
+mod explain;
 mod frequency;
 mod frequency_response;
 mod interrupted;

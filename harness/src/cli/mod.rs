@@ -5,6 +5,7 @@ mod cascade;
 mod census;
 mod check;
 mod contingencies;
+mod explain;
 mod frequency;
 mod latency;
 mod machines;
@@ -52,6 +53,8 @@ enum Verb {
     Run(run::Run),
     /// Repeat one episode of a run, step by step.
     Replay(replay::Replay),
+    /// Explain why an episode broke a gate.
+    Explain(explain::Explain),
     /// Render the report of a run again, from its evidence alone.
     Report(report::Report),
     /// Check every digest of a run folder.
@@ -105,6 +108,7 @@ pub fn main() -> u8 {
         Verb::Check(verb) => verb.run(),
         Verb::Run(verb) => verb.run(),
         Verb::Replay(verb) => verb.run(),
+        Verb::Explain(verb) => verb.run(),
         Verb::Report(verb) => verb.run(),
         Verb::Verify(verb) => verb.run(),
     }

@@ -7,7 +7,7 @@ use clap::Args;
 use reports::{EpisodeRecord, StepRecord};
 
 use super::{Format, complain, exit, print, refuse};
-use crate::run::replay;
+use crate::run::{self, replay};
 
 /// Repeat one episode of a run, step by step.
 #[derive(Debug, Args)]
@@ -19,6 +19,12 @@ pub(super) struct Replay {
     /// Let this candidate decide again, instead of repeating what was recorded.
     #[arg(long)]
     candidate: Option<String>,
+    /// Print from this step on, counted from 0; text only.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    from_step: u32,
+    /// Write a page to leaf through the episode to this file.
+    #[arg(long, value_name = "FILE.html")]
+    html: Option<PathBuf>,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -30,8 +36,28 @@ impl Replay {
             Ok(replayed) => replayed,
             Err(complaints) => return refuse(&complaints),
         };
+        let steps = replayed.record.steps.iter().filter(|step| !step.between).count();
+        if self.from_step > 0 && self.from_step as usize >= steps {
+            complain(&format!(
+                "error[replay.step]: there is no step {}\nhint: the episode has {steps}, counted from 0",
+                self.from_step
+            ));
+            return exit::USAGE;
+        }
+        if let Some(file) = &self.html {
+            let page = reports::render::playback::render(&replayed.playback())
+                .map_err(|problem| problem.to_string());
+            let written = page.and_then(|page| {
+                run::write_whole(file, page.as_bytes()).map_err(|complaints| complaints.to_string())
+            });
+            if let Err(complaint) = written {
+                complain(&complaint);
+                return exit::INFRASTRUCTURE;
+            }
+            complain(&format!("written to {}", file.display()));
+        }
         match self.format {
-            Format::Text => print(&text(&replayed.record)),
+            Format::Text => print(&text(&replayed.record, self.from_step as usize)),
             Format::Json => match reports::canonical_json(&replayed.record) {
                 Ok(json) => print(&String::from_utf8_lossy(&json)),
                 Err(problem) => {
@@ -61,20 +87,33 @@ impl Replay {
     }
 }
 
-fn text(record: &EpisodeRecord) -> String {
+fn text(record: &EpisodeRecord, from_step: usize) -> String {
     let mut page = format!("episode {}/{}: {}\n", record.population, record.index, record.outcome);
+    // States within a step belong to the step before them.
+    let mut begun = 0;
+    let numbered: Vec<(Option<usize>, &StepRecord)> = record
+        .steps
+        .iter()
+        .map(|step| {
+            begun += usize::from(!step.between);
+            ((!step.between).then_some(begun.saturating_sub(1)), step)
+        })
+        .collect();
+    let first = numbered.iter().position(|(number, _)| *number == Some(from_step)).unwrap_or(0);
+    let from_s = if from_step > 0 { numbered[first].1.time_s } else { f64::NEG_INFINITY };
     let _ = writeln!(page, "\nevents");
-    for (at, what) in &record.events {
+    for (at, what) in record.events.iter().filter(|(at, _)| *at >= from_s) {
         let _ = writeln!(page, "{at:>8.1} s  {what}");
     }
     let _ = writeln!(
         page,
-        "\n    time   lowest   highest     most   served    demand   asked granted refused  notes\n       s       pu        pu  loaded %      MW        MW"
+        "\n step     time   lowest   highest     most   served    demand   asked granted refused  notes\n            s       pu        pu  loaded %      MW        MW"
     );
-    for step in &record.steps {
-        let _ = writeln!(page, "{}", line(step));
+    for (number, step) in &numbered[first..] {
+        let number = number.map_or_else(String::new, |number| number.to_string());
+        let _ = writeln!(page, "{number:>5} {}", line(step));
         for (element, reason, _) in step.refused.iter().take(4) {
-            let _ = writeln!(page, "{:>80}{element}: {reason}", "");
+            let _ = writeln!(page, "{:>86}{element}: {reason}", "");
         }
     }
     let _ = writeln!(page, "\nmeasured");

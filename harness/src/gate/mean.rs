@@ -175,6 +175,12 @@ impl Gate for Mean {
         }
     }
 
+    fn is_broken_by(&self, candidate: Option<f64>, _champion: Option<f64>) -> Option<bool> {
+        let outside =
+            |value: f64| self.max.is_some_and(|max| value > max) || self.min.is_some_and(|min| value < min);
+        Some(candidate.is_none_or(outside))
+    }
+
     fn threshold(&self) -> BTreeMap<String, f64> {
         let named = [
             ("max", self.max),

@@ -53,6 +53,14 @@ pub trait Gate: fmt::Debug + Send + Sync {
         if self.by_chance() { infers(self.kind(), frame) } else { None }
     }
 
+    /// Whether one episode alone is beyond the threshold of the claim: `candidate` is its metric, which is beyond any where it
+    /// is missing; `champion` the comparator's in the same scenario, for gates that compare. `None` where the claim has no
+    /// threshold that an episode could break, or there is nothing to compare with.
+    fn is_broken_by(&self, candidate: Option<f64>, champion: Option<f64>) -> Option<bool> {
+        let _ = (candidate, champion);
+        None
+    }
+
     /// Whether the sample must hold a comparator.
     fn needs_champion(&self) -> bool {
         false
@@ -515,6 +523,24 @@ mod tests {
     fn numbers_read_well() {
         let said = [0.0, 0.01, 1.0, 100.0 * 0.07, 123456.7, 1e-9, 2.5e7, -0.5].map(number);
         assert_eq!(said, ["0", "0.01", "1", "7", "123457", "1e-9", "2.50000e7", "-0.5"]);
+    }
+
+    #[test]
+    fn an_episode_breaks_a_threshold_by_itself_or_has_no_value() {
+        for (name, text) in EXAMPLES {
+            let gate = gate(text);
+            let broken = |value, champion| gate.is_broken_by(value, champion);
+            let answers =
+                [Some(0.1), Some(0.9), None].map(|value| broken(value, gate.needs_champion().then_some(0.0)));
+            // Recorded calls are no episodes.
+            let expected = if name == "latency" { [None; 3] } else { [Some(false), Some(true), Some(true)] };
+            assert_eq!(answers, expected, "{name}");
+        }
+        let beside = gate("kind = 'noninferiority'\nmargin_abs = 0.5");
+        assert_eq!(beside.is_broken_by(Some(0.9), None), None);
+        assert_eq!(beside.is_broken_by(Some(0.9), Some(0.5)), Some(false));
+        let under = gate("kind = 'rate'\nunder = 0.2\nmax = 0.1");
+        assert_eq!([0.1, 0.3].map(|value| under.is_broken_by(Some(value), None)), [Some(true), Some(false)]);
     }
 
     fn any_gate() -> impl Strategy<Value = (Severity, Verdict)> {

@@ -339,6 +339,11 @@ impl Gate for Noninferiority {
         self.0.judge(sample, alpha)
     }
 
+    fn is_broken_by(&self, candidate: Option<f64>, champion: Option<f64>) -> Option<bool> {
+        let champion = champion?;
+        Some(candidate.is_none_or(|candidate| self.loss(candidate, champion) > self.limit()))
+    }
+
     fn threshold(&self) -> BTreeMap<String, f64> {
         self.0.threshold()
     }

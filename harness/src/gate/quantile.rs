@@ -139,6 +139,10 @@ impl Gate for Quantile {
         }
     }
 
+    fn is_broken_by(&self, candidate: Option<f64>, _champion: Option<f64>) -> Option<bool> {
+        Some(candidate.is_none_or(|value| value > self.max))
+    }
+
     fn threshold(&self) -> BTreeMap<String, f64> {
         [("q".to_owned(), self.q), ("max".to_owned(), self.max)].into()
     }

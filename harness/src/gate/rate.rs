@@ -170,6 +170,10 @@ impl Gate for Rate {
         }
     }
 
+    fn is_broken_by(&self, candidate: Option<f64>, _champion: Option<f64>) -> Option<bool> {
+        Some(self.counts(candidate))
+    }
+
     fn threshold(&self) -> BTreeMap<String, f64> {
         let (key, value) = match self.beyond {
             Beyond::Over(threshold) => ("over", threshold),

@@ -109,6 +109,10 @@ impl Gate for Value {
         }
     }
 
+    fn is_broken_by(&self, candidate: Option<f64>, _champion: Option<f64>) -> Option<bool> {
+        Some(candidate.is_none_or(|value| !self.within(value)))
+    }
+
     fn threshold(&self) -> BTreeMap<String, f64> {
         let named = [("max", self.max), ("min", self.min)];
         named.into_iter().filter_map(|(key, limit)| Some((key.to_owned(), limit?))).collect()

@@ -20,7 +20,7 @@ use crate::trajectory::Episode;
 /// Name of the copied case inside a run folder, without its extension.
 pub(super) const GRID_COPY: &str = "inputs/grid";
 /// Name of the copied suite inside a run folder, without its extension.
-pub(super) const SUITE_COPY: &str = "inputs/suite";
+pub(crate) const SUITE_COPY: &str = "inputs/suite";
 /// Name of the copied record of times inside a run folder, without its extension.
 pub(super) const LATENCY_COPY: &str = "inputs/latency";
 /// The candidate's episodes.
@@ -204,7 +204,7 @@ pub fn render_again(run_dir: &Path) -> Result<reports::Report, Diagnostics> {
 }
 
 /// Reads a document of a run folder.
-pub(super) fn document<T: reports::Document>(run_dir: &Path, name: &str) -> Result<T, Diagnostics> {
+pub(crate) fn document<T: reports::Document>(run_dir: &Path, name: &str) -> Result<T, Diagnostics> {
     let path = run_dir.join(name);
     let bytes = fs::read(&path).map_err(|error| {
         Diagnostics::from(

@@ -308,7 +308,7 @@ pub(crate) fn cohort<'a>(
 
 /// Lives episodes again, by a fresh instance of a candidate: in one batch of the usual shape where it takes batches, else
 /// one after the other. `record` keeps every step.
-pub(super) fn relive(
+pub(crate) fn relive(
     prepared: &Prepared,
     source: &Arc<dyn Source>,
     population: &Population,

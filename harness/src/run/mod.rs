@@ -6,6 +6,7 @@ pub(crate) mod local;
 mod progress;
 mod recorded;
 pub mod replay;
+mod watched;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

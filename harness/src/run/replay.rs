@@ -1,14 +1,17 @@
 //! One episode of a run again, step by step.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use powerflow::{Diagnostic, Diagnostics};
-use reports::{CandidateRecord, EpisodeRecord, Evidence};
+use powerflow::{Diagnostic, Diagnostics, Network};
+use reports::playback::{Playback, SeenRecord};
+use reports::{CandidateRecord, EpisodeRecord, Evidence, NetworkRecord};
 
 use super::folder::{self, EPISODES, GRID_COPY, LATENCY_COPY, SUITE_COPY};
 use super::local::relive;
 use super::recorded::trajectory_name;
+use super::watched::{Watched, elements};
 use super::{Contender, Prepared};
 use crate::action::{Asked, AskedTensor};
 use crate::candidate::{Candidate, Cause, Decisions, Failure, Source};
@@ -24,6 +27,37 @@ pub struct Replayed {
     pub identical: bool,
     /// Whether the recorded actions were repeated (else the candidate decided again).
     pub from_record: bool,
+    /// What the candidate saw, each time that it was asked.
+    pub seen: Vec<SeenRecord>,
+    /// The network, as the run has it.
+    pub network: NetworkRecord,
+    /// Names of the elements that something can be asked of: quantity -> name of each, in file order.
+    pub elements: BTreeMap<String, Vec<String>>,
+    /// Whose episode it is.
+    pub candidate: CandidateRecord,
+}
+
+impl Replayed {
+    /// What a page to leaf through it is made of.
+    pub fn playback(&self) -> Playback {
+        let candidate = &self.candidate;
+        let how = match (self.from_record, self.identical) {
+            (true, true) => "the recorded actions were repeated; every step is that of the run, bit for bit",
+            (true, false) => "the recorded actions were repeated, but the steps are not those of the run",
+            (false, true) => "the candidate decided again; every step is that of the run, bit for bit",
+            (false, false) => "the candidate decided again, and took another course than in the run",
+        };
+        Playback {
+            episode: self.record.clone(),
+            network: self.network.clone(),
+            seen: self.seen.clone(),
+            elements: self.elements.clone(),
+            facts: vec![
+                ("Candidate".to_owned(), format!("{} {}", candidate.name, candidate.version)),
+                ("Replay".to_owned(), how.to_owned()),
+            ],
+        }
+    }
 }
 
 /// Repeats an episode of a run folder: with the actions that were recorded where its trajectory was kept, else with the
@@ -36,18 +70,10 @@ pub fn replay(run_dir: &Path, episode: &str, candidate: Option<&str>) -> Result<
     let evidence: Evidence = folder::document(run_dir, "evidence.json")?;
     let (population, index) = parse(episode, &evidence)?;
     let line = line(run_dir, &population, index)?;
-    let kept = evidence.files.contains_key(&trajectory_name(&population, index));
-    let recorded: Option<EpisodeRecord> = if kept && candidate.is_none() {
-        Some(folder::document(run_dir, &trajectory_name(&population, index))?)
-    } else {
-        None
-    };
-    let contender = match (&recorded, candidate) {
-        (Some(record), _) => Contender::Given(Arc::new(Recorded {
-            record: Arc::new(record.clone()),
-            end: line.cause.map(|cause| Failure { cause, message: line.message.clone().unwrap_or_default() }),
-            of: evidence.candidate.clone(),
-        })),
+    let recorded = if candidate.is_none() { recorded(run_dir, &evidence, &line)? } else { None };
+    let (recorded, repeats) = recorded.map(|(source, record)| (record, source)).unzip();
+    let contender = match (repeats, candidate) {
+        (Some(repeats), _) => Contender::Given(repeats),
         (None, Some(name)) => Contender::Named(name.to_owned()),
         (None, None) => {
             let mut known: Vec<String> = Vec::new();
@@ -78,38 +104,86 @@ pub fn replay(run_dir: &Path, episode: &str, candidate: Option<&str>) -> Result<
         )
         .into());
     };
-    let again = relive(&prepared, &prepared.candidate, population, "candidate", &[index], true)?;
+    let watched = Arc::new(Watched::new(&prepared.candidate, &prepared.network));
+    let source: Arc<dyn Source> = Arc::clone(&watched) as Arc<dyn Source>;
+    let again = relive(&prepared, &source, population, "candidate", &[index], true)?;
     let Some(again) = again.into_iter().next() else {
         let message = format!("episode {}/{index} was not lived", population.id);
         return Err(Diagnostic::error("replay.episode", message).into());
     };
-    let identical =
-        again.episode == line.as_lived() && recorded.is_none_or(|kept| again.record.as_ref() == Some(&kept));
     let record = again.record.unwrap_or_default();
-    Ok(Replayed { record, identical, from_record })
+    let identical =
+        again.episode == line.as_lived() && recorded.is_none_or(|kept| without_comparator(kept) == record);
+    Ok(Replayed {
+        record,
+        identical,
+        from_record,
+        seen: watched.take(),
+        network: network(run_dir, &prepared.network),
+        elements: elements(&prepared.network),
+        candidate: prepared.candidate.record(),
+    })
+}
+
+/// The network as the run has it, under its own name: the copy of the case has another.
+pub(crate) fn network(run_dir: &Path, network: &Network) -> NetworkRecord {
+    folder::document(run_dir, "network.json").unwrap_or_else(|_| folder::network_record(network))
+}
+
+/// A kept record without the curves of the comparator's grid, which a run puts beside the candidate's.
+pub(crate) fn without_comparator(mut kept: EpisodeRecord) -> EpisodeRecord {
+    kept.frequency.retain(|curve| curve.subject == "candidate");
+    kept
+}
+
+/// A candidate that repeats what was asked in an episode, and the record that it repeats; `None` where that was not kept.
+///
+/// # Errors
+/// Where the record cannot be read.
+pub(crate) fn recorded(
+    run_dir: &Path,
+    evidence: &Evidence,
+    line: &Episode,
+) -> Result<Option<(Arc<dyn Source>, EpisodeRecord)>, Diagnostics> {
+    let name = trajectory_name(&line.population, line.index);
+    if !evidence.files.contains_key(&name) {
+        return Ok(None);
+    }
+    let record: EpisodeRecord = folder::document(run_dir, &name)?;
+    let source: Arc<dyn Source> = Arc::new(Recorded {
+        record: Arc::new(record.clone()),
+        end: line.cause.map(|cause| Failure { cause, message: line.message.clone().unwrap_or_default() }),
+        of: evidence.candidate.clone(),
+    });
+    Ok(Some((source, record)))
+}
+
+/// A copied file in the run folder, whatever its extension.
+///
+/// # Errors
+/// `run.folder` where there is none.
+pub(crate) fn copy_of(run_dir: &Path, stem: &str) -> Result<PathBuf, Diagnostics> {
+    let stem = Path::new(stem);
+    let folder = run_dir.join(stem.parent().unwrap_or(Path::new("")));
+    let mut names: Vec<_> =
+        std::fs::read_dir(&folder).into_iter().flatten().filter_map(|e| Some(e.ok()?.path())).collect();
+    names.sort();
+    names.into_iter().find(|p| p.file_stem() == stem.file_name()).ok_or_else(|| {
+        Diagnostics::from(
+            Diagnostic::error("run.folder", format!("the folder has no copy of {}", stem.display()))
+                .at(run_dir.display().to_string(), None),
+        )
+    })
 }
 
 /// Suite and case as they lie in the run folder.
-fn prepare_copy(run_dir: &Path, contender: Contender) -> Result<Prepared, Diagnostics> {
-    let find = |stem: &str| {
-        let stem = Path::new(stem);
-        let folder = run_dir.join(stem.parent().unwrap_or(Path::new("")));
-        let mut names: Vec<_> =
-            std::fs::read_dir(&folder).into_iter().flatten().filter_map(|e| Some(e.ok()?.path())).collect();
-        names.sort();
-        names.into_iter().find(|p| p.file_stem() == stem.file_name()).ok_or_else(|| {
-            Diagnostics::from(
-                Diagnostic::error("run.folder", format!("the folder has no copy of {}", stem.display()))
-                    .at(run_dir.display().to_string(), None),
-            )
-        })
-    };
-    let (suite, grid) = (find(SUITE_COPY)?, find(GRID_COPY)?);
-    let latency = find(LATENCY_COPY).ok();
+pub(crate) fn prepare_copy(run_dir: &Path, contender: Contender) -> Result<Prepared, Diagnostics> {
+    let (suite, grid) = (copy_of(run_dir, SUITE_COPY)?, copy_of(run_dir, GRID_COPY)?);
+    let latency = copy_of(run_dir, LATENCY_COPY).ok();
     super::prepare_copies(&suite, &grid, latency.as_deref(), contender)
 }
 
-fn parse(episode: &str, evidence: &Evidence) -> Result<(String, u64), Diagnostics> {
+pub(crate) fn parse(episode: &str, evidence: &Evidence) -> Result<(String, u64), Diagnostics> {
     let complain = || {
         let populations: Vec<String> = evidence
             .populations
@@ -127,7 +201,7 @@ fn parse(episode: &str, evidence: &Evidence) -> Result<(String, u64), Diagnostic
     if known { Ok((population.to_owned(), index)) } else { Err(complain()) }
 }
 
-fn line(run_dir: &Path, population: &str, index: u64) -> Result<Episode, Diagnostics> {
+pub(crate) fn line(run_dir: &Path, population: &str, index: u64) -> Result<Episode, Diagnostics> {
     let path = run_dir.join(EPISODES);
     let complain = |what: String| {
         Diagnostics::from(Diagnostic::error("run.folder", what).at(path.display().to_string(), None))

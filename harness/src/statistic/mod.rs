@@ -13,6 +13,7 @@ pub mod importance;
 pub mod multiplicity;
 pub mod rate;
 pub mod risk_control;
+pub mod shapley;
 
 /// The largest `x` of `[lo, hi]` (to the last bit) at which `holds` is true, for a predicate that is true up to some
 /// point and false from there on; `lo` where it is true nowhere else.

@@ -50,6 +50,15 @@ pub(crate) fn render_titled(
     out
 }
 
+/// The legend of a picture in which it is known what is out of service.
+pub(super) fn legend(network: &NetworkRecord, places: &[Point]) -> String {
+    let step = StepRecord { out: Some(Vec::new()), ..StepRecord::default() };
+    Picture { network, places, step: &step, scale: symbol_scale(places.len()) }.legend()
+}
+
+/// Height of the legend below the drawing area.
+pub(super) const LEGEND_HEIGHT: f64 = LEGEND;
+
 struct Picture<'a> {
     network: &'a NetworkRecord,
     places: &'a [Point],
@@ -58,7 +67,7 @@ struct Picture<'a> {
 }
 
 /// Where a voltage stands: from far below (0) over within (3) to far above (6) the limits of its bus.
-fn voltage_class(vm: f64, (low, high): (f64, f64)) -> usize {
+pub(super) fn voltage_class(vm: f64, (low, high): (f64, f64)) -> usize {
     let near = 0.1 * (high - low);
     match vm {
         _ if vm < low - FAR_PU => 0,
@@ -72,7 +81,7 @@ fn voltage_class(vm: f64, (low, high): (f64, f64)) -> usize {
 }
 
 /// 0: below 50 %, 1: to 80 %, 2: to 100 %, 3: above; with the metric's tolerance of 0.1 % of the rating.
-fn loading_class(loading: f64) -> usize {
+pub(super) fn loading_class(loading: f64) -> usize {
     match loading {
         _ if loading > 1.001 => 3,
         _ if loading >= 0.8 => 2,
@@ -81,7 +90,7 @@ fn loading_class(loading: f64) -> usize {
     }
 }
 
-fn symbol_scale(n: usize) -> f64 {
+pub(super) fn symbol_scale(n: usize) -> f64 {
     if n <= 150 { 1.0 } else { (150.0 / n as f64).sqrt().max(0.25) }
 }
 

@@ -39,6 +39,11 @@ pub fn render(network: Option<&NetworkRecord>, episode: &EpisodeRecord, id: &str
     Some(out)
 }
 
+/// Where a moment of the episode is in the plot's width, in parts of it; `None` where there is no plot.
+pub(super) fn place(episode: &EpisodeRecord, seconds: f64) -> Option<f64> {
+    Some(TimeAxis::new(episode)?.x(seconds) / WIDTH)
+}
+
 /// When the record of an episode ends, s: its last step is taken to last as long as the one before. `None` without
 /// steps, or where their times make no axis.
 pub(crate) fn end_s(episode: &EpisodeRecord) -> Option<f64> {
