@@ -167,6 +167,13 @@ impl Gate for Census {
         }
     }
 
+    fn is_broken_by(&self, candidate: Option<f64>, champion: Option<f64>) -> Option<bool> {
+        if self.new_only {
+            return Some(candidate.is_none_or(|candidate| self.excess(candidate, champion) > 0.0));
+        }
+        self.limits.is_broken_by(candidate, None)
+    }
+
     fn threshold(&self) -> BTreeMap<String, f64> {
         self.limits.threshold()
     }

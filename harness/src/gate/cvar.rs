@@ -112,6 +112,10 @@ impl Gate for Cvar {
         }
     }
 
+    fn is_broken_by(&self, candidate: Option<f64>, _champion: Option<f64>) -> Option<bool> {
+        Some(candidate.is_none_or(|value| value > self.max))
+    }
+
     fn threshold(&self) -> BTreeMap<String, f64> {
         let named =
             [("q", self.q), ("max", self.max), ("range_lo", self.range.lo), ("range_hi", self.range.hi)];

@@ -341,7 +341,7 @@ impl Gate for Noninferiority {
 
     fn is_broken_by(&self, candidate: Option<f64>, champion: Option<f64>) -> Option<bool> {
         let champion = champion?;
-        Some(candidate.is_none_or(|candidate| self.loss(candidate, champion) > self.limit()))
+        Some(candidate.is_none_or(|candidate| self.0.loss(candidate, champion) > self.0.limit()))
     }
 
     fn threshold(&self) -> BTreeMap<String, f64> {

@@ -123,6 +123,11 @@ impl Gate for Superiority {
         }
     }
 
+    fn is_broken_by(&self, candidate: Option<f64>, champion: Option<f64>) -> Option<bool> {
+        let (comparison, champion) = (&self.comparison, champion?);
+        Some(candidate.is_none_or(|candidate| comparison.loss(candidate, champion) > comparison.limit()))
+    }
+
     fn threshold(&self) -> BTreeMap<String, f64> {
         self.comparison.threshold()
     }
