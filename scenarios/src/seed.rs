@@ -33,6 +33,11 @@ pub fn streams(seed: Seed, population: &str, index: u64) -> Streams {
 }
 
 impl Streams {
+    /// The number of the scenario that these are the streams of.
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
     /// The same streams, every name of which begins with `scope` and a slash: `within("line_trip#0").named("which")` is
     /// the stream `line_trip#0/which`.
     #[must_use]

@@ -51,7 +51,7 @@ fn switches(event: &Event) -> Option<(Element, bool)> {
 }
 
 /// The union of the outages of every element.
-fn merged(mut timeline: Vec<TimedEvent>) -> Vec<TimedEvent> {
+pub(crate) fn merged(mut timeline: Vec<TimedEvent>) -> Vec<TimedEvent> {
     let mut reasons_to_be_out: BTreeMap<Element, u32> = BTreeMap::new();
     timeline.retain(|timed| {
         let Some((element, out)) = switches(&timed.event) else { return true };
