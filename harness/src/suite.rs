@@ -137,8 +137,10 @@ pub struct Population {
     pub id: String,
     /// Its hazards, in the order in which they are written; none is the undisturbed case.
     pub hazards: Vec<HazardTable>,
-    /// Largest number of episodes; at least one.
+    /// Largest number of episodes; at least one. Of listed scenarios that is known only once their file is read.
     pub size_max: u64,
+    /// File of scenarios that are listed instead of drawn, as the suite writes it.
+    pub scenarios: Option<String>,
     /// Line in the suite file, from 1, where known.
     pub line: Option<u32>,
 }
@@ -488,6 +490,9 @@ fn read_id(fields: &mut Fields<'_>, kind: &str, taken: &mut Vec<String>) -> Opti
 
 fn read_population(mut fields: Fields<'_>, ids: &mut Vec<String>) -> Option<Population> {
     let id = read_id(&mut fields, "population", ids);
+    if fields.has("scenarios") {
+        return read_listed(fields, id);
+    }
     let size_max = fields.integer::<u64>("size_max", 1);
     let size_max = fields.need("size_max", size_max);
     let tables = fields.tables("hazards", "suite.hazard");
@@ -498,7 +503,23 @@ fn read_population(mut fields: Fields<'_>, ids: &mut Vec<String>) -> Option<Popu
     }));
     let line = fields.line();
     fields.finish();
-    Some(Population { id: id?, hazards: hazards?, size_max: size_max?, line })
+    Some(Population { id: id?, hazards: hazards?, size_max: size_max?, scenarios: None, line })
+}
+
+/// A population whose scenarios are listed in a file: all of them are lived through, and nothing is drawn.
+fn read_listed(mut fields: Fields<'_>, id: Option<String>) -> Option<Population> {
+    let scenarios = fields.name("scenarios");
+    for key in ["hazards", "size_max"] {
+        if fields.has(key) {
+            let message = format!("`scenarios` lists what happens: `{key}` has no place beside it");
+            fields.complain("contradiction", Some(key), message);
+        }
+    }
+    let _ = (fields.integer::<u64>("size_max", 1), fields.tables("hazards", "suite.hazard"));
+    let line = fields.line();
+    fields.finish();
+    let scenarios = Some(scenarios?.to_owned());
+    Some(Population { id: id?, hazards: Vec::new(), size_max: 1, scenarios, line })
 }
 
 /// What a gate is checked against.

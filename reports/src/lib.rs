@@ -7,10 +7,12 @@ mod document;
 pub mod evidence;
 mod finite;
 pub mod frequency;
+pub mod hunt;
 pub mod latency;
 pub mod machines;
 pub mod nose;
 mod problem;
+pub mod regressions;
 pub mod render;
 pub mod report;
 #[cfg(feature = "schema")]
@@ -23,6 +25,7 @@ pub use contingencies::{CONTINGENCIES_SCHEMA, ContingencyStudy};
 pub use document::{Document, canonical_json, canonical_line, read};
 pub use evidence::*;
 pub use frequency::{FREQUENCY_SCHEMA, FrequencyStudy};
+pub use hunt::{HUNT_SCHEMA, HuntStudy};
 pub use latency::{
     DecisionRecord, LATENCY_MARGIN_SCHEMA, LATENCY_SCHEMA, LatencyFile, LatencyMargin, LatencyRecord,
     LatencySample, LatencyTally, MarginRecord, MarginStatus,
@@ -30,4 +33,5 @@ pub use latency::{
 pub use machines::{MACHINES_SCHEMA, MachineStudy};
 pub use nose::{NOSE_SCHEMA, NoseStudy};
 pub use problem::Problem;
+pub use regressions::{REGRESSIONS_SCHEMA, Regressions};
 pub use report::{Report, compose};

@@ -8,9 +8,11 @@ use crate::contingencies::ContingencyStudy;
 use crate::document::Document;
 use crate::evidence::{EpisodeRecord, Evidence, Manifest, NetworkRecord, RunRecord};
 use crate::frequency::FrequencyStudy;
+use crate::hunt::HuntStudy;
 use crate::latency::{LatencyFile, LatencyMargin};
 use crate::machines::MachineStudy;
 use crate::nose::NoseStudy;
+use crate::regressions::Regressions;
 
 /// A schema and the name of its file.
 #[derive(Clone, Debug)]
@@ -47,6 +49,8 @@ pub fn documents() -> Vec<Described> {
         of::<LatencyFile>(),
         of::<LatencyMargin>(),
         of::<MachineStudy>(),
+        of::<HuntStudy>(),
+        of::<Regressions>(),
     ]
 }
 

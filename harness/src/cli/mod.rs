@@ -6,6 +6,7 @@ mod census;
 mod check;
 mod contingencies;
 mod frequency;
+mod hunt;
 mod latency;
 mod machines;
 mod nose;
@@ -50,6 +51,8 @@ enum Verb {
     Check(check::Check),
     /// Judge a candidate by a suite.
     Run(run::Run),
+    /// Search for the smallest and likeliest events that a candidate does not live through.
+    Hunt(hunt::Hunt),
     /// Repeat one episode of a run, step by step.
     Replay(replay::Replay),
     /// Render the report of a run again, from its evidence alone.
@@ -104,6 +107,7 @@ pub fn main() -> u8 {
         Verb::Latency(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
         Verb::Run(verb) => verb.run(),
+        Verb::Hunt(verb) => verb.run(),
         Verb::Replay(verb) => verb.run(),
         Verb::Report(verb) => verb.run(),
         Verb::Verify(verb) => verb.run(),

@@ -6,6 +6,7 @@ pub mod contingencies;
 mod contingencies_text;
 pub mod frequency;
 pub mod html;
+pub mod hunt;
 pub mod json;
 pub mod junit;
 pub mod latency;

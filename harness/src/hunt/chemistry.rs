@@ -1,0 +1,263 @@
+//! Random chemistry in the closed loop.
+
+use std::collections::BTreeMap;
+
+use powerflow::{Diagnostic, Diagnostics};
+use reports::hunt::{EffortRecord, FoundRecord};
+use scenarios::search::chemistry::{Chemistry, Settings, Trial};
+use scenarios::search::{Found, Reply};
+use scenarios::{Losses, Scenario};
+use serde::{Deserialize, Serialize};
+
+use super::crew::{Crew, Who};
+use super::document::{self, estimate, loss};
+use super::folder::{self, Kept, POPULATION};
+use super::{Hunted, PreparedHunt};
+use crate::run::journal::Journal;
+use crate::run::{Progress, Watch, interrupted};
+use crate::trajectory::{Episode, Outcome};
+
+/// Schema of the record of an unfinished hunt.
+const PARTIAL_SCHEMA: &str = "gridgate/hunt-partial/1";
+
+/// Starts that are under way at once: four groups of rollouts that share their power flows.
+const SIDE_BY_SIDE: u32 = 32;
+
+/// The answers to one batch of questions. What was asked follows from the answers before.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Batch {
+    replies: Vec<Reply>,
+}
+
+/// See the module.
+pub(super) fn hunt(
+    hunt: &PreparedHunt<'_>,
+    crew: &Crew,
+    losses: &Losses<'_>,
+    journal: &mut Journal,
+    watch: &dyn Watch,
+) -> Result<Hunted, Diagnostics> {
+    let backgrounds = backgrounds(hunt, losses);
+    let settings = settings(hunt, losses, backgrounds.len() as u64);
+    let budget = hunt.options.budget;
+    let mut search = Chemistry::new(hunt.prepared.seed(), &hunt.population.id, settings);
+    let left = |search: &Chemistry| budget.saturating_sub(search.tally().trials).min(u64::from(u32::MAX)) as usize;
+
+    let resumed = if hunt.prepared.candidate.known_by_digest() {
+        journal.resume(PARTIAL_SCHEMA, &hunt.key(), &mut |batch: Batch| {
+            search.ask(losses, left(&search));
+            Ok(search.tell(&batch.replies).is_ok())
+        })?
+    } else {
+        journal.resume(PARTIAL_SCHEMA, &hunt.key(), &mut |_: Batch| Ok(false))?
+    };
+    loop {
+        let asked = search.ask(losses, left(&search));
+        if asked.is_empty() {
+            break;
+        }
+        let scenarios = asked.iter().map(|trial| scenario(losses, &backgrounds, trial)).collect();
+        let episodes = crew.live(Who::Candidate, scenarios)?;
+        if watch.stop() {
+            return Err(interrupted());
+        }
+        let replies: Vec<Reply> = episodes.iter().map(|episode| hunt.failure.reply(episode)).collect();
+        let batch = Batch { replies };
+        journal.append(&batch)?;
+        search.tell(&batch.replies).map_err(|why| {
+            Diagnostics::from(Diagnostic::error("hunt.defect", why.to_string()))
+        })?;
+        watch.progress(&Progress {
+            population: hunt.population.id.clone(),
+            done: search.tally().trials,
+            size_max: budget,
+            standing: format!("{} found", search.found().len()),
+        });
+    }
+    report(hunt, crew, losses, &search, &backgrounds, resumed)
+}
+
+fn scenario(losses: &Losses<'_>, backgrounds: &[u64], trial: &Trial) -> Scenario {
+    losses.scenario(backgrounds[trial.background as usize], &trial.set)
+}
+
+/// Scenarios of the population that differ in demand or dates, the first of those that do not: what happens otherwise is the same.
+fn backgrounds(hunt: &PreparedHunt<'_>, losses: &Losses<'_>) -> Vec<u64> {
+    let everything: Vec<u32> = (0..losses.events().len() as u32).collect();
+    let mut seen: Vec<String> = Vec::new();
+    let mut backgrounds = Vec::new();
+    for index in 0..hunt.options.backgrounds.min(hunt.population.size_max) {
+        let digest = losses.scenario(index, &everything).digest();
+        if !seen.contains(&digest) {
+            seen.push(digest);
+            backgrounds.push(index);
+        }
+    }
+    backgrounds
+}
+
+fn settings(hunt: &PreparedHunt<'_>, losses: &Losses<'_>, backgrounds: u64) -> Settings {
+    let elements = losses.events().len() as u32;
+    // All elements alone, in every background: worth it while it takes no more than half of what there is.
+    let alone = (u64::from(elements) + 1).saturating_mul(backgrounds);
+    Settings {
+        size_max: hunt.options.size_max.unwrap_or(losses.most()).min(elements),
+        side_by_side: SIDE_BY_SIDE,
+        backgrounds,
+        alone_first: alone <= hunt.options.budget / 2,
+        ..Settings::published(elements)
+    }
+}
+
+/// A set that was found, lived through again.
+struct Again {
+    found: Found<Trial>,
+    scenario: Scenario,
+    episode: Episode,
+    probability: Option<f64>,
+}
+
+fn report(
+    hunt: &PreparedHunt<'_>,
+    crew: &Crew,
+    losses: &Losses<'_>,
+    search: &Chemistry,
+    backgrounds: &[u64],
+    resumed: u64,
+) -> Result<Hunted, Diagnostics> {
+    let mut notes = Vec::new();
+    let (sets, outside) = in_population(hunt, losses, search);
+    let scenarios: Vec<Scenario> =
+        sets.iter().map(|(found, _)| scenario(losses, backgrounds, &found.what)).collect();
+    let episodes = crew.live(Who::Candidate, scenarios.clone())?;
+    let mut again: Vec<Again> = Vec::new();
+    for (((found, probability), scenario), episode) in sets.into_iter().zip(scenarios).zip(episodes) {
+        if hunt.failure.reply(&episode) == Reply::Fails {
+            again.push(Again { found, scenario, episode, probability });
+        } else {
+            let set = document::words(hunt.prepared, losses, &found.what.set);
+            notes.push(format!("{set} failed and did not fail again: the candidate does not repeat itself"));
+        }
+    }
+    // The likeliest first; what is as likely, or of unknown likelihood, in the order of size and elements.
+    again.sort_by(|a, b| b.probability.unwrap_or(0.0).total_cmp(&a.probability.unwrap_or(0.0)));
+
+    let alone = crew.live(Who::Nobody, again.iter().map(|again| again.scenario.clone()).collect())?;
+    let listed = again.iter().enumerate().map(|(index, again)| Scenario {
+        population: POPULATION.into(),
+        index: index as u64,
+        ..again.scenario.clone()
+    });
+    let relisted = crew.live(Who::Candidate, listed.collect())?;
+    let mut found = Vec::new();
+    let mut kept = Vec::new();
+    for ((again, alone), relisted) in again.iter().zip(&alone).zip(&relisted) {
+        let record = record(hunt, losses, backgrounds, again, alone);
+        // What fails only with the luck of its number would not fail as a regression.
+        let fails = hunt.failure.reply(relisted) == Reply::Fails;
+        if fails {
+            kept.push(Kept { note: record.losses_in_words(), timeline: again.scenario.timeline.clone() });
+        } else {
+            notes.push(format!(
+                "{} is no regression: it fails or not by what else is drawn with the number of a scenario",
+                record.losses_in_words()
+            ));
+        }
+        found.push(FoundRecord { regression: fails.then_some(kept.len() as u64), ..record });
+    }
+    let tally = search.tally();
+    let effort = EffortRecord {
+        budget: hunt.options.budget,
+        trials: tally.trials,
+        doubtful: tally.doubtful,
+        elements: losses.events().len() as u64,
+        starts: tally.starts,
+        harmless: tally.harmless,
+        larger: tally.larger,
+        outside,
+    };
+    if search.is_exhausted() {
+        notes.push("nothing was left to ask before the budget was spent".into());
+    }
+    if !search.settings().alone_first {
+        notes.push("the budget is too small to try every element alone first; a larger one leaves fewer single losses unknown".into());
+    }
+    let estimated = (1..=search.settings().size_max as usize)
+        .filter(|size| *size > 1 || !search.settings().alone_first)
+        .filter_map(|size| Some(estimate(&document::sets_of(size), &search.count_of(size)?, &document::LOWER_BOUND)))
+        .collect();
+    if let Some(share) = search.unseen_share() {
+        notes.push(format!(
+            "a further start that finds anything would find something new with probability {:.2} (Good and Turing)",
+            share
+        ));
+    }
+    let document = document::of(hunt, described(search.settings(), backgrounds), effort, found, estimated, notes);
+    folder::publish(hunt, document, &kept, resumed)
+}
+
+/// The sets that the population may draw, and how many others there are. Whoever asks for larger sets than it draws gets them.
+fn in_population(
+    hunt: &PreparedHunt<'_>,
+    losses: &Losses<'_>,
+    search: &Chemistry,
+) -> (Vec<(Found<Trial>, Option<f64>)>, u64) {
+    let larger = hunt.options.size_max.is_some_and(|size| size > losses.most());
+    let with_probability = search.found().into_iter().map(|found| {
+        let probability = losses.probability_of(&found.what.set);
+        (found, probability)
+    });
+    let (inside, outside): (Vec<_>, Vec<_>) =
+        with_probability.partition(|(_, probability)| larger || *probability != Some(0.0));
+    (inside, outside.len() as u64)
+}
+
+fn record(
+    hunt: &PreparedHunt<'_>,
+    losses: &Losses<'_>,
+    backgrounds: &[u64],
+    again: &Again,
+    alone: &Episode,
+) -> FoundRecord {
+    let set = &again.found.what.set;
+    let events: Vec<_> = set.iter().map(|element| &losses.events()[*element as usize]).collect();
+    let dated = again.scenario.timeline.iter().filter(|timed| events.contains(&&timed.event));
+    let told = hunt.failure.told(&again.episode);
+    FoundRecord {
+        losses: dated.filter_map(|timed| loss(&hunt.prepared.network, &timed.event, Some(timed.at))).collect(),
+        background: Some(backgrounds[again.found.what.background as usize]),
+        times: again.found.times,
+        minimal: again.found.minimal,
+        probability: again.probability,
+        outcome: outcome(&again.episode),
+        why: told.why,
+        value: told.value,
+        without_candidate: Some(document::reply_id(hunt.failure.reply(alone)).to_owned()),
+        regression: None,
+    }
+}
+
+fn outcome(episode: &Episode) -> String {
+    match (episode.outcome, &episode.message) {
+        (Outcome::CandidateFailed, Some(message)) => format!("the candidate fails ({message})"),
+        (Outcome::CandidateFailed, None) => "the candidate fails".into(),
+        (Outcome::SolverGaveUp, _) => "the solver gives up on a part of the grid, and it fails counted either way".into(),
+        (Outcome::Survived, _) => "survived".into(),
+        (Outcome::Blackout, _) => "blackout".into(),
+        (Outcome::Collapse, _) => "collapse".into(),
+    }
+}
+
+fn described(settings: &Settings, backgrounds: &[u64]) -> BTreeMap<String, String> {
+    let list = |numbers: &[u32]| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
+    let backgrounds: Vec<String> = backgrounds.iter().map(u64::to_string).collect();
+    BTreeMap::from([
+        ("sizes".to_owned(), list(&settings.sizes)),
+        ("attempts".into(), settings.attempts.to_string()),
+        ("size_max".into(), settings.size_max.to_string()),
+        ("side_by_side".into(), settings.side_by_side.to_string()),
+        ("alone_first".into(), settings.alone_first.to_string()),
+        ("backgrounds".into(), backgrounds.join(" ")),
+    ])
+}
