@@ -133,6 +133,14 @@ impl Elements for Losses<'_> {
         drawn.sort_unstable();
         drawn
     }
+
+    fn together(&self, set: &[u32]) -> bool {
+        let hazards = self.population.hazards.iter().enumerate();
+        hazards.filter(|(_, hazard)| hazard.losses_max() > 0).all(|(place, hazard)| {
+            let own = self.of_hazard(set, place);
+            hazard.together(&self.world, &own).len() == own.len()
+        })
+    }
 }
 
 #[cfg(test)]
@@ -202,6 +210,9 @@ mod tests {
         let connected = "kind = 'line_trip'\nk = 2\nkeep_connected = true";
         assert_eq!(of(&[connected], &[1, 2]), Some(0.0));
         assert_eq!(of(&[connected], &[0, 2]), None);
+        let population = population(&[connected]);
+        let losses = Losses::of(Seed(1), &population, world(&network));
+        assert!(losses.together(&[0, 2]) && !losses.together(&[1, 2]));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod controls;
 mod desk;
 mod frequency;
 mod frequency_response;
+mod hunt;
 mod interrupted;
 mod latency;
 mod machines;

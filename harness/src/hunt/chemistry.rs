@@ -99,15 +99,29 @@ fn backgrounds(hunt: &PreparedHunt<'_>, losses: &Losses<'_>) -> Vec<u64> {
 
 fn settings(hunt: &PreparedHunt<'_>, losses: &Losses<'_>, backgrounds: u64) -> Settings {
     let elements = losses.events().len() as u32;
-    // All elements alone, in every background: worth it while it takes no more than half of what there is.
-    let alone = (u64::from(elements) + 1).saturating_mul(backgrounds);
+    let size_max = hunt.options.size_max.unwrap_or(losses.most()).min(elements);
     Settings {
-        size_max: hunt.options.size_max.unwrap_or(losses.most()).min(elements),
+        size_max,
         side_by_side: SIDE_BY_SIDE,
         backgrounds,
-        alone_first: alone <= hunt.options.budget / 2,
+        list_up_to: listed(u64::from(elements), size_max, backgrounds, hunt.options.budget),
         ..Settings::published(elements)
     }
+}
+
+/// The largest size up to which all sets can be tried, in every background: with half of the budget, or all of it where nothing larger
+/// is kept.
+fn listed(elements: u64, size_max: u32, backgrounds: u64, budget: u64) -> u32 {
+    let (mut of_size, mut all) = (1u64, backgrounds);
+    for size in 1..=size_max {
+        // Divides without rest: a product of k consecutive numbers over k factorial.
+        of_size = of_size.saturating_mul(elements + 1 - u64::from(size)) / u64::from(size);
+        all = all.saturating_add(of_size.saturating_mul(backgrounds));
+        if all > budget / (1 + u64::from(size < size_max)) {
+            return size - 1;
+        }
+    }
+    size_max
 }
 
 /// A set that was found, lived through again.
@@ -177,14 +191,16 @@ fn report(
         larger: tally.larger,
         outside,
     };
-    if search.is_exhausted() {
+    let Settings { size_max, list_up_to, .. } = *search.settings();
+    match list_up_to {
+        0 => notes.push("the budget is too small to try every element alone first: single losses may be missing".into()),
+        1 => notes.push("every element was tried alone, in every background".into()),
+        _ => notes.push(format!("every set of up to {list_up_to} losses was tried, in every background")),
+    }
+    if search.is_exhausted() && list_up_to < size_max {
         notes.push("nothing was left to ask before the budget was spent".into());
     }
-    if !search.settings().alone_first {
-        notes.push("the budget is too small to try every element alone first; a larger one leaves fewer single losses unknown".into());
-    }
-    let estimated = (1..=search.settings().size_max as usize)
-        .filter(|size| *size > 1 || !search.settings().alone_first)
+    let estimated = (list_up_to as usize + 1..=size_max as usize)
         .filter_map(|size| Some(estimate(&document::sets_of(size), &search.count_of(size)?, &document::LOWER_BOUND)))
         .collect();
     if let Some(share) = search.unseen_share() {
@@ -257,7 +273,24 @@ fn described(settings: &Settings, backgrounds: &[u64]) -> BTreeMap<String, Strin
         ("attempts".into(), settings.attempts.to_string()),
         ("size_max".into(), settings.size_max.to_string()),
         ("side_by_side".into(), settings.side_by_side.to_string()),
-        ("alone_first".into(), settings.alone_first.to_string()),
+        ("list_up_to".into(), settings.list_up_to.to_string()),
         ("backgrounds".into(), backgrounds.join(" ")),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listed;
+
+    #[test]
+    fn as_much_is_listed_as_the_budget_allows() {
+        // 20 elements: 20 alone, 190 pairs, 1140 triples; and the background itself.
+        for (budget, size_max, sizes) in
+            [(41, 2, 0), (42, 2, 1), (210, 2, 1), (211, 2, 2), (421, 3, 1), (422, 3, 2), (1351, 3, 3)]
+        {
+            assert_eq!(listed(20, size_max, 1, budget), sizes, "{budget}");
+        }
+        assert_eq!((listed(20, 1, 4, 83), listed(20, 1, 4, 84)), (0, 1));
+        assert_eq!(listed(1 << 40, 9, 1000, u64::MAX / 2), 1);
+    }
 }

@@ -5,6 +5,8 @@
 //! the order of the logarithm of the number of elements, where listing all sets takes a power of it. Starts know nothing of each
 //! other, so that sets which come up again tell how many are left to find ([`super::richness`]).
 //!
+//! Small sets may be listed first, all of them: what they tell is complete, and nothing is left to estimate.
+//!
 //! Elements are numbers below a count. What is asked is a set of them against a background: what else is going on, of which there may
 //! be several, each with answers of its own. Starts take them in turn.
 //!
@@ -30,8 +32,8 @@ pub const PUBLISHED_SIZES: [u32; 10] = [80, 40, 20, 14, 10, 7, 5, 4, 3, 2];
 /// Starts in a row that end without a question, because all they want to know is known, after which the search is over.
 const IDLE_STARTS: u64 = 1000;
 
-/// Questions about single elements that are asked at once.
-const ALONE_AT_ONCE: usize = 256;
+/// Questions of the listing that are asked at once.
+const LISTED_AT_ONCE: usize = 256;
 
 /// Elements that may be lost together.
 pub trait Elements {
@@ -41,6 +43,11 @@ pub trait Elements {
     /// `size` different ones, ascending, drawn at random from those that are not `barred`; fewer where so many may not go together.
     /// Every subset of what is drawn may go together too.
     fn draw(&self, size: u32, barred: &BTreeSet<u32>, stream: &mut Stream) -> Vec<u32>;
+
+    /// Whether a set may go together.
+    fn together(&self, _set: &[u32]) -> bool {
+        true
+    }
 }
 
 /// So many elements, any of which may be lost together.
@@ -71,9 +78,9 @@ pub struct Settings {
     pub side_by_side: u32,
     /// Backgrounds, at least one.
     pub backgrounds: u64,
-    /// Whether every element is tried alone first, in every background; those that fail are left out of the draws, since no larger
-    /// minimal set holds them.
-    pub alone_first: bool,
+    /// Every set of at most so many elements is tried first, in every background; 0 draws from the beginning. Elements that fail alone
+    /// are left out of the draws, since no larger minimal set holds them. Where this is [`Self::size_max`] nothing is drawn.
+    pub list_up_to: u32,
 }
 
 impl Settings {
@@ -83,7 +90,7 @@ impl Settings {
         let mut sizes = vec![first];
         // A step that keeps nearly all of a set is not worth its attempts.
         sizes.extend(PUBLISHED_SIZES.iter().copied().filter(|size| 4 * size <= 3 * first));
-        Settings { sizes, attempts: 20, size_max: 5, side_by_side: 1, backgrounds: 1, alone_first: false }
+        Settings { sizes, attempts: 20, size_max: 5, side_by_side: 1, backgrounds: 1, list_up_to: 0 }
     }
 }
 
@@ -119,8 +126,7 @@ pub struct Chemistry {
     settings: Settings,
     /// By background.
     known: Vec<Known>,
-    /// The next element to be tried alone, counted through all backgrounds.
-    next_alone: u64,
+    listing: Listing,
     next_start: u64,
     descents: Vec<Descent>,
     finds: Vec<Find>,
@@ -129,12 +135,21 @@ pub struct Chemistry {
     exhausted: bool,
 }
 
+/// How far the listing of small sets is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Listing {
+    size: u32,
+    background: u64,
+    /// The next set; empty where that background has no more of that size.
+    next: Vec<u32>,
+}
+
 /// What is known of a background.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Known {
     /// Whether it fails by itself.
     by_itself: Option<Reply>,
-    /// Elements that fail alone, where all are tried.
+    /// Elements that fail alone, where all are listed.
     barred: BTreeSet<u32>,
     small: Tried,
 }
@@ -145,6 +160,23 @@ struct Tried {
     harmless: BTreeSet<Vec<u32>>,
     fails: BTreeSet<Vec<u32>>,
     doubtful: BTreeSet<Vec<u32>>,
+}
+
+impl Known {
+    /// Whether a smaller set of which it is known that it fails is a part of this one.
+    fn holds_failure(&self, set: &[u32]) -> bool {
+        let inside = |smaller: &Vec<u32>| smaller.iter().all(|element| set.binary_search(element).is_ok());
+        self.small.fails.iter().any(inside)
+    }
+
+    /// Whether of every set with one element less it is known that it is harmless.
+    fn is_sound_without_one(&self, set: &[u32]) -> bool {
+        (0..set.len()).all(|left_out| {
+            let smaller = [&set[..left_out], &set[left_out + 1..]].concat();
+            let reply = if smaller.is_empty() { self.by_itself } else { self.small.reply(&smaller) };
+            reply == Some(Reply::Harmless)
+        })
+    }
 }
 
 impl Tried {
@@ -174,7 +206,7 @@ struct Asked {
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 enum Asker {
-    /// The search itself: a background without losses, or an element alone.
+    /// The search itself: a background without losses, or a set of the listing.
     Search,
     /// The start of this number.
     Start(u64),
@@ -224,7 +256,7 @@ enum Ending {
 struct Find {
     trial: Trial,
     surely: bool,
-    /// Whether it was drawn, and not listed as one of all elements alone.
+    /// Whether it was drawn, and not listed.
     captured: bool,
 }
 
@@ -236,7 +268,7 @@ impl Chemistry {
             name: name.to_owned(),
             known: vec![Known::default(); settings.backgrounds.max(1) as usize],
             settings,
-            next_alone: 0,
+            listing: Listing { size: 1, background: 0, next: vec![0] },
             next_start: 0,
             descents: Vec::new(),
             finds: Vec::new(),
@@ -256,10 +288,10 @@ impl Chemistry {
     pub fn ask(&mut self, elements: &dyn Elements, most: usize) -> Vec<Trial> {
         if self.asked.is_empty() && most > 0 && !self.exhausted {
             self.ask_backgrounds(most);
-            if self.asked.is_empty() && self.settings.alone_first {
-                self.ask_alone(elements.count(), most.min(ALONE_AT_ONCE));
-            }
             if self.asked.is_empty() {
+                self.ask_listed(elements, most.min(LISTED_AT_ONCE));
+            }
+            if self.asked.is_empty() && self.settings.list_up_to < self.settings.size_max {
                 self.ask_descents(elements, most);
             }
             self.exhausted = self.asked.is_empty();
@@ -289,8 +321,10 @@ impl Chemistry {
                 }
                 Asker::Search => {
                     if *reply == Reply::Fails {
-                        background.barred.extend(&trial.set);
-                        let surely = background.by_itself == Some(Reply::Harmless);
+                        let surely = background.is_sound_without_one(&trial.set);
+                        if let [element] = trial.set.as_slice() {
+                            background.barred.insert(*element);
+                        }
                         self.finds.push(Find { trial: trial.clone(), surely, captured: false });
                     }
                 }
@@ -371,14 +405,26 @@ impl Chemistry {
         open.into_iter().take(most).for_each(|background| self.search_asks(background, Vec::new()));
     }
 
-    fn ask_alone(&mut self, count: u32, most: usize) {
-        let all = u64::from(count) * self.known.len() as u64;
-        while self.asked.len() < most && self.next_alone < all {
-            let background = self.next_alone / u64::from(count);
-            let element = (self.next_alone % u64::from(count)) as u32;
-            self.next_alone += 1;
-            if self.known[background as usize].by_itself != Some(Reply::Fails) {
-                self.search_asks(background, vec![element]);
+    /// Asks about the next sets of the listing, all of one size: larger ones wait for the answers about smaller ones.
+    fn ask_listed(&mut self, elements: &dyn Elements, most: usize) {
+        while self.asked.len() < most && self.listing.size <= self.settings.list_up_to {
+            let Listing { size, background, .. } = self.listing;
+            let Some(known) = self.known.get(background as usize) else {
+                if !self.asked.is_empty() {
+                    return;
+                }
+                self.listing = Listing { size: size + 1, background: 0, next: (0..=size).collect() };
+                continue;
+            };
+            let fits = self.listing.next.last().is_some_and(|last| *last < elements.count());
+            if !fits || known.by_itself == Some(Reply::Fails) {
+                self.listing = Listing { size, background: background + 1, next: (0..size).collect() };
+                continue;
+            }
+            let set = self.listing.next.clone();
+            advance(&mut self.listing.next, elements.count());
+            if !known.holds_failure(&set) && elements.together(&set) {
+                self.search_asks(background, set);
             }
         }
     }
@@ -537,6 +583,21 @@ impl Descent {
     }
 }
 
+/// The next set of as many elements below `count`, in the order of a dictionary; none after the last.
+fn advance(set: &mut Vec<u32>, count: u32) {
+    let size = set.len();
+    let movable = (0..size).rev().find(|place| set[*place] + ((size - place) as u32) < count);
+    match movable {
+        Some(place) => {
+            let first = set[place] + 1;
+            for (at, element) in set[place..].iter_mut().enumerate() {
+                *element = first + at as u32;
+            }
+        }
+        None => set.clear(),
+    }
+}
+
 fn ascending(set: &[u32]) -> Vec<u32> {
     let mut set = set.to_vec();
     set.sort_unstable();
@@ -555,8 +616,8 @@ mod tests {
         if sets.iter().any(has) { Reply::Fails } else { Reply::Harmless }
     }
 
-    fn settings(elements: u32, side_by_side: u32, alone_first: bool) -> Settings {
-        Settings { side_by_side, alone_first, ..Settings::published(elements) }
+    fn settings(elements: u32, side_by_side: u32, list_up_to: u32) -> Settings {
+        Settings { side_by_side, list_up_to, ..Settings::published(elements) }
     }
 
     /// Asks and tells until so many questions are answered or none is left.
@@ -591,9 +652,9 @@ mod tests {
         /// starts side by side.
         #[test]
         fn planted_sets_are_found_and_minimal(
-            (elements, sets) in any_sets(), seed in 0u64..1000, side_by_side in 1u32..9, alone_first: bool,
+            (elements, sets) in any_sets(), seed in 0u64..1000, side_by_side in 1u32..9, list_up_to in 0u32..3,
         ) {
-            let mut chemistry = Chemistry::new(Seed(seed), "planted", settings(elements, side_by_side, alone_first));
+            let mut chemistry = Chemistry::new(Seed(seed), "planted", settings(elements, side_by_side, list_up_to));
             // Some sets are hard to come upon beside others: the budget is far beyond what any takes.
             for round in 1..=100 {
                 search(&mut chemistry, elements, 1000 * round, |trial| planted(&sets, trial));
@@ -618,7 +679,7 @@ mod tests {
     #[test]
     fn a_needle_takes_a_few_hundred_questions() {
         let sets = [BTreeSet::from([17, 203])];
-        let mut chemistry = Chemistry::new(Seed(1), "needle", settings(300, 1, false));
+        let mut chemistry = Chemistry::new(Seed(1), "needle", settings(300, 1, 0));
         search(&mut chemistry, 300, 1000, |trial| planted(&sets, trial));
         let found = chemistry.found();
         assert_eq!(found.len(), 1);
@@ -638,7 +699,7 @@ mod tests {
             set if set.contains(&3) && set.contains(&5) => Reply::Fails,
             _ => Reply::Harmless,
         };
-        let mut chemistry = Chemistry::new(Seed(1), "doubt", settings(20, 2, false));
+        let mut chemistry = Chemistry::new(Seed(1), "doubt", settings(20, 2, 0));
         search(&mut chemistry, 20, 3000, reply);
         let found = chemistry.found();
         assert_eq!((found.len(), found[0].what.set.as_slice(), found[0].minimal), (1, &[3, 5][..], false));
@@ -654,7 +715,7 @@ mod tests {
             (_, set) if set.contains(&4) && set.contains(&9) => Reply::Fails,
             _ => Reply::Harmless,
         };
-        let settings = Settings { backgrounds: 3, ..settings(40, 4, true) };
+        let settings = Settings { backgrounds: 3, ..settings(40, 4, 1) };
         let mut chemistry = Chemistry::new(Seed(7), "backgrounds", settings);
         search(&mut chemistry, 40, 5000, reply);
         let found: Vec<(u64, Vec<u32>)> =
@@ -662,14 +723,30 @@ mod tests {
         assert_eq!(found, [(2, vec![]), (1, vec![4]), (0, vec![4, 9])]);
     }
 
+    /// All sets of up to two of ten elements, but for those that hold what fails already: 1 + 10 + 36 questions.
+    #[test]
+    fn what_is_listed_is_complete_and_nothing_is_drawn_or_estimated() {
+        let sets = [BTreeSet::from([3]), BTreeSet::from([0, 9]), BTreeSet::from([3, 4]), BTreeSet::from([1, 2, 5])];
+        let mut chemistry =
+            Chemistry::new(Seed(1), "list", Settings { size_max: 2, ..settings(10, 4, 2) });
+        search(&mut chemistry, 10, 1000, |trial| planted(&sets, trial));
+        assert!(chemistry.is_exhausted());
+        assert_eq!((chemistry.tally().trials, chemistry.tally().starts), (1 + 10 + 36, 0));
+        let found = chemistry.found();
+        assert!(found.iter().all(|found| found.minimal && found.times == 1));
+        let found: Vec<Vec<u32>> = found.into_iter().map(|found| found.what.set).collect();
+        assert_eq!(found, [vec![3], vec![0, 9]]);
+        assert_eq!((chemistry.count_of(2), chemistry.unseen_share()), (None, None));
+    }
+
     #[test]
     fn a_search_ends_where_everything_is_known_and_takes_no_answer_that_it_did_not_ask_for() {
-        let mut chemistry = Chemistry::new(Seed(1), "tiny", settings(4, 1, true));
+        let mut chemistry = Chemistry::new(Seed(1), "tiny", settings(4, 1, 1));
         assert_eq!(chemistry.tell(&[Reply::Fails]), Err(Unasked { asked: 0, told: 1 }));
         search(&mut chemistry, 4, 1_000_000, |_| Reply::Harmless);
         assert!(chemistry.is_exhausted() && chemistry.tally().trials < 20);
         assert!(chemistry.found().is_empty());
-        let mut nothing = Chemistry::new(Seed(1), "nothing", settings(0, 1, true));
+        let mut nothing = Chemistry::new(Seed(1), "nothing", settings(0, 1, 1));
         search(&mut nothing, 0, 10, |_| Reply::Fails);
         assert_eq!(nothing.found()[0].what.set, [] as [u32; 0]);
     }

@@ -13,14 +13,15 @@ use super::Estimated;
 /// Normal quantile of 97.5 %.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// The number of kinds (Chao1), from how often each kind that was seen was seen; `None` where nothing was.
+/// The number of kinds (Chao1), from how often each kind that was seen was seen; `None` where none was seen again: then there may be
+/// any number of them.
 ///
 /// The interval is asymptotic and there only where a kind was seen just once: where all were seen again the sample says that there
 /// are no more, but not how surely. It begins at the number that was seen.
 pub fn chao1(times: impl IntoIterator<Item = u64>) -> Option<Estimated> {
     let times: Vec<u64> = times.into_iter().filter(|times| *times > 0).collect();
     let captures: u64 = times.iter().sum();
-    if captures == 0 {
+    if captures == times.len() as u64 {
         return None;
     }
     let seen = times.len() as f64;
@@ -106,7 +107,8 @@ mod tests {
         assert_eq!((all.value, all.interval, all.standard_error), (3.0, None, None));
         assert_eq!(unseen_share([2, 3, 7]), Some(0.0));
         assert_eq!(unseen_share([1, 3]), Some(0.25));
-        // One kind seen once: there is nothing to compare it with.
-        assert_eq!(chao1([1]).expect("a capture").value, 1.0);
+        // Nothing was seen twice, so that nothing tells how many there are.
+        assert_eq!((chao1([1]), chao1([1, 1, 1])), (None, None));
+        assert_eq!(unseen_share([1, 1]), Some(1.0));
     }
 }
