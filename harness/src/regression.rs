@@ -28,7 +28,8 @@ pub fn read(bytes: &[u8], file: &str, network: &Network) -> Result<Vec<Vec<Timed
     let document: Regressions = reports::read(bytes).map_err(|problem| problems(vec![problem.at(file)]))?;
     let mut complaints = Diagnostics::default();
     if document.scenarios.is_empty() {
-        complaints.push(Diagnostic::error("regressions.empty", "there are no scenarios in it").at(file, None));
+        complaints
+            .push(Diagnostic::error("regressions.empty", "there are no scenarios in it").at(file, None));
     }
     let mut timelines = Vec::with_capacity(document.scenarios.len());
     for (at, scenario) in document.scenarios.iter().enumerate() {
@@ -88,7 +89,8 @@ struct Wrong {
 /// The keys of each kind.
 const KEYS: &str = "branches have `row` and two `buses`, units `row` and one, a bus has its number in `buses`, demand `until_s` and `factor`";
 /// Where an element is not the one that was meant.
-const MOVED: &str = "the case has changed since: look for the element, and write its row and its buses as they are now";
+const MOVED: &str =
+    "the case has changed since: look for the element, and write its row and its buses as they are now";
 
 fn timed(network: &Network, event: &ListedEvent) -> Result<TimedEvent, Wrong> {
     let at = moment(event.at_s)?;
@@ -201,7 +203,8 @@ mod tests {
     fn what_is_written_is_read_again() {
         let (network, timeline) = (network(), timeline());
         let scenarios = [("all kinds".to_owned(), timeline.as_slice()), (String::new(), &[][..])];
-        let bytes = reports::canonical_json(&document(&network, Digest::of("grid"), &scenarios)).expect("JSON");
+        let bytes =
+            reports::canonical_json(&document(&network, Digest::of("grid"), &scenarios)).expect("JSON");
         assert_eq!(read(&bytes, "list.json", &network).expect("its own"), [timeline, vec![]]);
     }
 

@@ -44,7 +44,7 @@ pub struct FoundRecord {
     /// Scenario of the population whose demand and dates are the background; absent where there is no population.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub background: Option<u64>,
-    /// Starts that came upon it, knowing nothing of each other.
+    /// How often it was come upon: by starts that knew nothing of each other, or by listing in so many backgrounds.
     pub times: u64,
     /// Whether every set with one loss less was tried and is harmless.
     pub minimal: bool,

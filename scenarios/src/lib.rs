@@ -41,5 +41,5 @@ pub use listed::Listed;
 pub use losses::Losses;
 pub use population::Population;
 pub use scenario::Scenario;
-pub use seed::{Seed, Streams, streams};
-pub use stream::scenario;
+pub use seed::{Move, Seed, Streams, streams};
+pub use stream::{drawn, scenario};

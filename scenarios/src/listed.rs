@@ -74,7 +74,8 @@ mod tests {
         };
         let timelines = vec![vec![out(5.0, 0)], vec![], vec![out(1.0, 2), out(540.0, 1)]];
         let listed = Listed { timelines: Arc::new(timelines.clone()), source: "list.json".into() };
-        let population = |listed: Listed| Population { id: "p".into(), hazards: vec![Box::new(listed)], size_max: 3 };
+        let population =
+            |listed: Listed| Population { id: "p".into(), hazards: vec![Box::new(listed)], size_max: 3 };
         let world = World { network: &network, horizon_s: 600.0, step_s: 60.0 };
         assert!(population(listed.clone()).check(&world).0.is_empty());
         for (index, timeline) in timelines.into_iter().enumerate() {

@@ -64,7 +64,8 @@ impl<'a> Losses<'a> {
             }
             let mut losses = hazard.losses(&self.world, &own);
             for element in set {
-                if let Some((_, at)) = self.places.get(*element as usize).filter(|(hazard, _)| *hazard == place)
+                if let Some((_, at)) =
+                    self.places.get(*element as usize).filter(|(hazard, _)| *hazard == place)
                     && let Some(events) = losses.get_mut(*at)
                 {
                     timeline.append(events);
@@ -88,7 +89,8 @@ impl<'a> Losses<'a> {
             let own = self.of_hazard(set, place);
             if !own.is_empty() {
                 // Another hazard that takes out the same kind of thing may help, and nobody has summed over who did what.
-                let alone = self.population.hazards.iter().filter(|other| other.kind() == hazard.kind()).count();
+                let alone =
+                    self.population.hazards.iter().filter(|other| other.kind() == hazard.kind()).count();
                 let own = hazard.probability_of(&self.world, &own)?;
                 if alone > 1 {
                     return None;
@@ -120,7 +122,8 @@ impl Elements for Losses<'_> {
         for (place, hazard) in self.population.hazards.iter().enumerate() {
             let together = hazard.together(&self.world, &self.of_hazard(&order, place));
             drawn.extend(order.iter().copied().filter(|element| {
-                self.places[*element as usize].0 == place && together.contains(&self.events[*element as usize])
+                self.places[*element as usize].0 == place
+                    && together.contains(&self.events[*element as usize])
             }));
         }
         // The first in the drawn order, whichever hazard they belong to.

@@ -8,7 +8,7 @@ use crate::event::{Event, TimedEvent};
 use crate::hazard::World;
 use crate::population::Population;
 use crate::scenario::Scenario;
-use crate::seed::{Seed, streams};
+use crate::seed::{Seed, Streams, streams};
 
 /// Scenario `index` of a population: a function of its arguments and of nothing else.
 ///
@@ -18,7 +18,12 @@ use crate::seed::{Seed, streams};
 ///
 /// Check the population first ([`Population::check`]): where that finds errors, this draws what it can.
 pub fn scenario(seed: Seed, population: &Population, world: &World<'_>, index: u64) -> Scenario {
-    let all = streams(seed, &population.id, index);
+    drawn(&streams(seed, &population.id, index), population, world)
+}
+
+/// The same from streams that may have been moved away from those of the scenario. Its likelihood is that of what was drawn in the
+/// end.
+pub fn drawn(all: &Streams, population: &Population, world: &World<'_>) -> Scenario {
     let mut timeline = Vec::new();
     let mut log_likelihood = Some(0.0);
     for (place, hazard) in population.hazards.iter().enumerate() {
@@ -28,7 +33,12 @@ pub fn scenario(seed: Seed, population: &Population, world: &World<'_>, index: u
     }
     // Stable: equal moments stay in the order they were drawn.
     timeline.sort_by_key(|event| event.at);
-    Scenario { population: population.id.clone(), index, timeline: merged(timeline), log_likelihood }
+    Scenario {
+        population: population.id.clone(),
+        index: all.index(),
+        timeline: merged(timeline),
+        log_likelihood,
+    }
 }
 
 /// What can be out.

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::desk::{Desk, python};
+use crate::desk::{CASE14, Desk, python};
 
-/// Fourteen buses with little demand: no loss of one or two branches hurts it by itself.
+/// Fourteen buses with less demand than in the file: no loss of one or two lines hurts it by itself.
 const SUITE: &str = r#"schema = "gridgate/suite/1"
 name = "planted"
 seed = 20261121
@@ -24,8 +24,8 @@ size_max = 10
 [[population]]
 id = "outages"
 hazards = [
-  { kind = "line_trip", k = [1, 2], keep_connected = true, at_s = 60 },
-  { kind = "load_swing", level = [0.5, 0.6], sigma = 0 },
+  { kind = "line_trip", k = [1, 2], lines_only = true, keep_connected = true, at_s = 60 },
+  { kind = "load_swing", level = [0.65, 0.7], sigma = 0 },
 ]
 size_max = 256
 
@@ -34,7 +34,7 @@ id = "voltage"
 population = "outages"
 metric = "voltage.violation_pu_min"
 kind = "rate"
-over = 0.5
+over = 0.1
 max = 0.05
 
 [[gate]]
@@ -77,6 +77,8 @@ for line in sys.stdin:
 
 fn desk() -> Desk {
     let desk = Desk::new();
+    // Buses that may have the voltages of the file: nobody has to lower any.
+    desk.put("case14.m", CASE14.replace("\t1.06\t0.94;", "\t1.1\t0.94;"));
     desk.put("suite.toml", SUITE);
     desk.put("flawed/candidate.toml", FLAWED);
     desk.put("flawed/controller.py", CONTROLLER);
@@ -114,7 +116,7 @@ fn a_planted_failure_is_found_and_every_later_candidate_has_to_live_through_it()
         (&planted["minimal"], &planted["without_candidate"], &planted["regression"]),
         (&true.into(), &"harmless".into(), &1.into())
     );
-    assert!(planted["value"].as_f64().is_some_and(|value| value > 0.5), "{planted}");
+    assert!(planted["value"].as_f64().is_some_and(|value| value > 0.1), "{planted}");
     // What was listed is known: there is nothing to estimate, and no estimate among what was found.
     assert_eq!(hunt["estimated"].as_array().map(Vec::len), Some(0));
 
@@ -127,7 +129,11 @@ fn a_planted_failure_is_found_and_every_later_candidate_has_to_live_through_it()
     std::fs::remove_dir_all(desk.path("hunt")).expect("the folder of the hunt");
     desk.say(&["verify", "again"]).with(0);
     let replayed = desk.say(&["replay", "again", "regressions/0"]).with(0);
-    assert!(replayed.err.contains("bit for bit") && replayed.out.contains("branch 17 (9-14) trips"), "{}", replayed.out);
+    assert!(
+        replayed.err.contains("bit for bit") && replayed.out.contains("branch 17 (9-14) trips"),
+        "{}",
+        replayed.out
+    );
 }
 
 #[test]
@@ -138,8 +144,19 @@ fn threads_and_interruptions_change_no_byte() {
     let desk = desk();
     let hunt = |out: &str, threads: &str| {
         // Too few to list all pairs: most of them are drawn.
-        let arguments =
-            ["hunt", "suite.toml", "--budget", "300", "--quiet", "--threads", threads, "--out", out, "--format", "json"];
+        let arguments = [
+            "hunt",
+            "suite.toml",
+            "--budget",
+            "300",
+            "--quiet",
+            "--threads",
+            threads,
+            "--out",
+            out,
+            "--format",
+            "json",
+        ];
         desk.say(&arguments).with(1)
     };
     let one = hunt("one", "1");
@@ -161,7 +178,8 @@ fn threads_and_interruptions_change_no_byte() {
     let record = desk.path("cut.partial/blocks.jsonl");
     let patience = std::time::Instant::now();
     loop {
-        let lines = std::fs::read(&record).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count());
+        let lines =
+            std::fs::read(&record).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count());
         if lines >= 3 {
             break;
         }
@@ -180,7 +198,17 @@ fn threads_and_interruptions_change_no_byte() {
 #[test]
 fn nothing_found_is_said_with_what_was_tried() {
     let desk = desk();
-    let arguments = ["hunt", "suite.toml", "--candidate", "idle/candidate.toml", "--budget", "800", "--quiet", "--out", "hunt"];
+    let arguments = [
+        "hunt",
+        "suite.toml",
+        "--candidate",
+        "idle/candidate.toml",
+        "--budget",
+        "800",
+        "--quiet",
+        "--out",
+        "hunt",
+    ];
     let said = desk.say(&arguments).with(0);
     assert!(said.out.contains("No failure was found in "), "{}", said.out);
     assert_eq!(desk.files("hunt"), ["hunt.json", "manifest.json"]);
@@ -192,7 +220,8 @@ fn nothing_found_is_said_with_what_was_tried() {
 fn what_cannot_be_hunted_is_told() {
     let desk = desk();
     let hunt = |more: &[&str]| {
-        let arguments = [&["hunt", "suite.toml", "--candidate", "do_nothing", "--quiet", "--out", "hunt"], more].concat();
+        let arguments =
+            [&["hunt", "suite.toml", "--candidate", "do_nothing", "--quiet", "--out", "hunt"], more].concat();
         desk.say(&arguments).with(2).err
     };
     for (more, code, words) in [
@@ -214,14 +243,21 @@ fn what_cannot_be_hunted_is_told() {
         desk.put("list.json", text);
         desk.put(
             "listed.toml",
-            SUITE.replacen("hazards = [{ kind = \"load_swing\", sigma = 0.02 }]\nsize_max = 10", "scenarios = \"list.json\"", 1),
+            SUITE.replacen(
+                "hazards = [{ kind = \"load_swing\", sigma = 0.02 }]\nsize_max = 10",
+                "scenarios = \"list.json\"",
+                1,
+            ),
         );
         desk.say(&["check", "listed.toml"]).with(2).err
     };
     assert!(list("{}").contains("error[document"));
     let moved = r#"{"schema":"gridgate/regressions/1","scenarios":[{"events":[{"at_s":60,"kind":"branch_out","row":3,"buses":[2,4]}]}]}"#;
     let err = list(moved);
-    assert!(err.contains("error[regressions.unknown-branch]") && err.contains("scenario 1, event 1"), "{err}");
+    assert!(
+        err.contains("error[regressions.unknown-branch]") && err.contains("scenario 1, event 1"),
+        "{err}"
+    );
     let late = moved.replace("[2,4]", "[2,3]").replace("60", "240");
     assert!(list(&late).contains("error[population.never-happens]"));
     desk.put("listed.toml", SUITE.replacen("size_max = 10", "size_max = 10\nscenarios = \"list.json\"", 1));
@@ -234,7 +270,10 @@ fn a_planner_without_a_candidate_searches_cascades() {
     let desk = Desk::new();
     desk.put("lines.m", super::cascade::CASE);
     let hunt = |more: &[&str]| {
-        desk.say(&[&["cascade", "lines.m", "--engine", "dcsep", "--hunt", "200", "--format", "json"], more].concat())
+        desk.say(
+            &[&["cascade", "lines.m", "--engine", "dcsep", "--hunt", "200", "--format", "json"], more]
+                .concat(),
+        )
     };
     let said = hunt(&["--threads", "1"]).with(1);
     assert_eq!(said.out, hunt(&["--threads", "2"]).with(1).out);

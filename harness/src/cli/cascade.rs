@@ -85,7 +85,8 @@ impl Cascade {
             Err(complaints) => return refuse(&complaints),
         };
         if let Some(budget) = self.hunt {
-            let hunt = CascadeHunt { budget, size_max: self.size_max, seed: self.seed, threads: self.threads };
+            let hunt =
+                CascadeHunt { budget, size_max: self.size_max, seed: self.seed, threads: self.threads };
             return search(&prepared, &hunt, self.format);
         }
         match (&self.outages, &self.outage) {

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::bar::Bar;
 use super::{complain, exit, print, refuse};
-use crate::hunt::{self, HuntOptions, Method};
+use crate::hunt::{self, HuntOptions, Keep, Method};
 use crate::run::{self, Contender};
 
 const EXIT_CODES: &str =
@@ -41,6 +41,9 @@ pub(super) struct Hunt {
     /// Scenarios of the population that lend their demand and the dates of the losses, from index 0 on.
     #[arg(long, value_name = "N", default_value_t = hunt::BACKGROUNDS)]
     backgrounds: u64,
+    /// What goes into the suite that replays what was found.
+    #[arg(long, value_enum, default_value_t)]
+    keep: Keep,
     /// Folder for the document and for a suite that replays what was found [default: hunts/SUITE-CANDIDATE].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -72,6 +75,7 @@ impl Hunt {
             budget: self.budget,
             size_max: self.size_max,
             backgrounds: self.backgrounds,
+            keep: self.keep,
             out: self.out,
             threads: self.threads,
         };
@@ -90,7 +94,10 @@ impl Hunt {
         };
         bar.finish();
         if hunted.resumed > 0 {
-            complain(&format!("went on from an interrupted hunt: {} batches were done already", hunted.resumed));
+            complain(&format!(
+                "went on from an interrupted hunt: {} batches were done already",
+                hunted.resumed
+            ));
         }
         match self.format {
             super::Format::Text => {

@@ -66,14 +66,15 @@ pub fn hunt_cascades(
     let branches: Vec<BranchIdx> =
         network.branches.in_service.iter().filter_map(|(branch, on)| on.then_some(branch)).collect();
     if branches.is_empty() {
-        return Err(Diagnostic::error("hunt.no-losses", "no branch is in service, so there is nothing to combine").into());
+        return Err(Diagnostic::error(
+            "hunt.no-losses",
+            "no branch is in service, so there is nothing to combine",
+        )
+        .into());
     }
     let elements = Any(branches.len() as u32);
-    let settings = Settings {
-        size_max: hunt.size_max,
-        side_by_side: SIDE_BY_SIDE,
-        ..Settings::published(elements.0)
-    };
+    let settings =
+        Settings { size_max: hunt.size_max, side_by_side: SIDE_BY_SIDE, ..Settings::published(elements.0) };
     let mut search = Chemistry::new(Seed(hunt.seed), "cascades", settings);
     let threads = run::worker_threads(hunt.threads)?.min(SIDE_BY_SIDE as usize);
     let runners = (0..threads).map(|_| prepared.runner().map(Mutex::new)).collect::<Result<Vec<_>, _>>()?;
@@ -84,9 +85,9 @@ pub fn hunt_cascades(
             break;
         }
         let replies: Vec<Reply> = follow(&runners, &asked, &branches).iter().map(reply).collect();
-        search.tell(&replies).map_err(|why| {
-            Diagnostics::from(Diagnostic::error("hunt.defect", why.to_string()))
-        })?;
+        search
+            .tell(&replies)
+            .map_err(|why| Diagnostics::from(Diagnostic::error("hunt.defect", why.to_string())))?;
         if watch.stop() {
             return Err(run::interrupted());
         }
@@ -150,15 +151,19 @@ fn report(
             minimal: found.minimal,
             probability: None,
             outcome: "blackout".into(),
-            why: format!("{lost_mw:.1} MW lost, {share:.2} % of the demand, after {} trips", cascade.trips.len()),
+            why: format!(
+                "{lost_mw:.1} MW lost, {share:.2} % of the demand, after {} trips",
+                cascade.trips.len()
+            ),
             value: Some(lost_mw),
             without_candidate: None,
             regression: None,
         }
     };
     let sizes = 1..=search.settings().size_max as usize;
-    let estimated = sizes
-        .filter_map(|size| Some(estimate(&document::sets_of(size), &search.count_of(size)?, &document::LOWER_BOUND)));
+    let estimated = sizes.filter_map(|size| {
+        Some(estimate(&document::sets_of(size), &search.count_of(size)?, &document::LOWER_BOUND))
+    });
     let mut notes = Vec::new();
     if search.is_exhausted() {
         notes.push("nothing was left to ask before the budget was spent".to_owned());

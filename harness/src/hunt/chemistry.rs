@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::crew::{Crew, Who};
 use super::document::{self, estimate, loss};
 use super::folder::{self, Kept, POPULATION};
-use super::{Hunted, PreparedHunt};
+use super::{Hunted, Keep, PreparedHunt};
 use crate::run::journal::Journal;
 use crate::run::{Progress, Watch, interrupted};
 use crate::trajectory::{Episode, Outcome};
@@ -42,7 +42,8 @@ pub(super) fn hunt(
     let settings = settings(hunt, losses, backgrounds.len() as u64);
     let budget = hunt.options.budget;
     let mut search = Chemistry::new(hunt.prepared.seed(), &hunt.population.id, settings);
-    let left = |search: &Chemistry| budget.saturating_sub(search.tally().trials).min(u64::from(u32::MAX)) as usize;
+    let left =
+        |search: &Chemistry| budget.saturating_sub(search.tally().trials).min(u64::from(u32::MAX)) as usize;
 
     let resumed = if hunt.prepared.candidate.known_by_digest() {
         journal.resume(PARTIAL_SCHEMA, &hunt.key(), &mut |batch: Batch| {
@@ -65,9 +66,9 @@ pub(super) fn hunt(
         let replies: Vec<Reply> = episodes.iter().map(|episode| hunt.failure.reply(episode)).collect();
         let batch = Batch { replies };
         journal.append(&batch)?;
-        search.tell(&batch.replies).map_err(|why| {
-            Diagnostics::from(Diagnostic::error("hunt.defect", why.to_string()))
-        })?;
+        search
+            .tell(&batch.replies)
+            .map_err(|why| Diagnostics::from(Diagnostic::error("hunt.defect", why.to_string())))?;
         watch.progress(&Progress {
             population: hunt.population.id.clone(),
             done: search.tally().trials,
@@ -154,11 +155,17 @@ fn report(
             notes.push(format!("{set} failed and did not fail again: the candidate does not repeat itself"));
         }
     }
-    // The likeliest first; what is as likely, or of unknown likelihood, in the order of size and elements.
-    again.sort_by(|a, b| b.probability.unwrap_or(0.0).total_cmp(&a.probability.unwrap_or(0.0)));
-
     let alone = crew.live(Who::Nobody, again.iter().map(|again| again.scenario.clone()).collect())?;
-    let listed = again.iter().enumerate().map(|(index, again)| Scenario {
+    let mut again: Vec<(Again, Reply)> =
+        again.into_iter().zip(&alone).map(|(again, alone)| (again, hunt.failure.reply(alone))).collect();
+    // What the candidate is to blame for first, and of that the likeliest; what is as likely, or of unknown likelihood, in the order
+    // of size and elements.
+    let likelihood = |again: &Again| again.probability.unwrap_or(0.0);
+    again.sort_by(|(a, alone_a), (b, alone_b)| {
+        let blameless = |alone: &Reply| *alone != Reply::Harmless;
+        blameless(alone_a).cmp(&blameless(alone_b)).then(likelihood(b).total_cmp(&likelihood(a)))
+    });
+    let listed = again.iter().enumerate().map(|(index, (again, _))| Scenario {
         population: POPULATION.into(),
         index: index as u64,
         ..again.scenario.clone()
@@ -166,19 +173,29 @@ fn report(
     let relisted = crew.live(Who::Candidate, listed.collect())?;
     let mut found = Vec::new();
     let mut kept = Vec::new();
-    for ((again, alone), relisted) in again.iter().zip(&alone).zip(&relisted) {
-        let record = record(hunt, losses, backgrounds, again, alone);
+    let mut not_kept = 0;
+    for ((again, alone), relisted) in again.iter().zip(&relisted) {
+        let record = record(hunt, losses, backgrounds, again, *alone);
         // What fails only with the luck of its number would not fail as a regression.
         let fails = hunt.failure.reply(relisted) == Reply::Fails;
-        if fails {
-            kept.push(Kept { note: record.losses_in_words(), timeline: again.scenario.timeline.clone() });
-        } else {
+        let wanted = hunt.options.keep == Keep::All || *alone == Reply::Harmless;
+        if !fails {
             notes.push(format!(
                 "{} is no regression: it fails or not by what else is drawn with the number of a scenario",
                 record.losses_in_words()
             ));
         }
-        found.push(FoundRecord { regression: fails.then_some(kept.len() as u64), ..record });
+        not_kept += u64::from(!wanted);
+        let kept_now = fails && wanted;
+        if kept_now {
+            kept.push(Kept { note: record.losses_in_words(), timeline: again.scenario.timeline.clone() });
+        }
+        found.push(FoundRecord { regression: kept_now.then_some(kept.len() as u64), ..record });
+    }
+    if not_kept > 0 {
+        notes.push(format!(
+            "{not_kept} of the found sets are not harmless without the candidate either, and are no regressions; --keep all makes them"
+        ));
     }
     let tally = search.tally();
     let effort = EffortRecord {
@@ -193,7 +210,9 @@ fn report(
     };
     let Settings { size_max, list_up_to, .. } = *search.settings();
     match list_up_to {
-        0 => notes.push("the budget is too small to try every element alone first: single losses may be missing".into()),
+        0 => notes.push(
+            "the budget is too small to try every element alone first: single losses may be missing".into(),
+        ),
         1 => notes.push("every element was tried alone, in every background".into()),
         _ => notes.push(format!("every set of up to {list_up_to} losses was tried, in every background")),
     }
@@ -201,7 +220,9 @@ fn report(
         notes.push("nothing was left to ask before the budget was spent".into());
     }
     let estimated = (list_up_to as usize + 1..=size_max as usize)
-        .filter_map(|size| Some(estimate(&document::sets_of(size), &search.count_of(size)?, &document::LOWER_BOUND)))
+        .filter_map(|size| {
+            Some(estimate(&document::sets_of(size), &search.count_of(size)?, &document::LOWER_BOUND))
+        })
         .collect();
     if let Some(share) = search.unseen_share() {
         notes.push(format!(
@@ -209,7 +230,8 @@ fn report(
             share
         ));
     }
-    let document = document::of(hunt, described(search.settings(), backgrounds), effort, found, estimated, notes);
+    let document =
+        document::of(hunt, described(search.settings(), backgrounds), effort, found, estimated, notes);
     folder::publish(hunt, document, &kept, resumed)
 }
 
@@ -221,7 +243,9 @@ fn in_population(
 ) -> (Vec<(Found<Trial>, Option<f64>)>, u64) {
     let larger = hunt.options.size_max.is_some_and(|size| size > losses.most());
     let with_probability = search.found().into_iter().map(|found| {
-        let probability = losses.probability_of(&found.what.set);
+        // What fails with nothing lost is as likely as its background, which has no likelihood.
+        let set = &found.what.set;
+        let probability = if set.is_empty() { None } else { losses.probability_of(set) };
         (found, probability)
     });
     let (inside, outside): (Vec<_>, Vec<_>) =
@@ -234,14 +258,16 @@ fn record(
     losses: &Losses<'_>,
     backgrounds: &[u64],
     again: &Again,
-    alone: &Episode,
+    alone: Reply,
 ) -> FoundRecord {
     let set = &again.found.what.set;
     let events: Vec<_> = set.iter().map(|element| &losses.events()[*element as usize]).collect();
     let dated = again.scenario.timeline.iter().filter(|timed| events.contains(&&timed.event));
     let told = hunt.failure.told(&again.episode);
     FoundRecord {
-        losses: dated.filter_map(|timed| loss(&hunt.prepared.network, &timed.event, Some(timed.at))).collect(),
+        losses: dated
+            .filter_map(|timed| loss(&hunt.prepared.network, &timed.event, Some(timed.at)))
+            .collect(),
         background: Some(backgrounds[again.found.what.background as usize]),
         times: again.found.times,
         minimal: again.found.minimal,
@@ -249,7 +275,7 @@ fn record(
         outcome: outcome(&again.episode),
         why: told.why,
         value: told.value,
-        without_candidate: Some(document::reply_id(hunt.failure.reply(alone)).to_owned()),
+        without_candidate: Some(document::reply_id(alone).to_owned()),
         regression: None,
     }
 }
@@ -258,7 +284,9 @@ fn outcome(episode: &Episode) -> String {
     match (episode.outcome, &episode.message) {
         (Outcome::CandidateFailed, Some(message)) => format!("the candidate fails ({message})"),
         (Outcome::CandidateFailed, None) => "the candidate fails".into(),
-        (Outcome::SolverGaveUp, _) => "the solver gives up on a part of the grid, and it fails counted either way".into(),
+        (Outcome::SolverGaveUp, _) => {
+            "the solver gives up on a part of the grid, and it fails counted either way".into()
+        }
         (Outcome::Survived, _) => "survived".into(),
         (Outcome::Blackout, _) => "blackout".into(),
         (Outcome::Collapse, _) => "collapse".into(),

@@ -119,7 +119,11 @@ struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    fn new(prepared: &'a Prepared, nobody: &'a Arc<dyn Source>, plan: &Arc<Plan>) -> Result<Self, Diagnostics> {
+    fn new(
+        prepared: &'a Prepared,
+        nobody: &'a Arc<dyn Source>,
+        plan: &Arc<Plan>,
+    ) -> Result<Self, Diagnostics> {
         Ok(Worker {
             prepared,
             solver: Solver::with_plan(&prepared.network, Arc::clone(plan)),
@@ -144,7 +148,8 @@ impl<'a> Worker<'a> {
         let mut episodes = Vec::with_capacity(scenarios.len());
         for group in scenarios.chunks(together) {
             let seeded = |scenario: &Arc<Scenario>| {
-                let own = streams(prepared.seed(), &scenario.population, scenario.index).named("candidate").word();
+                let own =
+                    streams(prepared.seed(), &scenario.population, scenario.index).named("candidate").word();
                 (Arc::clone(scenario), own)
             };
             let drawn = group.iter().map(seeded).collect();

@@ -71,7 +71,8 @@ pub(super) fn loss(network: &Network, event: &Event, at: Option<Moment>) -> Opti
 
 /// A set of losses in words.
 pub(super) fn words(prepared: &Prepared, losses: &Losses<'_>, set: &[u32]) -> String {
-    let name = |element: &u32| Some(loss(&prepared.network, losses.events().get(*element as usize)?, None)?.name);
+    let name =
+        |element: &u32| Some(loss(&prepared.network, losses.events().get(*element as usize)?, None)?.name);
     let names: Vec<String> = set.iter().filter_map(name).collect();
     if names.is_empty() { "the loss of nothing".into() } else { format!("the loss of {}", names.join(", ")) }
 }

@@ -67,15 +67,17 @@ impl Limit {
 
     /// Whether it is broken by a value; by none at all it is.
     fn broken(&self, value: Option<f64>) -> bool {
-        let inside = |value: f64| {
-            self.max.is_none_or(|max| value <= max) && self.min.is_none_or(|min| value >= min)
-        };
+        let inside =
+            |value: f64| self.max.is_none_or(|max| value <= max) && self.min.is_none_or(|min| value >= min);
         !value.is_some_and(inside)
     }
 
     fn words(&self) -> String {
         let unit = if self.unit == "1" { String::new() } else { format!(" {}", self.unit) };
-        let sides = [self.max.map(|max| format!("above {max}{unit}")), self.min.map(|min| format!("below {min}{unit}"))];
+        let sides = [
+            self.max.map(|max| format!("above {max}{unit}")),
+            self.min.map(|min| format!("below {min}{unit}")),
+        ];
         let sides: Vec<String> = sides.into_iter().flatten().collect();
         format!("{} {} (gate {})", self.metric, sides.join(" or "), self.gate)
     }
@@ -118,8 +120,13 @@ impl Failure {
             return match Limit::of(found) {
                 Some(limit) => Ok(Failure { limits: vec![limit] }),
                 None => refuse(
-                    format!("gate `{id}` puts no limit on a single episode, so that none of them can break it"),
-                    format!("gates of kinds rate, quantile and value do: {}", with_limits().collect::<Vec<_>>().join(", ")),
+                    format!(
+                        "gate `{id}` puts no limit on a single episode, so that none of them can break it"
+                    ),
+                    format!(
+                        "gates of kinds rate, quantile and value do: {}",
+                        with_limits().collect::<Vec<_>>().join(", ")
+                    ),
                 ),
             };
         }
@@ -233,7 +240,10 @@ range = [0, 1]
         // The mean is about no episode; the implied gates are about every one.
         assert_eq!(gates, ["voltage", "p.balance"]);
         let one = Failure::of(&suite, "p", Some("voltage")).expect("a limit");
-        assert_eq!(one.words(), "an episode fails with voltage.violation_pu_min above 0.5 pu min (gate voltage)");
+        assert_eq!(
+            one.words(),
+            "an episode fails with voltage.violation_pu_min above 0.5 pu min (gate voltage)"
+        );
         for (gate, told) in [("energy", "puts no limit"), ("voltag", "has no gate")] {
             let complaint = Failure::of(&suite, "p", Some(gate)).expect_err(gate);
             assert_eq!(complaint.0[0].code, "hunt.gate");

@@ -71,7 +71,9 @@ fn grid_name(prepared: &Prepared) -> String {
 /// episode, in the place of its gates.
 fn suite(hunt: &PreparedHunt<'_>, grid: &str) -> Result<String, Diagnostics> {
     let prepared = hunt.prepared;
-    let defect = |why: String| Diagnostics::from(Diagnostic::error("hunt.suite", format!("the suite cannot be written: {why}")));
+    let defect = |why: String| {
+        Diagnostics::from(Diagnostic::error("hunt.suite", format!("the suite cannot be written: {why}")))
+    };
     let text = String::from_utf8_lossy(&prepared.suite_bytes);
     let is_json = std::path::Path::new(&prepared.suite.file).extension();
     let is_json = is_json.is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
@@ -88,13 +90,15 @@ fn suite(hunt: &PreparedHunt<'_>, grid: &str) -> Result<String, Diagnostics> {
     suite.insert("grid".into(), Value::String(grid.to_owned()));
     suite.insert("seed".into(), seed(prepared)?);
     let recorded = prepared.latency.as_ref().is_some_and(|latency| latency.recorded.is_some());
-    if let Some(delays) = suite.get_mut("loop").and_then(|table| table.get_mut("latency")).and_then(Value::as_table_mut)
+    if let Some(delays) =
+        suite.get_mut("loop").and_then(|table| table.get_mut("latency")).and_then(Value::as_table_mut)
         && recorded
     {
         delays.insert("file".into(), Value::String(LATENCY.into()));
     }
     let text = |value: &str| Value::String(value.to_owned());
-    let population = Table::from_iter([("id".to_owned(), text(POPULATION)), ("scenarios".to_owned(), text(SCENARIOS))]);
+    let population =
+        Table::from_iter([("id".to_owned(), text(POPULATION)), ("scenarios".to_owned(), text(SCENARIOS))]);
     suite.insert("population".into(), Value::Array(vec![Value::Table(population)]));
     let gates = hunt.failure.limits.iter().map(|limit| {
         let mut gate = Table::from_iter([

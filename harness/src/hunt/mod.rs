@@ -46,6 +46,16 @@ impl Method {
     }
 }
 
+/// Which of the found sets go into the suite of regressions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Keep {
+    /// Those that are harmless without the candidate: somebody, if only by asking nothing, passes the suite.
+    #[default]
+    Caused,
+    /// All of them, also those that nobody may be able to live through.
+    All,
+}
+
 /// What to search for, and how long.
 #[derive(Clone, Debug)]
 pub struct HuntOptions {
@@ -61,6 +71,8 @@ pub struct HuntOptions {
     pub size_max: Option<u32>,
     /// Scenarios that lend their demand and dates, from index 0 on.
     pub backgrounds: u64,
+    /// What goes into the suite of regressions.
+    pub keep: Keep,
     /// Folder for what is found; `None` for `hunts/SUITE-CANDIDATE`.
     pub out: Option<PathBuf>,
     /// Threads; `None` for one a core. Changes no byte.
@@ -76,6 +88,7 @@ impl Default for HuntOptions {
             budget: BUDGET,
             size_max: None,
             backgrounds: BACKGROUNDS,
+            keep: Keep::default(),
             out: None,
             threads: None,
         }
@@ -108,7 +121,10 @@ pub struct Hunted {
 /// # Errors
 /// `hunt.population` and `hunt.gate` for what the suite does not have, `hunt.no-losses` where no population loses anything,
 /// `hunt.clock` where delays are those of the clock, `usage.*` for numbers that make no sense, and what is wrong with the folder.
-pub fn prepare_hunt<'a>(prepared: &'a Prepared, options: &HuntOptions) -> Result<PreparedHunt<'a>, Diagnostics> {
+pub fn prepare_hunt<'a>(
+    prepared: &'a Prepared,
+    options: &HuntOptions,
+) -> Result<PreparedHunt<'a>, Diagnostics> {
     let population = population(prepared, options.population.as_deref())?;
     let failure = Failure::of(&prepared.suite, &population.id, options.gate.as_deref())?;
     if prepared.by_the_clock() {

@@ -42,7 +42,10 @@ pub fn text(study: &HuntStudy) -> String {
         count(effort.larger)
     ));
     if effort.outside > 0 {
-        out.push_str(&format!("; {} found sets left out, which the population never draws", count(effort.outside)));
+        out.push_str(&format!(
+            "; {} found sets left out, which the population never draws",
+            count(effort.outside)
+        ));
     }
     out.push('\n');
     out.push_str(&format!("method: {}, seed {}\n", study.method, study.seed));
@@ -82,7 +85,11 @@ fn one(at: usize, found: &FoundRecord) -> String {
 
 /// A share in percent, or as one in so many where percents would be hard to read.
 fn share(share: f64) -> String {
-    if share > 0.0 && share < 1e-4 { format!("1 in {}", number(1.0 / share)) } else { format!("{} %", number(100.0 * share)) }
+    if share > 0.0 && share < 1e-4 {
+        format!("1 in {}", number(1.0 / share))
+    } else {
+        format!("{} %", number(100.0 * share))
+    }
 }
 
 fn estimated(estimate: &EstimateRecord) -> String {

@@ -431,9 +431,8 @@ impl Chemistry {
 
     /// Backgrounds that do not fail by themselves, in which alone losses can be to blame.
     fn sound_backgrounds(&self) -> Vec<u64> {
-        let sound = |(at, known): (usize, &Known)| {
-            (known.by_itself != Some(Reply::Fails)).then_some(at as u64)
-        };
+        let sound =
+            |(at, known): (usize, &Known)| (known.by_itself != Some(Reply::Fails)).then_some(at as u64);
         self.known.iter().enumerate().filter_map(sound).collect()
     }
 
@@ -472,7 +471,8 @@ impl Chemistry {
                 let background = backgrounds[(start % backgrounds.len() as u64) as usize];
                 let barred = &self.known[background as usize].barred;
                 let mut stream = self.streams(start).named("first");
-                let set = elements.draw(self.settings.sizes.first().copied().unwrap_or(0), barred, &mut stream);
+                let set =
+                    elements.draw(self.settings.sizes.first().copied().unwrap_or(0), barred, &mut stream);
                 let stage = if set.is_empty() { Stage::Ended(Ending::Harmless) } else { Stage::First };
                 self.descents.push(Descent { start, background, stage, set, tried: Tried::default() });
             }
@@ -501,7 +501,8 @@ impl Descent {
         loop {
             let set = self.candidate(settings, streams)?;
             let by_itself = known.by_itself.filter(|_| set.is_empty());
-            let Some(reply) = by_itself.or_else(|| known.small.reply(&set)).or_else(|| self.tried.reply(&set))
+            let Some(reply) =
+                by_itself.or_else(|| known.small.reply(&set)).or_else(|| self.tried.reply(&set))
             else {
                 return Some(set);
             };
@@ -726,9 +727,9 @@ mod tests {
     /// All sets of up to two of ten elements, but for those that hold what fails already: 1 + 10 + 36 questions.
     #[test]
     fn what_is_listed_is_complete_and_nothing_is_drawn_or_estimated() {
-        let sets = [BTreeSet::from([3]), BTreeSet::from([0, 9]), BTreeSet::from([3, 4]), BTreeSet::from([1, 2, 5])];
-        let mut chemistry =
-            Chemistry::new(Seed(1), "list", Settings { size_max: 2, ..settings(10, 4, 2) });
+        let sets =
+            [BTreeSet::from([3]), BTreeSet::from([0, 9]), BTreeSet::from([3, 4]), BTreeSet::from([1, 2, 5])];
+        let mut chemistry = Chemistry::new(Seed(1), "list", Settings { size_max: 2, ..settings(10, 4, 2) });
         search(&mut chemistry, 10, 1000, |trial| planted(&sets, trial));
         assert!(chemistry.is_exhausted());
         assert_eq!((chemistry.tally().trials, chemistry.tally().starts), (1 + 10 + 36, 0));

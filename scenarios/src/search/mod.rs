@@ -7,11 +7,17 @@
 //! the choice of methods: Vaiman et al., "Risk assessment of cascading outages", IEEE Transactions on Power Systems 27(2), 2012.
 
 pub mod chemistry;
+pub mod cross_entropy;
 pub mod richness;
+pub mod stress;
+pub mod subset;
 
 use serde::{Deserialize, Serialize};
 
 pub use chemistry::Chemistry;
+pub use cross_entropy::CrossEntropy;
+pub use stress::Stress;
+pub use subset::Subset;
 
 /// What came of something that was tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +30,23 @@ pub enum Reply {
     /// A failure or none, depending on something that nobody knows, such as a power flow that the solver gave up. A search goes on as
     /// if it were harmless, and what was found beside it is not called minimal.
     Doubtful,
+}
+
+/// What came of something that was tried, for searches that climb.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Graded {
+    /// Whether it fails.
+    pub fails: bool,
+    /// How bad it is: larger is worse. What fails is worse than what does not, whatever the numbers say; NaN is worst of all.
+    pub score: f64,
+}
+
+impl Graded {
+    /// Orders the better before the worse.
+    fn compare(&self, other: &Graded) -> std::cmp::Ordering {
+        let score = |graded: &Graded| if graded.score.is_nan() { f64::INFINITY } else { graded.score };
+        self.fails.cmp(&other.fails).then(score(self).total_cmp(&score(other)))
+    }
 }
 
 /// Something that was tried and fails.

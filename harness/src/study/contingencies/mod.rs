@@ -1,7 +1,7 @@
 //! Contingency studies: what becomes of a grid when its branches fail, one outage at a time.
 
-mod folder;
 mod block;
+mod folder;
 mod list;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -23,8 +23,8 @@ use reports::contingencies::{
 };
 use reports::{Digest, InputRecord};
 
-use self::folder::Folder;
 use self::block::Block;
+use self::folder::Folder;
 use self::list::OutageList;
 use self::screen::Selection;
 use self::tally::{Sufferers, Tally};
