@@ -58,7 +58,7 @@ impl<'a> Losses<'a> {
         let mut timeline = Vec::new();
         for (place, hazard) in self.population.hazards.iter().enumerate() {
             let own = all.within(&format!("{}#{place}", hazard.kind()));
-            if !self.places.iter().any(|(hazard, _)| *hazard == place) {
+            if hazard.losses_max() == 0 {
                 hazard.draw(&self.world, &own, &mut timeline);
                 continue;
             }

@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 
 use powerflow::{Diagnostic, Diagnostics};
-use reports::hunt::{EffortRecord, FoundRecord};
+use reports::hunt::EffortRecord;
 use scenarios::search::chemistry::{Chemistry, Settings, Trial};
 use scenarios::search::{Found, Reply};
 use scenarios::{Losses, Scenario};
 use serde::{Deserialize, Serialize};
 
+use super::confirm::{self, Confirmed, Suspect};
 use super::crew::{Crew, Who};
-use super::document::{self, estimate, loss};
-use super::folder::{self, Kept, POPULATION};
-use super::{Hunted, Keep, PreparedHunt};
+use super::document::{self, estimate};
+use super::folder;
+use super::{Hunted, PreparedHunt};
 use crate::run::journal::Journal;
 use crate::run::{Progress, Watch, interrupted};
-use crate::trajectory::{Episode, Outcome};
 
 /// Schema of the record of an unfinished hunt.
 const PARTIAL_SCHEMA: &str = "gridgate/hunt-partial/1";
@@ -125,14 +125,6 @@ fn listed(elements: u64, size_max: u32, backgrounds: u64, budget: u64) -> u32 {
     size_max
 }
 
-/// A set that was found, lived through again.
-struct Again {
-    found: Found<Trial>,
-    scenario: Scenario,
-    episode: Episode,
-    probability: Option<f64>,
-}
-
 fn report(
     hunt: &PreparedHunt<'_>,
     crew: &Crew,
@@ -141,62 +133,16 @@ fn report(
     backgrounds: &[u64],
     resumed: u64,
 ) -> Result<Hunted, Diagnostics> {
-    let mut notes = Vec::new();
     let (sets, outside) = in_population(hunt, losses, search);
-    let scenarios: Vec<Scenario> =
-        sets.iter().map(|(found, _)| scenario(losses, backgrounds, &found.what)).collect();
-    let episodes = crew.live(Who::Candidate, scenarios.clone())?;
-    let mut again: Vec<Again> = Vec::new();
-    for (((found, probability), scenario), episode) in sets.into_iter().zip(scenarios).zip(episodes) {
-        if hunt.failure.reply(&episode) == Reply::Fails {
-            again.push(Again { found, scenario, episode, probability });
-        } else {
-            let set = document::words(hunt.prepared, losses, &found.what.set);
-            notes.push(format!("{set} failed and did not fail again: the candidate does not repeat itself"));
-        }
-    }
-    let alone = crew.live(Who::Nobody, again.iter().map(|again| again.scenario.clone()).collect())?;
-    let mut again: Vec<(Again, Reply)> =
-        again.into_iter().zip(&alone).map(|(again, alone)| (again, hunt.failure.reply(alone))).collect();
-    // What the candidate is to blame for first, and of that the likeliest; what is as likely, or of unknown likelihood, in the order
-    // of size and elements.
-    let likelihood = |again: &Again| again.probability.unwrap_or(0.0);
-    again.sort_by(|(a, alone_a), (b, alone_b)| {
-        let blameless = |alone: &Reply| *alone != Reply::Harmless;
-        blameless(alone_a).cmp(&blameless(alone_b)).then(likelihood(b).total_cmp(&likelihood(a)))
-    });
-    let listed = again.iter().enumerate().map(|(index, (again, _))| Scenario {
-        population: POPULATION.into(),
-        index: index as u64,
-        ..again.scenario.clone()
-    });
-    let relisted = crew.live(Who::Candidate, listed.collect())?;
-    let mut found = Vec::new();
-    let mut kept = Vec::new();
-    let mut not_kept = 0;
-    for ((again, alone), relisted) in again.iter().zip(&relisted) {
-        let record = record(hunt, losses, backgrounds, again, *alone);
-        // What fails only with the luck of its number would not fail as a regression.
-        let fails = hunt.failure.reply(relisted) == Reply::Fails;
-        let wanted = hunt.options.keep == Keep::All || *alone == Reply::Harmless;
-        if !fails {
-            notes.push(format!(
-                "{} is no regression: it fails or not by what else is drawn with the number of a scenario",
-                record.losses_in_words()
-            ));
-        }
-        not_kept += u64::from(!wanted);
-        let kept_now = fails && wanted;
-        if kept_now {
-            kept.push(Kept { note: record.losses_in_words(), timeline: again.scenario.timeline.clone() });
-        }
-        found.push(FoundRecord { regression: kept_now.then_some(kept.len() as u64), ..record });
-    }
-    if not_kept > 0 {
-        notes.push(format!(
-            "{not_kept} of the found sets are not harmless without the candidate either, and are no regressions; --keep all makes them"
-        ));
-    }
+    let suspect = |(found, probability): (Found<Trial>, Option<f64>)| Suspect {
+        scenario: scenario(losses, backgrounds, &found.what),
+        background: Some(backgrounds[found.what.background as usize]),
+        times: found.times,
+        minimal: found.minimal,
+        probability,
+    };
+    let Confirmed { found, kept, mut notes } =
+        confirm::confirm(hunt, crew, sets.into_iter().map(suspect).collect())?;
     let tally = search.tally();
     let effort = EffortRecord {
         budget: hunt.options.budget,
@@ -251,46 +197,6 @@ fn in_population(
     let (inside, outside): (Vec<_>, Vec<_>) =
         with_probability.partition(|(_, probability)| larger || *probability != Some(0.0));
     (inside, outside.len() as u64)
-}
-
-fn record(
-    hunt: &PreparedHunt<'_>,
-    losses: &Losses<'_>,
-    backgrounds: &[u64],
-    again: &Again,
-    alone: Reply,
-) -> FoundRecord {
-    let set = &again.found.what.set;
-    let events: Vec<_> = set.iter().map(|element| &losses.events()[*element as usize]).collect();
-    let dated = again.scenario.timeline.iter().filter(|timed| events.contains(&&timed.event));
-    let told = hunt.failure.told(&again.episode);
-    FoundRecord {
-        losses: dated
-            .filter_map(|timed| loss(&hunt.prepared.network, &timed.event, Some(timed.at)))
-            .collect(),
-        background: Some(backgrounds[again.found.what.background as usize]),
-        times: again.found.times,
-        minimal: again.found.minimal,
-        probability: again.probability,
-        outcome: outcome(&again.episode),
-        why: told.why,
-        value: told.value,
-        without_candidate: Some(document::reply_id(alone).to_owned()),
-        regression: None,
-    }
-}
-
-fn outcome(episode: &Episode) -> String {
-    match (episode.outcome, &episode.message) {
-        (Outcome::CandidateFailed, Some(message)) => format!("the candidate fails ({message})"),
-        (Outcome::CandidateFailed, None) => "the candidate fails".into(),
-        (Outcome::SolverGaveUp, _) => {
-            "the solver gives up on a part of the grid, and it fails counted either way".into()
-        }
-        (Outcome::Survived, _) => "survived".into(),
-        (Outcome::Blackout, _) => "blackout".into(),
-        (Outcome::Collapse, _) => "collapse".into(),
-    }
 }
 
 fn described(settings: &Settings, backgrounds: &[u64]) -> BTreeMap<String, String> {

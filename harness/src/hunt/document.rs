@@ -6,10 +6,9 @@ use powerflow::{Index, Network};
 use reports::hunt::{EffortRecord, EstimateRecord, FoundRecord, LossRecord};
 use reports::{HUNT_SCHEMA, HuntStudy};
 use scenarios::search::{Estimated, Reply};
-use scenarios::{Event, Losses, Moment};
+use scenarios::{Event, Moment};
 
 use super::PreparedHunt;
-use crate::run::Prepared;
 
 /// What has to be said of every number of sets.
 pub(super) const LOWER_BOUND: [&str; 1] =
@@ -67,14 +66,6 @@ pub(super) fn loss(network: &Network, event: &Event, at: Option<Moment>) -> Opti
         _ => return None,
     };
     Some(LossRecord { kind: kind.into(), row: row as u32 + 1, name, at_s: at.map(Moment::seconds) })
-}
-
-/// A set of losses in words.
-pub(super) fn words(prepared: &Prepared, losses: &Losses<'_>, set: &[u32]) -> String {
-    let name =
-        |element: &u32| Some(loss(&prepared.network, losses.events().get(*element as usize)?, None)?.name);
-    let names: Vec<String> = set.iter().filter_map(name).collect();
-    if names.is_empty() { "the loss of nothing".into() } else { format!("the loss of {}", names.join(", ")) }
 }
 
 /// An answer as documents have it.

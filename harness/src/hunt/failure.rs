@@ -2,7 +2,7 @@
 
 use powerflow::{Diagnostic, Diagnostics};
 use scenarios::nearest;
-use scenarios::search::Reply;
+use scenarios::search::{Graded, Reply};
 
 use crate::latency;
 use crate::metric;
@@ -158,6 +158,28 @@ impl Failure {
             (false, false) => Reply::Harmless,
             (true, true) => Reply::Fails,
             _ => Reply::Doubtful,
+        }
+    }
+
+    /// How bad an episode is by the first limit, for a search that climbs: what is in doubt fails, and what has no value is as bad as can
+    /// be.
+    pub(crate) fn grade(&self, episode: &Episode) -> Graded {
+        let fails = self.reply(episode) != Reply::Harmless;
+        let limit = self.limits.first();
+        let value = limit.and_then(|limit| episode.metric_as_served(&limit.metric));
+        let value = value.filter(|_| episode.outcome != Outcome::CandidateFailed);
+        let falls = limit.is_some_and(|limit| limit.max.is_none());
+        Graded { fails, score: value.map_or(f64::MAX, |value| if falls { -value } else { value }) }
+    }
+
+    /// A score of [`Self::grade`] as a value of the metric, in words.
+    pub(crate) fn ungraded(&self, score: f64) -> String {
+        match self.limits.first() {
+            Some(limit) => {
+                let value = if limit.max.is_none() { -score } else { score };
+                format!("{} {}", limit.metric, rounded(value))
+            }
+            None => rounded(score),
         }
     }
 

@@ -3,10 +3,12 @@
 
 mod cascade;
 mod chemistry;
+mod confirm;
 mod crew;
 mod document;
 mod failure;
 mod folder;
+mod subset;
 
 use std::path::{Path, PathBuf};
 
@@ -35,6 +37,8 @@ pub enum Method {
     /// Random chemistry: minimal sets of losses.
     #[default]
     Chemistry,
+    /// Subset simulation: the probability that a gate's limit is broken, under the population's own law.
+    Subset,
 }
 
 impl Method {
@@ -42,6 +46,7 @@ impl Method {
     pub fn id(self) -> &'static str {
         match self {
             Method::Chemistry => "chemistry",
+            Method::Subset => "subset",
         }
     }
 }
@@ -125,8 +130,11 @@ pub fn prepare_hunt<'a>(
     prepared: &'a Prepared,
     options: &HuntOptions,
 ) -> Result<PreparedHunt<'a>, Diagnostics> {
-    let population = population(prepared, options.population.as_deref())?;
+    let population = population(prepared, options)?;
     let failure = Failure::of(&prepared.suite, &population.id, options.gate.as_deref())?;
+    if options.method == Method::Subset {
+        subset::check(&failure, options.budget)?;
+    }
     if prepared.by_the_clock() {
         let message = "delays are those of this run's clock: what fails now may not fail again";
         return Err(Diagnostic::error("hunt.clock", message)
@@ -157,10 +165,15 @@ pub(crate) fn in_range(what: &str, value: u64, max: u64) -> Result<(), Diagnosti
     Err(Diagnostic::error("usage.range", message).hint("leave it out to take the default").into())
 }
 
-/// The population that is meant: the one of that id, or the first that loses anything.
-fn population<'a>(prepared: &'a Prepared, id: Option<&str>) -> Result<&'a Population, Diagnostics> {
+/// The population that is meant: the one of that id, or the first that can be searched.
+fn population<'a>(prepared: &'a Prepared, options: &HuntOptions) -> Result<&'a Population, Diagnostics> {
     let (suite, populations) = (&prepared.suite, &prepared.populations);
-    let loses = |population: &&Population| population.hazards.iter().any(|hazard| hazard.losses_max() > 0);
+    let id = options.population.as_deref();
+    // Chemistry combines losses; a law that draws is enough for the other.
+    let loses = |population: &&Population| match options.method {
+        Method::Chemistry => population.hazards.iter().any(|hazard| hazard.losses_max() > 0),
+        Method::Subset => !prepared.listed.iter().any(|file| file.population == population.id),
+    };
     let complain = |code: &'static str, message: String, hint: String| {
         Err(Diagnostic::error(code, message).at(&suite.file, None).hint(hint).into())
     };
@@ -173,7 +186,7 @@ fn population<'a>(prepared: &'a Prepared, id: Option<&str>) -> Result<&'a Popula
             ),
             Some(population) if !loses(&population) => complain(
                 "hunt.no-losses",
-                format!("population `{id}` loses no elements, so there is nothing to combine"),
+                format!("population `{id}` draws no losses, so there is nothing to combine"),
                 "choose a population with line_trip or generator_trip".to_owned(),
             ),
             Some(population) => Ok(population),
@@ -182,7 +195,7 @@ fn population<'a>(prepared: &'a Prepared, id: Option<&str>) -> Result<&'a Popula
             Some(population) => Ok(population),
             None => complain(
                 "hunt.no-losses",
-                "no population of the suite loses elements, so there is nothing to combine".to_owned(),
+                "no population of the suite draws losses, so there is nothing to combine".to_owned(),
                 "add one with line_trip or generator_trip".to_owned(),
             ),
         },
@@ -200,6 +213,7 @@ impl PreparedHunt<'_> {
         let losses = Losses::of(self.prepared.seed(), self.population, self.prepared.world());
         crew::with_crew(self.prepared, self.threads, |crew| match self.options.method {
             Method::Chemistry => chemistry::hunt(self, crew, &losses, &mut journal, watch),
+            Method::Subset => subset::hunt(self, crew, &mut journal, watch),
         })
     }
 

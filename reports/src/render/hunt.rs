@@ -32,15 +32,20 @@ pub fn text(study: &HuntStudy) -> String {
     }
     let effort = &study.effort;
     out.push_str(&format!(
-        "\n{} of {} tried, {} in doubt; {} starts on {} elements, {} of them harmless, {} ended with more losses than are kept",
+        "\n{} of {} tried, {} in doubt",
         count(effort.trials),
         count(effort.budget),
-        count(effort.doubtful),
-        count(effort.starts),
-        count(effort.elements),
-        count(effort.harmless),
-        count(effort.larger)
+        count(effort.doubtful)
     ));
+    if effort.starts > 0 {
+        out.push_str(&format!(
+            "; {} starts on {} elements, {} of them harmless, {} ended with more losses than are kept",
+            count(effort.starts),
+            count(effort.elements),
+            count(effort.harmless),
+            count(effort.larger)
+        ));
+    }
     if effort.outside > 0 {
         out.push_str(&format!(
             "; {} found sets left out, which the population never draws",

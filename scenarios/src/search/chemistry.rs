@@ -647,7 +647,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
         /// Whatever was planted is found, all of it, and nothing else; written down and read back on the way, and with any number of
         /// starts side by side.
