@@ -41,6 +41,9 @@ pub struct LossRecord {
 pub struct FoundRecord {
     /// What is lost; nothing where the background fails by itself.
     pub losses: Vec<LossRecord>,
+    /// The demand at its highest, in words; absent where it is that of the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demand: Option<String>,
     /// Scenario of the population whose demand and dates are the background; absent where there is no population.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub background: Option<u64>,
@@ -175,8 +178,15 @@ impl HuntStudy {
 }
 
 impl FoundRecord {
-    /// What is lost, in words: `branch 3 (2-5) at 60 s, unit 1 at bus 4 at 60 s`.
-    pub fn losses_in_words(&self) -> String {
+    /// What befalls the grid, in words: `branch 3 (2-5) at 60 s, unit 1 at bus 4 at 60 s; demand is 1.05 of the file's`.
+    pub fn in_words(&self) -> String {
+        match &self.demand {
+            Some(demand) => format!("{}; {demand}", self.losses_in_words()),
+            None => self.losses_in_words(),
+        }
+    }
+
+    fn losses_in_words(&self) -> String {
         if self.losses.is_empty() {
             return "nothing is lost".to_owned();
         }

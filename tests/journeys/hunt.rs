@@ -286,3 +286,49 @@ fn a_planner_without_a_candidate_searches_cascades() {
     let said = desk.say(&["cascade", "lines.m", "--hunt", "10", "--outage", "branch:1"]).with(2);
     assert!(said.err.contains("cannot be used with"), "{}", said.err);
 }
+
+/// Losses above half a megawatt-hour come about three times in a thousand scenarios. Their share among thousands that are drawn, and what
+/// subset simulation infers from a third as many, are within each other's reach.
+#[test]
+fn a_rare_probability_agrees_with_counting() {
+    let desk = Desk::new();
+    let suite = SUITE
+        .replace("candidate = \"flawed\"", "candidate = \"idle/candidate.toml\"")
+        .replace("steps = 4", "steps = 2")
+        .replace("sigma = 0.02 }]\nsize_max = 10", "sigma = 0.05 }]\nsize_max = 4000");
+    let (suite, _) = suite.split_once("[[population]]\nid = \"outages\"").expect("two populations");
+    let gate = "[[gate]]\nid = \"losses\"\npopulation = \"calm\"\nmetric = \"losses_mwh\"\nkind = \"rate\"\nover = 0.5\nmax = 0.05\n";
+    desk.put("suite.toml", format!("{suite}{gate}"));
+    let hunt = |out: &str, threads: &str| {
+        let method = ["hunt", "suite.toml", "--method", "subset", "--gate", "losses", "--budget", "2500"];
+        desk.say(
+            &[&method[..], &["--quiet", "--threads", threads, "--out", out, "--format", "json"]].concat(),
+        )
+        .with(1)
+    };
+    let said = hunt("one", "1");
+    assert_eq!(said.out, hunt("two", "2").out);
+    let document = document(&desk, "one");
+    let estimate = &document["estimated"][0];
+    let number = |value: &Value| value.as_f64().expect("a number");
+    let (low, high) = (number(&estimate["interval"][0]), number(&estimate["interval"][1]));
+    assert!(
+        low < number(&estimate["value"]) && number(&estimate["value"]) < high && high < 0.02,
+        "{estimate}"
+    );
+    assert!(document["effort"]["trials"].as_u64().is_some_and(|trials| trials <= 2500));
+
+    desk.run("suite.toml", "counted", &[]).with(0);
+    let episodes = desk.episodes("counted");
+    let beyond =
+        episodes.iter().filter(|episode| number(&episode["metrics"]["losses_mwh"]) > 0.5).count() as f64;
+    let share = beyond / episodes.len() as f64;
+    // Three standard deviations of the count beside the interval.
+    let spread = 3.0 * (share * (1.0 - share) / episodes.len() as f64).sqrt();
+    assert!(beyond > 0.0 && low <= share + spread && share - spread <= high, "{share} {low} {high}");
+
+    // What fails was lived through, and what needs one gate says so.
+    assert!(document["found"][0]["value"].as_f64().is_some_and(|value| value > 0.5), "{document}");
+    let said = desk.say(&["hunt", "suite.toml", "--method", "subset", "--out", "none", "--quiet"]).with(2);
+    assert!(said.err.contains("name the gate with --gate"), "{}", said.err);
+}

@@ -146,6 +146,7 @@ fn report(
         let lost = outage(&found.what, branches).branches.into_iter();
         FoundRecord {
             losses: lost.filter_map(|branch| loss(network, &Event::BranchOut { branch }, None)).collect(),
+            demand: None,
             background: None,
             times: found.times,
             minimal: found.minimal,

@@ -2,8 +2,8 @@
 
 use powerflow::Diagnostics;
 use reports::hunt::FoundRecord;
-use scenarios::Scenario;
 use scenarios::search::Reply;
+use scenarios::{Event, Scenario};
 
 use super::crew::{Crew, Who};
 use super::document::{self, loss};
@@ -43,7 +43,7 @@ pub(super) fn confirm(
     let (mut standing, mut of) = (Vec::new(), Vec::new());
     for (suspect, episode) in suspects.into_iter().zip(episodes) {
         let reply = hunt.failure.reply(&episode);
-        let what = || record(hunt, &suspect, &episode, reply).losses_in_words();
+        let what = || record(hunt, &suspect, &episode, reply).in_words();
         match reply {
             Reply::Harmless => confirmed.notes.push(format!(
                 "{}: failed and did not fail again, so the candidate does not repeat itself",
@@ -84,7 +84,7 @@ pub(super) fn confirm(
         let fails = hunt.failure.reply(listed) == Reply::Fails;
         let wanted = hunt.options.keep == Keep::All || *alone == Reply::Harmless;
         if !fails {
-            let what = record.losses_in_words();
+            let what = record.in_words();
             confirmed.notes.push(format!(
                 "{what}: no regression, since it fails or not by what else is drawn with the number of a scenario"
             ));
@@ -93,7 +93,7 @@ pub(super) fn confirm(
         let kept = fails && wanted;
         if kept {
             let timeline = suspect.scenario.timeline.clone();
-            confirmed.kept.push(Kept { note: record.losses_in_words(), timeline });
+            confirmed.kept.push(Kept { note: record.in_words(), timeline });
         }
         let regression = kept.then_some(confirmed.kept.len() as u64);
         confirmed.found.push(FoundRecord { regression, ..record });
@@ -113,6 +113,7 @@ fn record(hunt: &PreparedHunt<'_>, suspect: &Suspect, episode: &Episode, alone: 
         losses: timeline
             .filter_map(|timed| loss(&hunt.prepared.network, &timed.event, Some(timed.at)))
             .collect(),
+        demand: demand(hunt, &suspect.scenario),
         background: suspect.background,
         times: suspect.times,
         minimal: suspect.minimal,
@@ -123,6 +124,22 @@ fn record(hunt: &PreparedHunt<'_>, suspect: &Suspect, episode: &Episode, alone: 
         without_candidate: Some(document::reply_id(alone).to_owned()),
         regression: None,
     }
+}
+
+/// The highest demand that a scenario moves to, in its own words.
+fn demand(hunt: &PreparedHunt<'_>, scenario: &Scenario) -> Option<String> {
+    let highest = |timed: &scenarios::TimedEvent| match &timed.event {
+        Event::DemandRamp { factor, .. } => factor.iter().copied().max_by(f64::total_cmp),
+        _ => None,
+    };
+    let ramps = scenario.timeline.iter().zip(scenario.in_words(&hunt.prepared.network));
+    let ramps = ramps.filter_map(|(timed, (_, words))| Some((highest(timed)?, words)));
+    // The first of equals.
+    let first = |best: Option<(f64, String)>, next: (f64, String)| match best {
+        Some(best) if best.0 >= next.0 => Some(best),
+        _ => Some(next),
+    };
+    ramps.fold(None, first).map(|(_, words)| words)
 }
 
 fn outcome(episode: &Episode) -> String {

@@ -64,7 +64,7 @@ pub fn text(study: &HuntStudy) -> String {
 }
 
 fn one(at: usize, found: &FoundRecord) -> String {
-    let mut line = format!("{at:>4} {}\n     {}: {}", found.losses_in_words(), found.outcome, found.why);
+    let mut line = format!("{at:>4} {}\n     {}: {}", found.in_words(), found.outcome, found.why);
     match found.without_candidate.as_deref() {
         Some("harmless") => line.push_str("; without the candidate it is harmless"),
         Some("fails") => line.push_str("; without the candidate it fails too"),
