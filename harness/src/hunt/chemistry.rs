@@ -134,7 +134,7 @@ fn report(
     resumed: u64,
 ) -> Result<Hunted, Diagnostics> {
     let (sets, outside) = in_population(hunt, losses, search);
-    let suspect = |(found, probability): (Found<Trial>, Option<f64>)| Suspect {
+    let suspect = |(found, probability): Likely| Suspect {
         scenario: scenario(losses, backgrounds, &found.what),
         background: Some(backgrounds[found.what.background as usize]),
         times: found.times,
@@ -181,12 +181,11 @@ fn report(
     folder::publish(hunt, document, &kept, resumed)
 }
 
+/// A set that was found, and how probable it is, where the population's law tells.
+type Likely = (Found<Trial>, Option<f64>);
+
 /// The sets that the population may draw, and how many others there are. Whoever asks for larger sets than it draws gets them.
-fn in_population(
-    hunt: &PreparedHunt<'_>,
-    losses: &Losses<'_>,
-    search: &Chemistry,
-) -> (Vec<(Found<Trial>, Option<f64>)>, u64) {
+fn in_population(hunt: &PreparedHunt<'_>, losses: &Losses<'_>, search: &Chemistry) -> (Vec<Likely>, u64) {
     let larger = hunt.options.size_max.is_some_and(|size| size > losses.most());
     let with_probability = search.found().into_iter().map(|found| {
         // What fails with nothing lost is as likely as its background, which has no likelihood.

@@ -121,7 +121,7 @@ fn suite(hunt: &PreparedHunt<'_>, grid: &str) -> Result<String, Diagnostics> {
 }
 
 /// The seed as a suite can have it: TOML knows no whole numbers beyond 2^63 - 1.
-fn seed(prepared: &Prepared) -> Result<Value, Diagnostics> {
+pub(super) fn seed(prepared: &Prepared) -> Result<Value, Diagnostics> {
     i64::try_from(prepared.suite.seed).map(Value::Integer).map_err(|_| {
         Diagnostic::error("hunt.seed", "the seed is above 9223372036854775807, which no TOML file can have")
             .hint("choose a smaller one with --seed")

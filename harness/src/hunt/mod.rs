@@ -151,6 +151,8 @@ pub fn prepare_hunt<'a>(
         let name = format!("{}-{}", prepared.suite.name, prepared.candidate.record().name);
         PathBuf::from("hunts").join(run::file_name(&name))
     });
+    // What cannot be written at the end is refused at the beginning.
+    folder::seed(prepared)?;
     run::folder::check_out(&out)?;
     run::folder::check_apart(&out, prepared.candidate.as_ref())?;
     let threads = run::worker_threads(options.threads)?;
