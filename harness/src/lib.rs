@@ -11,10 +11,12 @@ pub mod fields;
 pub mod frequency;
 pub mod gate;
 pub mod grid;
+pub mod hunt;
 pub mod latency;
 pub mod live;
 pub mod metric;
 pub mod observation;
+pub mod regression;
 pub mod run;
 #[cfg(feature = "schema")]
 pub mod schemas;

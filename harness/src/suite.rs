@@ -141,6 +141,8 @@ pub struct Population {
     pub hazards: Vec<HazardTable>,
     /// Largest number of episodes, at least one; `None` where the population is a list and counts itself.
     pub size_max: Option<u64>,
+    /// File of scenarios that are listed instead of drawn, as the suite writes it.
+    pub scenarios: Option<String>,
     /// Line in the suite file, from 1, where known.
     pub line: Option<u32>,
 }
@@ -462,6 +464,9 @@ fn read_id(fields: &mut Fields<'_>, kind: &str, taken: &mut Vec<String>) -> Opti
 
 fn read_population(mut fields: Fields<'_>, ids: &mut Vec<String>) -> Option<Population> {
     let id = read_id(&mut fields, "population", ids);
+    if fields.has("scenarios") {
+        return read_listed(fields, id);
+    }
     let size_max = fields.integer::<u64>("size_max", 1);
     let size_max = fields.or("size_max", size_max.map(Some), None);
     let tables = fields.tables("hazards", "suite.hazard");
@@ -476,7 +481,23 @@ fn read_population(mut fields: Fields<'_>, ids: &mut Vec<String>) -> Option<Popu
         fields.complain("missing", None, "`size_max` is missing");
     }
     fields.finish();
-    Some(Population { id: id?, hazards: hazards?, size_max: size_max?, line })
+    Some(Population { id: id?, hazards: hazards?, size_max: size_max?, scenarios: None, line })
+}
+
+/// A population whose scenarios are listed in a file: all of them are lived through, and nothing is drawn.
+fn read_listed(mut fields: Fields<'_>, id: Option<String>) -> Option<Population> {
+    let scenarios = fields.name("scenarios");
+    for key in ["hazards", "size_max"] {
+        if fields.has(key) {
+            let message = format!("`scenarios` lists what happens: `{key}` has no place beside it");
+            fields.complain("contradiction", Some(key), message);
+        }
+    }
+    let _ = (fields.integer::<u64>("size_max", 1), fields.tables("hazards", "suite.hazard"));
+    let line = fields.line();
+    fields.finish();
+    let scenarios = Some(scenarios?.to_owned());
+    Some(Population { id: id?, hazards: Vec::new(), size_max: None, scenarios, line })
 }
 
 /// What a gate is checked against.

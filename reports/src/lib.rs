@@ -8,11 +8,13 @@ pub mod evidence;
 pub mod explanation;
 mod finite;
 pub mod frequency;
+pub mod hunt;
 pub mod latency;
 pub mod machines;
 pub mod nose;
 pub mod playback;
 mod problem;
+pub mod regressions;
 pub mod render;
 pub mod report;
 #[cfg(feature = "schema")]
@@ -26,6 +28,7 @@ pub use document::{Document, canonical_json, canonical_line, read};
 pub use evidence::*;
 pub use explanation::{EXPLANATION_SCHEMA, Explanation};
 pub use frequency::{FREQUENCY_SCHEMA, FrequencyStudy};
+pub use hunt::{HUNT_SCHEMA, HuntStudy};
 pub use latency::{
     DecisionRecord, LATENCY_MARGIN_SCHEMA, LATENCY_SCHEMA, LatencyFile, LatencyMargin, LatencyRecord,
     LatencySample, LatencyTally, MarginRecord, MarginStatus,
@@ -34,4 +37,5 @@ pub use machines::{MACHINES_SCHEMA, MachineStudy};
 pub use nose::{NOSE_SCHEMA, NoseStudy};
 pub use playback::Playback;
 pub use problem::Problem;
+pub use regressions::{REGRESSIONS_SCHEMA, Regressions};
 pub use report::{Report, compose};

@@ -9,9 +9,11 @@ use crate::document::Document;
 use crate::evidence::{EpisodeRecord, Evidence, Manifest, NetworkRecord, RunRecord};
 use crate::explanation::Explanation;
 use crate::frequency::FrequencyStudy;
+use crate::hunt::HuntStudy;
 use crate::latency::{LatencyFile, LatencyMargin};
 use crate::machines::MachineStudy;
 use crate::nose::NoseStudy;
+use crate::regressions::Regressions;
 
 /// A schema and the name of its file.
 #[derive(Clone, Debug)]
@@ -49,6 +51,8 @@ pub fn documents() -> Vec<Described> {
         of::<LatencyMargin>(),
         of::<MachineStudy>(),
         of::<Explanation>(),
+        of::<HuntStudy>(),
+        of::<Regressions>(),
     ]
 }
 

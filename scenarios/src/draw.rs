@@ -10,16 +10,34 @@ use rand::{Rng, TryRng};
 #[derive(Debug)]
 pub struct Stream {
     generator: ChaCha8Rng,
+    /// Moves away from the words of the generator: what is kept of the deviate so far, and where the rest comes from.
+    moves: Vec<(f64, ChaCha8Rng)>,
 }
 
 impl Stream {
     pub(crate) fn new(generator: ChaCha8Rng) -> Self {
-        Stream { generator }
+        Stream { generator, moves: Vec::new() }
     }
 
-    /// The next 64 bits.
+    /// The same moved: every word, taken as a normal deviate z, becomes `keep z + sqrt(1 - keep^2) n` with a deviate n of the next
+    /// generator, for each move in turn. Words that were uniform stay uniform.
+    pub(crate) fn moved(generator: ChaCha8Rng, moves: Vec<(f64, ChaCha8Rng)>) -> Self {
+        Stream { generator, moves }
+    }
+
+    /// The next 64 bits; of a moved stream the upper 53, and zeros.
     pub fn word(&mut self) -> u64 {
-        self.generator.next_u64()
+        let word = self.generator.next_u64();
+        if self.moves.is_empty() {
+            return word;
+        }
+        let mut z = deviate(word);
+        for (keep, generator) in &mut self.moves {
+            z = *keep * z + (1.0 - *keep * *keep).sqrt() * deviate(generator.next_u64());
+        }
+        let share = 0.5 * libm::erfc(-z * std::f64::consts::FRAC_1_SQRT_2);
+        // Rounding may reach one, which no word is.
+        (((share * (1u64 << 53) as f64) as u64).min((1 << 53) - 1)) << 11
     }
 
     /// Uniform on [0, 1): the upper 53 bits of a word, over 2^53. One word.
@@ -81,20 +99,34 @@ impl Stream {
     }
 }
 
+/// The normal deviate of a word, as [`Stream::normal`] has it.
+fn deviate(word: u64) -> f64 {
+    const STEP: f64 = 1.0 / (1u64 << 52) as f64;
+    normal_quantile(((word >> 12) as f64 + 0.5) * STEP)
+}
+
 /// For the distributions of other crates; everything drawn in this crate uses the methods of [`Stream`] itself.
 impl TryRng for Stream {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(self.generator.next_u32())
+        // Of a moved stream every number is moved, whoever asks for it.
+        Ok(if self.moves.is_empty() { self.generator.next_u32() } else { (self.word() >> 32) as u32 })
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(self.generator.next_u64())
+        Ok(self.word())
     }
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        self.generator.fill_bytes(bytes);
+        if self.moves.is_empty() {
+            self.generator.fill_bytes(bytes);
+        } else {
+            // The upper half of a word: the lowest bits of a moved one are zeros.
+            for chunk in bytes.chunks_mut(4) {
+                chunk.copy_from_slice(&((self.word() >> 32) as u32).to_le_bytes()[..chunk.len()]);
+            }
+        }
         Ok(())
     }
 }

@@ -158,6 +158,47 @@ impl Outages {
         }
     }
 
+    /// Dates the loss of every element by itself, in their order: what [`Self::date`] gives one that is lost alone, but for the luck.
+    /// Streams `each/when` and `each/back` beside `when`.
+    pub(crate) fn date_each(
+        &self,
+        world: &World<'_>,
+        streams: &Streams,
+        elements: impl Iterator<Item = (Event, Event)>,
+    ) -> Vec<Vec<TimedEvent>> {
+        let begins_s = self.window(world).draw(&mut streams.named("when"));
+        let (mut when, mut back) = (streams.named("each/when"), streams.named("each/back"));
+        let end = Moment::from_seconds(world.horizon_s);
+        let date = |(out, returned): (Event, Event)| {
+            let at_s = begins_s + self.spread_s * when.uniform();
+            let mut events = vec![TimedEvent { at: Moment::from_seconds(at_s), event: out }];
+            if let Some(after) = self.return_after_s {
+                let at = Moment::from_seconds(at_s + after.draw(&mut back));
+                events.extend((at < end).then_some(TimedEvent { at, event: returned }));
+            }
+            events
+        };
+        elements.map(date).collect()
+    }
+
+    /// The probability that `lost` elements are all among those drawn, uniformly, from `available`.
+    pub(crate) fn probability_of(&self, lost: usize, available: usize) -> f64 {
+        let all_of = |count: u32| -> f64 {
+            let count = (count as usize).min(available);
+            // k (k - 1) ... over n (n - 1) ...
+            (0..lost).map(|at| count.saturating_sub(at) as f64 / (available - at) as f64).product()
+        };
+        if lost > available {
+            return 0.0;
+        }
+        self.counts.iter().map(|count| all_of(*count)).sum::<f64>() / self.counts.len() as f64
+    }
+
+    /// How many are lost at most.
+    pub(crate) fn most(&self) -> u32 {
+        self.counts.iter().copied().max().unwrap_or(0)
+    }
+
     /// When it may begin. The default ends with the last step, so that a short episode sees it too.
     fn window(&self, world: &World<'_>) -> Span {
         self.at_s.unwrap_or(Span { low: 0.0, high: (world.horizon_s / 2.0).min(world.last_step_s()) })
@@ -216,6 +257,23 @@ mod tests {
         assert!(described(&[1], "branches").starts_with("1 branch lost"));
         assert!(described(&[2], "units").starts_with("2 units lost"));
         assert!(described(&[1, 2], "branches").starts_with("1 or 2 branches lost"));
+    }
+
+    #[test]
+    fn a_set_is_lost_with_the_probability_of_its_supersets() {
+        let outages = |counts: &[u32]| Outages {
+            counts: counts.to_vec(),
+            at_s: None,
+            spread_s: 0.0,
+            return_after_s: None,
+        };
+        // Of 10 elements: the 45 pairs, and the 9 pairs that hold a given element; of 120 triples 8 hold a given pair.
+        assert_eq!(outages(&[2]).probability_of(1, 10), 9.0 / 45.0);
+        assert!((outages(&[2]).probability_of(2, 10) - 1.0 / 45.0).abs() < 1e-16);
+        assert!((outages(&[1, 3]).probability_of(2, 10) - 0.5 * 8.0 / 120.0).abs() < 1e-16);
+        assert_eq!((outages(&[2]).probability_of(3, 10), outages(&[2]).probability_of(0, 10)), (0.0, 1.0));
+        assert_eq!(outages(&[9]).probability_of(4, 3), 0.0);
+        assert_eq!(outages(&[9]).probability_of(3, 3), 1.0);
     }
 
     #[test]

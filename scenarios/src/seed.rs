@@ -18,6 +18,15 @@ pub struct Seed(pub u64);
 /// Names the encoding below: any change of the layout changes this, and with it every draw.
 const ENCODING: &[u8] = b"gridgate/stream/1";
 
+/// A step away from the draws of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    /// Its number: what it draws. Moves of one number are the same.
+    pub number: u64,
+    /// How much of every normal deviate is kept, in thousandths, up to 999.
+    pub keep_permille: u16,
+}
+
 /// All random streams of one scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Streams {
@@ -25,14 +34,20 @@ pub struct Streams {
     population: String,
     index: u64,
     prefix: String,
+    moves: Vec<Move>,
 }
 
 /// The streams of scenario `index` of a population.
 pub fn streams(seed: Seed, population: &str, index: u64) -> Streams {
-    Streams { seed, population: population.to_owned(), index, prefix: String::new() }
+    Streams { seed, population: population.to_owned(), index, prefix: String::new(), moves: Vec::new() }
 }
 
 impl Streams {
+    /// The number of the scenario that these are the streams of.
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
     /// The same streams, every name of which begins with `scope` and a slash: `within("line_trip#0").named("which")` is
     /// the stream `line_trip#0/which`.
     #[must_use]
@@ -47,6 +62,27 @@ impl Streams {
     /// integers are little-endian.
     pub fn named(&self, name: &str) -> Stream {
         let name = format!("{}{name}", self.prefix);
+        if self.moves.is_empty() {
+            return Stream::new(self.generator(&name, self.index));
+        }
+        let moved = |step: &Move| {
+            let keep = f64::from(step.keep_permille.min(999)) / 1000.0;
+            (keep, self.generator(&format!("move/{name}"), step.number))
+        };
+        Stream::moved(self.generator(&name, self.index), self.moves.iter().map(moved).collect())
+    }
+
+    /// The same streams moved away from their draws, step by step: each word is still uniform and independent of all others, and the
+    /// more is kept the nearer it is to what it was.
+    ///
+    /// Source: the proposals of S. L. Cotter, G. O. Roberts, A. M. Stuart, D. White, "MCMC methods for functions", Statistical
+    /// Science 28(3), 2013, on every word as a normal deviate.
+    #[must_use]
+    pub fn moved(&self, moves: &[Move]) -> Streams {
+        Streams { moves: [&self.moves, moves].concat(), ..self.clone() }
+    }
+
+    fn generator(&self, name: &str, number: u64) -> ChaCha8Rng {
         let mut hash = Sha256::new();
         // Every field carries its length: ("ab", "c") and ("a", "bc") must not share a key.
         for field in [ENCODING, &self.seed.0.to_le_bytes(), self.population.as_bytes(), name.as_bytes()] {
@@ -54,8 +90,8 @@ impl Streams {
             hash.update(field);
         }
         let mut generator = ChaCha8Rng::from_seed(hash.finalize().into());
-        generator.set_stream(self.index);
-        Stream::new(generator)
+        generator.set_stream(number);
+        generator
     }
 }
 

@@ -8,7 +8,7 @@ use crate::event::{Event, TimedEvent};
 use crate::hazard::World;
 use crate::population::Population;
 use crate::scenario::Scenario;
-use crate::seed::{Seed, streams};
+use crate::seed::{Seed, Streams, streams};
 
 /// Scenario `index` of a population: a function of its arguments and of nothing else.
 ///
@@ -21,7 +21,12 @@ pub fn scenario(seed: Seed, population: &Population, world: &World<'_>, index: u
     if population.listed(world).is_some() {
         return listed(population, world, index);
     }
-    let all = streams(seed, &population.id, index);
+    drawn(&streams(seed, &population.id, index), population, world)
+}
+
+/// The same from streams that may have been moved away from those of the scenario. Its likelihood is that of what was drawn in the
+/// end.
+pub fn drawn(all: &Streams, population: &Population, world: &World<'_>) -> Scenario {
     let mut timeline = Vec::new();
     let mut log_likelihood = Some(0.0);
     for (place, hazard) in population.hazards.iter().enumerate() {
@@ -31,7 +36,12 @@ pub fn scenario(seed: Seed, population: &Population, world: &World<'_>, index: u
     }
     // Stable: equal moments stay in the order they were drawn.
     timeline.sort_by_key(|event| event.at);
-    Scenario { population: population.id.clone(), index, timeline: merged(timeline), log_likelihood }
+    Scenario {
+        population: population.id.clone(),
+        index: all.index(),
+        timeline: merged(timeline),
+        log_likelihood,
+    }
 }
 
 /// Scenario `index` of a population that is a list: the hazard written last goes through its cases first, as the inner one of
@@ -73,7 +83,7 @@ fn switches(event: &Event) -> Option<(Element, bool)> {
 }
 
 /// The union of the outages of every element.
-fn merged(mut timeline: Vec<TimedEvent>) -> Vec<TimedEvent> {
+pub(crate) fn merged(mut timeline: Vec<TimedEvent>) -> Vec<TimedEvent> {
     let mut reasons_to_be_out: BTreeMap<Element, u32> = BTreeMap::new();
     timeline.retain(|timed| {
         let Some((element, out)) = switches(&timed.event) else { return true };

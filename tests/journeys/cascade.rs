@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::desk::Desk;
 
 /// 150 MW behind three lines, the third of which is weak; the units have a minute's ramp of 5 % of their largest power.
-const CASE: &str = "function mpc = three_lines
+pub(crate) const CASE: &str = "function mpc = three_lines
 mpc.version = '2';
 mpc.baseMVA = 100;
 mpc.bus = [

@@ -8,6 +8,7 @@ mod desk;
 mod explain;
 mod frequency;
 mod frequency_response;
+mod hunt;
 mod interrupted;
 mod latency;
 mod machines;

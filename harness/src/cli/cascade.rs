@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use powerflow::{Diagnostic, Diagnostics};
 
+use super::bar::Bar;
 use super::{complain, exit, print, refuse};
 use crate::cascade::Engine;
+use crate::hunt::{CascadeHunt, hunt_cascades};
 use crate::run::local::cannot_write;
 use crate::study::{self, CascadeQuestion, CascadeSource, PreparedCascades};
 
@@ -27,21 +29,31 @@ pub(super) struct Cascade {
     #[arg(
         long,
         value_name = "branch:9,gen:3,bus:12",
-        required_unless_present = "outages",
-        conflicts_with = "outages"
+        required_unless_present_any = ["outages", "hunt"],
+        conflicts_with_all = ["outages", "hunt"]
     )]
     outage: Option<String>,
     /// A table of outages, a set a line: columns `branches`, `gens` (rows in the file) and `buses` (numbers), blank-separated.
     #[arg(long, value_name = "FILE.csv")]
     outages: Option<PathBuf>,
+    /// Instead of following given outages, search for the smallest sets of branches that cost more than 5 % of the demand, with so
+    /// many cascades. Exit code 1 where any is found.
+    #[arg(long, value_name = "CASCADES", conflicts_with = "outages")]
+    hunt: Option<u64>,
+    /// With --hunt: largest set that is kept.
+    #[arg(long, requires = "hunt", value_name = "K", default_value_t = 5)]
+    size_max: u32,
+    /// With --hunt: seed of every draw.
+    #[arg(long, requires = "hunt", default_value_t = 0)]
+    seed: u64,
     /// Parameters of the engines (TOML, schema gridgate/cascade-settings/1).
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
     /// With --outages: the file for the table, instead of standard output.
     #[arg(long, requires = "outages", value_name = "FILE.csv")]
     out: Option<PathBuf>,
-    /// With --outages: threads [default: all cores]. Changes no byte of the results.
-    #[arg(long, requires = "outages")]
+    /// With --outages or --hunt: threads [default: all cores]. Changes no byte of the results.
+    #[arg(long, conflicts_with = "outage")]
     threads: Option<usize>,
     /// How to print one outage; a table of outages is always CSV.
     #[arg(long, value_enum, default_value_t, conflicts_with = "outages")]
@@ -72,11 +84,43 @@ impl Cascade {
             Ok(prepared) => prepared,
             Err(complaints) => return refuse(&complaints),
         };
+        if let Some(budget) = self.hunt {
+            let hunt =
+                CascadeHunt { budget, size_max: self.size_max, seed: self.seed, threads: self.threads };
+            return search(&prepared, &hunt, self.format);
+        }
         match (&self.outages, &self.outage) {
             (Some(outages), _) => table(&prepared, outages, self.threads, self.out.as_deref()),
             (None, outage) => one(&prepared, outage.as_deref().unwrap_or_default(), self.format),
         }
     }
+}
+
+fn search(prepared: &PreparedCascades, hunt: &CascadeHunt, format: CascadeFormat) -> u8 {
+    if format == CascadeFormat::Html {
+        let no_page = Diagnostic::error("usage.format", "what a search finds is no picture");
+        return refuse(&no_page.hint("say --format text or --format json").into());
+    }
+    let bar = Bar::new("cascades", false);
+    let document = match hunt_cascades(prepared, hunt, &bar) {
+        Ok(document) => document,
+        Err(complaints) => {
+            bar.finish();
+            return refuse(&complaints);
+        }
+    };
+    bar.finish();
+    match format {
+        CascadeFormat::Json => match reports::canonical_json(&document) {
+            Ok(json) => print(&String::from_utf8_lossy(&json)),
+            Err(problem) => {
+                complain(&problem.to_string());
+                return exit::INFRASTRUCTURE;
+            }
+        },
+        _ => print(&reports::render::hunt::text(&document)),
+    }
+    if document.found.is_empty() { exit::PASS } else { exit::FAIL }
 }
 
 fn one(prepared: &PreparedCascades, outage: &str, format: CascadeFormat) -> u8 {

@@ -7,6 +7,7 @@ mod check;
 mod contingencies;
 mod explain;
 mod frequency;
+mod hunt;
 mod latency;
 mod machines;
 mod nose;
@@ -51,6 +52,8 @@ enum Verb {
     Check(check::Check),
     /// Judge a candidate by a suite.
     Run(run::Run),
+    /// Search for the smallest and likeliest events that a candidate does not live through.
+    Hunt(hunt::Hunt),
     /// Repeat one episode of a run, step by step.
     Replay(replay::Replay),
     /// Explain why an episode broke a gate.
@@ -107,6 +110,7 @@ pub fn main() -> u8 {
         Verb::Latency(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
         Verb::Run(verb) => verb.run(),
+        Verb::Hunt(verb) => verb.run(),
         Verb::Replay(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),
         Verb::Report(verb) => verb.run(),

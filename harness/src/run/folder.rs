@@ -13,7 +13,7 @@ use reports::{
 use super::judge;
 use super::local::{BLOCKS, Simulated, cannot_write, partial_folder};
 use super::recorded::{Kept, trajectory_name};
-use super::{Completed, Prepared, RunOptions};
+use super::{Completed, ListedFile, Prepared, RunOptions};
 use crate::candidate::Cause;
 use crate::trajectory::Episode;
 
@@ -106,6 +106,9 @@ pub(super) fn write(
     folder.put(&copy_name(GRID_COPY, &prepared.suite.grid_path), &prepared.grid_bytes)?;
     if let Some(recorded) = prepared.latency.as_ref().and_then(|latency| latency.recorded.as_ref()) {
         folder.put(&format!("{LATENCY_COPY}.json"), &recorded.bytes)?;
+    }
+    for file in &prepared.listed {
+        folder.put(&format!("inputs/{}", ListedFile::copy_name(&file.population)), &file.bytes)?;
     }
     let network = network_record(&prepared.network);
     folder.put("network.json", &json(&network)?)?;

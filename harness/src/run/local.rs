@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
 use powerflow::{Diagnostic, Diagnostics, Plan, Solver, Topology};
-use scenarios::{Population, scenario, streams};
+use scenarios::{Population, Scenario, scenario, streams};
 use serde::{Deserialize, Serialize};
 
 use super::judge;
@@ -299,7 +299,19 @@ pub(crate) fn cohort<'a>(
             (Arc::new(scenario(seed, population, &world, *index)), own)
         })
         .collect();
-    let cohort = Cohort::new(solver, &prepared.config, subject, drawn, rows, record);
+    cohort_of(prepared, solver, subject, drawn, rows, record)
+}
+
+/// A cohort of scenarios, each with the seed of its candidate.
+pub(crate) fn cohort_of<'a>(
+    prepared: &'a Prepared,
+    solver: &'a mut Solver,
+    subject: &'a str,
+    scenarios: Vec<(Arc<Scenario>, u64)>,
+    rows: usize,
+    record: bool,
+) -> Cohort<'a> {
+    let cohort = Cohort::new(solver, &prepared.config, subject, scenarios, rows, record);
     match &prepared.latency {
         Some(latency) => cohort.delayed(&latency.timing),
         None => cohort,

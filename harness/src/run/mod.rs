@@ -1,6 +1,7 @@
 //! From a suite file to a verdict: prepare, simulate, judge, write.
 
 pub mod folder;
+pub(crate) mod journal;
 mod judge;
 pub(crate) mod local;
 mod progress;
@@ -29,6 +30,7 @@ use crate::grid::{GridRules, units};
 use crate::latency::{self, Delay, Latency};
 use crate::live::LoopConfig;
 use crate::metric;
+use crate::regression;
 use crate::suite::{Champion, Suite};
 
 /// Everything a run needs, checked.
@@ -51,6 +53,26 @@ pub struct Prepared {
     pub champions: Vec<Arc<dyn Source>>,
     /// Delay between observation and action; `None`: actions take effect at once.
     pub latency: Option<Arc<Latency>>,
+    /// Files of listed scenarios that populations name.
+    pub listed: Vec<ListedFile>,
+}
+
+/// A file of listed scenarios, as it was read.
+#[derive(Clone, Debug)]
+pub struct ListedFile {
+    /// The population that names it.
+    pub population: String,
+    /// Its name as the suite writes it.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl ListedFile {
+    /// Its name in the folder `inputs` of a run: paths of a suite may lead anywhere.
+    fn copy_name(population: &str) -> String {
+        format!("scenarios-{population}.json")
+    }
 }
 
 /// Who is judged, where it is not whom the suite names.
@@ -110,14 +132,15 @@ pub(crate) fn prepare_undelayed(suite_path: &Path, contender: Contender) -> Resu
     prepare_from(suite_path, &Copies { undelayed: true, ..Copies::default() }, contender)
 }
 
-/// The same, with the case and the recorded times elsewhere than where the suite says.
+/// The same, with the case, the recorded times and listed scenarios elsewhere than where the suite says; the last beside it.
 pub(crate) fn prepare_copies(
     suite: &Path,
     grid: &Path,
     latency: Option<&Path>,
     contender: Contender,
 ) -> Result<Prepared, Diagnostics> {
-    prepare_from(suite, &Copies { grid: Some(grid), latency, undelayed: false }, contender)
+    let scenarios = Some(suite.parent().unwrap_or(Path::new("")));
+    prepare_from(suite, &Copies { grid: Some(grid), latency, scenarios, undelayed: false }, contender)
 }
 
 /// Where inputs lie, if not where the suite says.
@@ -125,6 +148,8 @@ pub(crate) fn prepare_copies(
 struct Copies<'a> {
     grid: Option<&'a Path>,
     latency: Option<&'a Path>,
+    /// Folder with copies of listed scenarios.
+    scenarios: Option<&'a Path>,
     /// Whether the suite's delays are left out.
     undelayed: bool,
 }
@@ -154,7 +179,7 @@ fn prepare_from(
     let autonomous = suite.autonomous.of(&network, &suite.file, droop)?;
     let network = units::with_modes(&network, &autonomous.units);
     let config = loop_config(&suite, &network, autonomous)?;
-    let populations = populations(&suite, &network, &config)?;
+    let (populations, listed) = populations(&suite, copies.scenarios, &network, &config)?;
     let task = config.task;
     let latency_draws = suite.latency.as_ref().is_some_and(latency::Written::draws);
     suite.check_frames(&frames(&populations, &world(&network, &config), &config, latency_draws))?;
@@ -202,6 +227,7 @@ fn prepare_from(
         candidate,
         champions,
         latency,
+        listed,
     })
 }
 
@@ -250,14 +276,25 @@ fn loop_config(
 
 fn populations(
     suite: &Suite,
+    copies: Option<&Path>,
     network: &Network,
     config: &LoopConfig,
-) -> Result<Vec<Population>, Diagnostics> {
+) -> Result<(Vec<Population>, Vec<ListedFile>), Diagnostics> {
     let mut complaints = Diagnostics::default();
     let world = world(network, config);
     let mut populations = Vec::with_capacity(suite.populations.len());
+    let mut files = Vec::new();
     for from in &suite.populations {
         let mut hazards = Vec::with_capacity(from.hazards.len());
+        if let Some(name) = &from.scenarios {
+            match listed(suite, &from.id, name, copies, network) {
+                Ok((file, list)) => {
+                    hazards.push(Box::new(list) as Box<dyn scenarios::Hazard>);
+                    files.push(file);
+                }
+                Err(found) => complaints.0.extend(found.0),
+            }
+        }
         for hazard in &from.hazards {
             match scenarios::hazard::parse(&hazard.table) {
                 Ok(hazard) => hazards.push(hazard),
@@ -272,7 +309,26 @@ fn populations(
         complaints.0.extend(found.0.into_iter().map(|d| d.at(&suite.file, from.line)));
         populations.push(population);
     }
-    complaints.into_result(populations)
+    complaints.into_result((populations, files))
+}
+
+/// The listed scenarios that a population names.
+fn listed(
+    suite: &Suite,
+    population: &str,
+    name: &str,
+    copies: Option<&Path>,
+    network: &Network,
+) -> Result<(ListedFile, scenarios::Listed), Diagnostics> {
+    let beside = Path::new(&suite.file).parent().unwrap_or(Path::new(""));
+    let path = match copies {
+        Some(folder) => folder.join(ListedFile::copy_name(population)),
+        None => beside.join(name),
+    };
+    let bytes = read(&path, "suite.scenarios.read", "the list of scenarios that the suite names")?;
+    let timelines = regression::read(&bytes, &path.display().to_string(), network)?;
+    let listed = scenarios::Listed { timelines: Arc::new(timelines), source: name.to_owned() };
+    Ok((ListedFile { population: population.to_owned(), name: name.to_owned(), bytes }, listed))
 }
 
 /// What the episodes of each population are taken from.
@@ -353,6 +409,7 @@ impl Prepared {
         if let Some(recorded) = self.latency.as_ref().and_then(|latency| latency.recorded.as_ref()) {
             inputs.push(input("latency", &recorded.name, &recorded.bytes));
         }
+        inputs.extend(self.listed.iter().map(|file| input("scenarios", &file.name, &file.bytes)));
         inputs
     }
 
@@ -429,12 +486,12 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Diagnostics> 
     folder::Staged { root: folder.to_owned(), files: std::collections::BTreeMap::new() }.put(&name, bytes)
 }
 
-fn interrupted() -> Diagnostics {
+pub(crate) fn interrupted() -> Diagnostics {
     Diagnostic::error("run.interrupted", "the run was stopped before it was complete").into()
 }
 
 /// A name that is safe as a file name on every system.
-fn file_name(name: &str) -> String {
+pub(crate) fn file_name(name: &str) -> String {
     let mut safe: String = name
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' })

@@ -60,7 +60,7 @@ pub struct PreparedCascades {
 }
 
 /// One engine, one a thread.
-enum Runner {
+pub(crate) enum Runner {
     Protection(Box<protection::Engine>),
     Acfm(Box<Acfm>),
     Dcsep(Box<Separation>),
@@ -107,7 +107,7 @@ pub fn prepare_cascades(question: &CascadeQuestion) -> Result<PreparedCascades, 
 }
 
 impl PreparedCascades {
-    fn runner(&self) -> Result<Runner, Diagnostics> {
+    pub(crate) fn runner(&self) -> Result<Runner, Diagnostics> {
         match self.engine {
             Engine::Dcsep => {
                 Ok(Runner::Dcsep(Box::new(Separation::new(&self.network, &self.settings.dcsep)?)))
@@ -147,6 +147,14 @@ impl PreparedCascades {
             document.settings.extend(self.frequency()?.iter().flat_map(Elements::in_words));
         }
         Ok(document)
+    }
+
+    pub(crate) fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    pub(crate) fn inputs(&self) -> &[InputRecord] {
+        &self.inputs
     }
 
     /// The network, as pictures need it.
@@ -261,6 +269,11 @@ impl PreparedCascades {
 }
 
 impl Runner {
+    /// What one outage sets off.
+    pub(crate) fn cascade(&mut self, outage: &Outage) -> Cascade {
+        self.row(outage).told.cascade
+    }
+
     /// One outage.
     fn row(&mut self, outage: &Outage) -> Row {
         match self {

@@ -7,6 +7,7 @@ mod nose;
 mod page;
 mod solution;
 
+pub(crate) use cascade::Runner;
 pub use cascade::{CascadeQuestion, CascadeSource, PreparedCascades, prepare_cascades};
 #[cfg(feature = "parquet")]
 pub use contingencies::ParquetTable;

@@ -15,7 +15,7 @@ pub(super) fn are_lists(hazards: &[HazardTable]) -> bool {
 impl Population {
     /// Whether its scenarios are a list rather than draws.
     pub fn is_listed(&self) -> bool {
-        are_lists(&self.hazards)
+        self.scenarios.is_some() || are_lists(&self.hazards)
     }
 }
 

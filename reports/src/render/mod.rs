@@ -8,6 +8,7 @@ pub mod explanation;
 pub mod explanation_html;
 pub mod frequency;
 pub mod html;
+pub mod hunt;
 pub mod json;
 pub mod junit;
 pub mod latency;

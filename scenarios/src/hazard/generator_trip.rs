@@ -105,6 +105,25 @@ impl Hazard for GeneratorTrip {
         ln_set.map(|ln| ln + ln_k)
     }
 
+    fn losses(&self, world: &World<'_>, streams: &Streams) -> Vec<Vec<TimedEvent>> {
+        let units = world.network.units.bus.indices().filter(|unit| self.weight(world, *unit) > 0.0);
+        let events = units.map(|unit| (Event::UnitOut { unit }, Event::UnitBack { unit }));
+        self.outages.date_each(world, streams, events)
+    }
+
+    fn probability_of(&self, world: &World<'_>, lost: &[Event]) -> Option<f64> {
+        let uniform = self.outages.probability_of(lost.len(), self.weights(world).len());
+        match self.weight {
+            Weight::Uniform => Some(uniform),
+            // By capacity only what can never be, and always is, is known without summing over orders of draws.
+            Weight::Capacity => (uniform == 0.0 || uniform == 1.0).then_some(uniform),
+        }
+    }
+
+    fn losses_max(&self) -> u32 {
+        self.outages.most()
+    }
+
     fn kind(&self) -> &'static str {
         KIND.name
     }

@@ -112,6 +112,13 @@ impl LineTrip {
         }
     }
 
+    /// The branches that may be lost, in file order.
+    fn candidates(&self, world: &World<'_>) -> Vec<BranchIdx> {
+        let bridges = if self.keep_connected { Graph::of(world.network).bridges() } else { Vec::new() };
+        let branches = world.network.branches.from.indices();
+        branches.filter(|b| self.may_lose(world, *b) && bridges.binary_search(b).is_err()).collect()
+    }
+
     fn noun(&self) -> &'static str {
         if self.lines_only { "lines" } else { "branches" }
     }
@@ -124,6 +131,39 @@ impl Hazard for LineTrip {
             lost.into_iter().map(|branch| (Event::BranchOut { branch }, Event::BranchBack { branch }));
         self.outages.date(world, streams, events, timeline);
         ln_likelihood
+    }
+
+    fn losses(&self, world: &World<'_>, streams: &Streams) -> Vec<Vec<TimedEvent>> {
+        let events = self.candidates(world).into_iter();
+        let events = events.map(|branch| (Event::BranchOut { branch }, Event::BranchBack { branch }));
+        self.outages.date_each(world, streams, events)
+    }
+
+    fn together(&self, world: &World<'_>, order: &[Event]) -> Vec<Event> {
+        if !self.keep_connected {
+            return order.to_vec();
+        }
+        let branch = |event: &Event| match event {
+            Event::BranchOut { branch } => Some(*branch),
+            _ => None,
+        };
+        let order: Vec<BranchIdx> = order.iter().filter_map(branch).collect();
+        let removable = Graph::of(world.network).removable(&order);
+        removable.into_iter().map(|branch| Event::BranchOut { branch }).collect()
+    }
+
+    fn probability_of(&self, world: &World<'_>, lost: &[Event]) -> Option<f64> {
+        if self.together(world, lost).len() < lost.len() {
+            return Some(0.0);
+        }
+        let probability = self.outages.probability_of(lost.len(), self.candidates(world).len());
+        // How many larger sets leave the grid connected nobody counts cheaply.
+        let known = !self.keep_connected || self.outages.most() <= 1 || probability == 0.0;
+        known.then_some(probability)
+    }
+
+    fn losses_max(&self) -> u32 {
+        self.outages.most()
     }
 
     fn kind(&self) -> &'static str {

@@ -3,7 +3,7 @@
 use powerflow::{Diagnostic, Diagnostics, Network};
 use toml::Table;
 
-use crate::event::TimedEvent;
+use crate::event::{Event, TimedEvent};
 use crate::nearest::advice;
 use crate::seed::Streams;
 use crate::settings::Parameter;
@@ -58,6 +58,30 @@ pub trait Hazard: std::fmt::Debug + Send + Sync {
 
     /// Its law and settings in words, for reports.
     fn describe(&self) -> String;
+
+    /// What it may take out, for searches that choose the elements themselves: in file order, for each element the events of its loss,
+    /// dated as scenario `streams` would date them, the loss first. Every element has a date of its own that does not depend on what
+    /// else is lost. Empty for a hazard that takes nothing out.
+    fn losses(&self, _world: &World<'_>, _streams: &Streams) -> Vec<Vec<TimedEvent>> {
+        Vec::new()
+    }
+
+    /// The losses of `order`, in that order, each of which may come together with those before it, as far as that depends on which
+    /// they are and not on how many.
+    fn together(&self, _world: &World<'_>, order: &[Event]) -> Vec<Event> {
+        order.to_vec()
+    }
+
+    /// The probability that a scenario takes out all of these elements, whatever else goes with them, times aside; zero where it never
+    /// takes out so many, `None` where it does not know.
+    fn probability_of(&self, _world: &World<'_>, _lost: &[Event]) -> Option<f64> {
+        None
+    }
+
+    /// How many elements one scenario takes out at most.
+    fn losses_max(&self) -> u32 {
+        0
+    }
 
     /// Complaints about a world that it cannot act in as its settings say. After an error [`Self::draw`] does what it
     /// can, which is not what was asked for.

@@ -1,7 +1,7 @@
 //! Contingency studies: what becomes of a grid when its branches fail, one outage at a time.
 
+mod block;
 mod folder;
-mod journal;
 mod list;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -23,11 +23,12 @@ use reports::contingencies::{
 };
 use reports::{Digest, InputRecord};
 
+use self::block::Block;
 use self::folder::Folder;
-use self::journal::{Block, Journal};
 use self::list::OutageList;
 use self::screen::Selection;
 use self::tally::{Sufferers, Tally};
+use crate::run::journal::Journal;
 use crate::run::{self, Progress, Watch};
 
 pub use list::Outages;
@@ -198,7 +199,17 @@ impl PreparedStudy {
             Ok(())
         };
         let done = match &mut journal {
-            Some(journal) => journal.resume(&self.key(), &mut |block| take(block, &mut folder))?,
+            Some(journal) => {
+                let mut next = 0;
+                journal.resume(block::SCHEMA, &self.key(), &mut |block: Block| {
+                    let is_next = block.block == next;
+                    if is_next {
+                        next += 1;
+                        take(block, &mut folder)?;
+                    }
+                    Ok(is_next)
+                })?
+            }
             None => 0,
         };
         self.sweep(&mut sweep, &selection, &base, done, watch, &mut |block| {

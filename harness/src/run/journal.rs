@@ -1,46 +1,37 @@
-//! The record of an unfinished study: a header, then one line for each finished block, in the order of the list and each
-//! behind its own digest. A study that is killed goes on behind the last whole line.
+//! The record of unfinished work: a header, then a line for each part that is done, in order and each behind its own digest. Work that
+//! is killed goes on behind the last whole line.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use powerflow::{Diagnostic, Diagnostics};
-use reports::contingencies::ContingencyRecord;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::tally::Sufferers;
-use crate::run::local::{BLOCKS, cannot_write, partial_folder, sound};
-
-const SCHEMA: &str = "gridgate/contingencies-partial/1";
+use super::local::{BLOCKS, cannot_write, partial_folder, sound};
 
 #[derive(Debug, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 struct Header {
     schema: String,
-    /// Digest of all that decides what the blocks hold.
+    /// Digest of all that decides what the parts hold.
     key: String,
 }
 
-/// The outages of one block.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Block {
-    pub(super) block: u64,
-    pub(super) rows: Vec<ContingencyRecord>,
-    pub(super) sufferers: Sufferers,
-}
-
 /// See the module.
-pub(super) struct Journal {
-    /// Locked as long as this study works on the folder: two studies of one folder would publish a mixture.
+pub(crate) struct Journal {
+    /// Locked as long as somebody works on the folder: two of them would publish a mixture.
     file: File,
     path: PathBuf,
 }
 
 impl Journal {
     /// Opens the record beside `out` and keeps others away from it.
-    pub(super) fn open(out: &Path) -> Result<Self, Diagnostics> {
+    ///
+    /// # Errors
+    /// `study.busy` where somebody else works on it, `run.write`.
+    pub(crate) fn open(out: &Path) -> Result<Self, Diagnostics> {
         let folder = partial_folder(out);
         let path = folder.join(BLOCKS);
         let complain = |error: std::io::Error| cannot_write(&path, &error);
@@ -58,16 +49,21 @@ impl Journal {
         Ok(Journal { file, path })
     }
 
-    /// Hands over what an earlier study of the same inputs had finished, and drops what is not whole; answers how many
-    /// blocks that were. Memory is bounded: a block is read, handed over and forgotten.
-    pub(super) fn resume(
+    /// Hands over the parts that earlier work of this schema on the same inputs had done, and drops what is not whole or what `take`
+    /// does not recognise as the next part (false); answers how many were taken. Memory is bounded: a part is read, handed over and
+    /// forgotten.
+    ///
+    /// # Errors
+    /// What `take` answers, and `run.write`.
+    pub(crate) fn resume<P: DeserializeOwned>(
         &mut self,
+        schema: &str,
         key: &str,
-        take: &mut dyn FnMut(Block) -> Result<(), Diagnostics>,
+        take: &mut dyn FnMut(P) -> Result<bool, Diagnostics>,
     ) -> Result<u64, Diagnostics> {
         let complain = |error: std::io::Error| cannot_write(&self.path, &error);
-        let header = Header { schema: SCHEMA.into(), key: key.into() };
-        let (mut blocks, mut sound_bytes) = (0, 0);
+        let header = Header { schema: schema.into(), key: key.into() };
+        let (mut parts, mut sound_bytes) = (0, 0);
         let mut reader = BufReader::new(&self.file);
         let mut line = Vec::new();
         loop {
@@ -79,10 +75,11 @@ impl Journal {
                     break;
                 }
             } else {
-                let block = serde_json::from_slice::<Block>(content).ok();
-                let Some(block) = block.filter(|block| block.block == blocks) else { break };
-                take(block)?;
-                blocks += 1;
+                let Ok(part) = serde_json::from_slice::<P>(content) else { break };
+                if !take(part)? {
+                    break;
+                }
+                parts += 1;
             }
             sound_bytes += length as u64;
         }
@@ -91,17 +88,20 @@ impl Journal {
         if sound_bytes == 0 {
             self.line(&header)?;
         }
-        Ok(blocks)
+        Ok(parts)
     }
 
-    /// Adds a finished block.
-    pub(super) fn append(&mut self, block: &Block) -> Result<(), Diagnostics> {
-        self.line(block)
+    /// Adds a part that is done.
+    ///
+    /// # Errors
+    /// `run.write`.
+    pub(crate) fn append(&mut self, part: &impl Serialize) -> Result<(), Diagnostics> {
+        self.line(part)
     }
 
     fn line(&mut self, line: &impl Serialize) -> Result<(), Diagnostics> {
         let mut bytes = serde_json::to_vec(line).map_err(|error| {
-            Diagnostics::from(Diagnostic::error("study.partial", format!("a block cannot be kept: {error}")))
+            Diagnostics::from(Diagnostic::error("study.partial", format!("a part cannot be kept: {error}")))
         })?;
         bytes.push(b'\n');
         let line = [reports::Digest::of(&bytes).sha256.as_bytes(), b" ", &bytes].concat();
