@@ -10,11 +10,14 @@ pub mod frequency;
 pub mod latency;
 pub mod machines;
 pub mod nose;
+pub mod plan;
 mod problem;
+pub mod redact;
 pub mod render;
 pub mod report;
 #[cfg(feature = "schema")]
 pub mod schemas;
+pub mod waiver;
 mod words;
 
 pub use attest::verify::{Verified, population_digest, seal, unlisted, verify};
@@ -31,3 +34,4 @@ pub use machines::{MACHINES_SCHEMA, MachineStudy};
 pub use nose::{NOSE_SCHEMA, NoseStudy};
 pub use problem::Problem;
 pub use report::{Report, compose};
+pub use waiver::{WAIVER_SCHEMA, Waiver, WaiverRecord, WaiverStatus};

@@ -11,6 +11,7 @@ use crate::frequency::FrequencyStudy;
 use crate::latency::{LatencyFile, LatencyMargin};
 use crate::machines::MachineStudy;
 use crate::nose::NoseStudy;
+use crate::plan::SuitePlan;
 
 /// A schema and the name of its file.
 #[derive(Clone, Debug)]
@@ -42,6 +43,7 @@ pub fn documents() -> Vec<Described> {
         of::<Manifest>(),
         of::<ContingencyStudy>(),
         of::<NoseStudy>(),
+        of::<SuitePlan>(),
         of::<CascadeStudy>(),
         of::<FrequencyStudy>(),
         of::<LatencyFile>(),

@@ -1,9 +1,11 @@
 //! Journeys by command line: from a case file to a report, and everything a user or an accident can put in the way.
 
+mod cached;
 mod cascade;
 mod contingencies;
 mod controls;
 mod desk;
+mod exit_codes;
 mod frequency;
 mod frequency_response;
 mod interrupted;
@@ -16,4 +18,5 @@ mod protection;
 mod refused;
 mod same_bytes;
 mod tampered;
+mod waivers;
 mod words;

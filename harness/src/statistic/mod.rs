@@ -7,6 +7,7 @@
 pub mod betting;
 pub mod binomial;
 pub mod branching;
+pub mod power;
 pub mod rate;
 
 /// The largest `x` of `[lo, hi]` (to the last bit) at which `holds` is true, for a predicate that is true up to some

@@ -14,6 +14,7 @@ pub mod machines;
 pub mod markdown;
 pub mod network_picture;
 pub mod nose;
+pub mod plan;
 pub mod sarif;
 mod svg;
 pub mod text;
