@@ -125,8 +125,8 @@ fn read(path: &Path, text: &str) -> Result<Vec<Signed>, Diagnostics> {
     let mut fields = document.root("waiver", "the file of waivers");
     let schema = fields.text("schema");
     let schema = fields.need("schema", schema);
-    if schema.is_some_and(|schema| schema != WAIVER_SCHEMA) {
-        let message = format!("this program reads {WAIVER_SCHEMA}");
+    if let Some(schema) = schema.filter(|schema| *schema != WAIVER_SCHEMA) {
+        let message = format!("the schema is `{schema}`, and this program reads `{WAIVER_SCHEMA}`");
         fields.complain_with(
             "schema",
             Some("schema"),
