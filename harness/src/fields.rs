@@ -313,7 +313,7 @@ impl<'a> Fields<'a> {
         let integer = self.typed(key, "a whole number", |kind| match kind {
             Kind::Integer(integer) => Some(*integer),
             // `30.0` is one too (JSON Schema 2020-12, 4.2.3): other programs write whole numbers so.
-            Kind::Number(number) if number.fract() == 0.0 && number.abs() <= (1_u64 << 53) as f64 => {
+            Kind::Number(number) if number.fract() == 0.0 && number.abs() < (1_u128 << 64) as f64 => {
                 Some(*number as i128)
             }
             _ => None,

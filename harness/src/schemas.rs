@@ -45,8 +45,11 @@ fn written(name: &str, schema: Value) -> Described {
 pub fn page(document: &Described) -> (String, String) {
     let kind = document.file.rsplit_once('-').map_or("", |(kind, _version)| kind);
     let schema = document.schema.as_value();
+    let by_people =
+        [SUITE_SCHEMA, CANDIDATE_SCHEMA, reports::WAIVER_SCHEMA].contains(&text(schema, "title").as_str());
+    let origin = if by_people { "" } else { " from the types that write it" };
     let mut page = format!(
-        "# {}\n\n{}\n\nGenerated, as is its [JSON Schema](../../reports/schemas/{}).\n",
+        "# {}\n\n{}\n\nGenerated{origin}, as is its [JSON Schema](../../reports/schemas/{}).\n",
         text(schema, "title"),
         text(schema, "description"),
         document.file
@@ -89,7 +92,8 @@ fn kind_of(schema: &Value) -> String {
         return format!("[{name}](#{})", name.to_lowercase());
     }
     if let Some(names) = schema["enum"].as_array() {
-        let names: Vec<String> = names.iter().filter_map(Value::as_str).map(|name| format!("`{name}`")).collect();
+        let names: Vec<String> =
+            names.iter().filter_map(Value::as_str).map(|name| format!("`{name}`")).collect();
         return names.join(" or ");
     }
     if let Some(choices) = schema["anyOf"].as_array().or(schema["oneOf"].as_array()) {

@@ -206,7 +206,9 @@ impl<'a> Settings<'a> {
 /// A whole number; `2.0` is one too.
 fn as_whole(value: &Value) -> Option<i64> {
     match value {
-        Value::Float(number) if number.fract() == 0.0 && number.abs() <= (1_i64 << 53) as f64 => Some(*number as i64),
+        Value::Float(number) if number.fract() == 0.0 && number.abs() <= (1_i64 << 53) as f64 => {
+            Some(*number as i64)
+        }
         other => other.as_integer(),
     }
 }

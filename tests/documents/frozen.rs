@@ -28,7 +28,8 @@ fn kept<T: Document + serde::Serialize>() {
     let name = T::SCHEMA.trim_start_matches("gridgate/").replace('/', "-") + ".json";
     let bytes = std::fs::read(folder().join(&name)).unwrap_or_else(|error| panic!("{name}: {error}"));
     let document: T = reports::read(&bytes).unwrap_or_else(|problem| panic!("{name}: {problem}"));
-    let again: Value = serde_json::from_slice(&reports::canonical_json(&document).expect("JSON")).expect("JSON");
+    let again: Value =
+        serde_json::from_slice(&reports::canonical_json(&document).expect("JSON")).expect("JSON");
     let before: Value = serde_json::from_slice(&bytes).expect("JSON");
     // Absent fields may have become their defaults; nothing that was there may be gone or another.
     for (field, value) in before.as_object().expect("an object") {
@@ -68,7 +69,8 @@ fn documents_of_version_1_are_read_and_newer_ones_refused_by_name() {
 fn files_that_people_wrote_for_version_1_are_read_and_newer_ones_refused_by_name() {
     let suite = folder().join("suite-1.toml");
     Suite::read(&suite).unwrap_or_else(|found| panic!("{found}"));
-    let newer = std::fs::read_to_string(&suite).expect("text").replace("gridgate/suite/1", "gridgate/suite/2");
+    let newer =
+        std::fs::read_to_string(&suite).expect("text").replace("gridgate/suite/1", "gridgate/suite/2");
     let found = Suite::from_text(&newer, Path::new("s.toml")).expect_err("a suite of version 2");
     assert!(found.0[0].message.contains("version 2"), "{found}");
 
@@ -77,7 +79,8 @@ fn files_that_people_wrote_for_version_1_are_read_and_newer_ones_refused_by_name
     let desk = tempfile::tempdir().expect("a folder");
     for (name, from) in [("candidate-1.toml", "gridgate/candidate/"), ("waiver-1.toml", "gridgate/waiver/")] {
         let text = std::fs::read_to_string(folder().join(name)).expect("text");
-        std::fs::write(desk.path().join(name), text.replace(&format!("{from}1"), &format!("{from}2"))).expect("a file");
+        std::fs::write(desk.path().join(name), text.replace(&format!("{from}1"), &format!("{from}2")))
+            .expect("a file");
     }
     let found = Manifest::read(&desk.path().join("candidate-1.toml")).expect_err("a manifest of version 2");
     assert!(found.0[0].message.contains("gridgate/candidate/2"), "{found}");
@@ -113,8 +116,10 @@ fn every_document_has_a_frozen_sample_that_its_schema_accepts() {
                 _ => vec![serde_json::from_str(&text).expect("JSON")],
             };
             for document in documents {
-                let errors: Vec<String> =
-                    validator.iter_errors(&document).map(|error| format!("{} {error}", error.instance_path())).collect();
+                let errors: Vec<String> = validator
+                    .iter_errors(&document)
+                    .map(|error| format!("{} {error}", error.instance_path()))
+                    .collect();
                 assert!(errors.is_empty(), "{name}: {errors:#?}");
             }
         }

@@ -76,7 +76,8 @@ fn no_byte_of_a_redacted_report_names_the_network() {
     secrets.push(reports::Digest::of(desk.read("grid/zealandia_400kv.m")).sha256);
     for secret in &secrets {
         // Something in the whole folder does say it, or this test looks for nothing.
-        let whole = desk.files("gate").iter().any(|file| contains(&desk.read(&format!("gate/{file}")), secret));
+        let whole =
+            desk.files("gate").iter().any(|file| contains(&desk.read(&format!("gate/{file}")), secret));
         assert!(whole, "{secret}");
         for (name, bytes) in &shown {
             assert!(!contains(bytes, secret), "{name} names {secret}");
@@ -89,7 +90,10 @@ fn no_byte_of_a_redacted_report_names_the_network() {
     // The verdict is that of the run, and so is the digest it goes by.
     let digest = reports::Digest::of(desk.read("gate/evidence.json")).sha256;
     assert!(page.contains(&digest));
-    assert_eq!(desk.json("gate-redacted/evidence.json")["verdict"], desk.json("gate/evidence.json")["verdict"]);
+    assert_eq!(
+        desk.json("gate-redacted/evidence.json")["verdict"],
+        desk.json("gate/evidence.json")["verdict"]
+    );
     // The same key, the same names; another key, others.
     desk.say(&["report", "gate", "--redact", "key", "--out", "again"]).with(0);
     assert!(desk.read("again/report.html") == desk.read("gate-redacted/report.html"));

@@ -39,7 +39,8 @@ fn a_tier_is_a_smaller_design_and_says_so() {
         let said = desk.run("suite.toml", "out", &["--tier", tier]).with(2);
         assert!(said.err.contains(words), "{}", said.err);
     }
-    let fixed = QUICK.replace("max = 0.3\n", "max = 0.3\nmethod = \"fixed\"\n").replace("stop = \"decided\"\n", "");
+    let fixed =
+        QUICK.replace("max = 0.3\n", "max = 0.3\nmethod = \"fixed\"\n").replace("stop = \"decided\"\n", "");
     desk.put("suite.toml", format!("{fixed}[tier.change]\nminutes = 5\n"));
     let said = desk.run("suite.toml", "out", &["--tier", "change"]).with(2);
     assert!(said.err.contains("error[suite.early-stop]"), "{}", said.err);
@@ -54,7 +55,10 @@ fn what_a_clock_ended_is_never_a_pass() {
     let said = desk.run("suite.toml", "run", &["--tier", "change", "--threads", "1"]).with(3);
     assert!(said.out.contains("time of the tier was over"), "{}", said.out);
     let evidence = desk.json("run/evidence.json");
-    assert_eq!((&evidence["gates"][0]["verdict"], &evidence["verdict"]), (&"pass".into(), &"undecided".into()));
+    assert_eq!(
+        (&evidence["gates"][0]["verdict"], &evidence["verdict"]),
+        (&"pass".into(), &"undecided".into())
+    );
     assert_eq!(evidence["populations"][0]["n"], 256);
     assert_eq!(desk.json("run/run.json")["clock_dependent"], true);
     desk.say(&["verify", "run"]).with(0);
@@ -67,7 +71,10 @@ fn what_a_clock_ended_is_never_a_pass() {
 fn a_plan_says_what_a_suite_can_decide() {
     let desk = Desk::new();
     // The rate gate of gates.md 3.3: without a failure it passes at 402 episodes.
-    desk.put("suite.toml", SUITE.replace("max = 0.3", "max = 0.01").replace("size_max = 600", "size_max = 3000"));
+    desk.put(
+        "suite.toml",
+        SUITE.replace("max = 0.3", "max = 0.01").replace("size_max = 600", "size_max = 3000"),
+    );
     let plan = |more: &[&str]| {
         let said = desk.say(&[&["plan", "suite.toml", "--format", "json"], more].concat()).with(0);
         serde_json::from_str::<serde_json::Value>(&said.out).expect("JSON")

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::table::{
-    Table, above_zero, any_text, choice, constant, counted, flag, list, number, one_of, pair, see, text, whole,
+    Table, above_zero, any_text, choice, constant, counted, flag, list, number, one_of, pair, see, text,
+    whole,
 };
 use crate::action::{Asked, Task};
 use crate::candidate::manifest::{CANDIDATE_SCHEMA, Unit};
@@ -17,10 +18,9 @@ end); of adapters those that this build has. Everything about the grid and the f
 pub(super) fn manifest() -> Value {
     let mut defs = Map::new();
     // A text that must be there: not empty, without control characters.
-    let needed = |description: &str| {
-        json!({ "description": description, "type": "string", "minLength": 1, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$" })
-    };
-    let threads = json!({ "description": "Threads of the candidate: the episodes are what is parallel.", "const": 1 });
+    let needed = |description: &str| json!({ "description": description, "type": "string", "minLength": 1, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$" });
+    let threads =
+        json!({ "description": "Threads of the candidate: the episodes are what is parallel.", "const": 1 });
     let adapter = |kind: &str| {
         Table::new("How the candidate is run.")
             .need("kind", constant(kind, "The adapter."))
@@ -42,7 +42,8 @@ pub(super) fn manifest() -> Value {
             counted(1, None, index("A bus number, or a row from 1."), "These."),
         ],
     });
-    let nonzero = json!({ "description": "Factor on the way in (1).", "type": "number", "not": { "const": 0 } });
+    let nonzero =
+        json!({ "description": "Factor on the way in (1).", "type": "number", "not": { "const": 0 } });
     let mut io = Table::new("Which of the model's tensors is which quantity.")
         .may("layout", constant("flat", "Quantities of one tensor follow each other as written."));
     let seen = Observed::LIST.iter().map(|quantity| (quantity.id(), quantity.unit()));
@@ -63,16 +64,23 @@ pub(super) fn manifest() -> Value {
     defs.insert("Io".into(), io.done());
     let domain = Table::new("Where the candidate claims to work.")
         .may("bus_count", pair(index("A number of buses."), "Fewest and most buses."))
-        .may("load_scale", pair(number("A share."), "Least and greatest share of the demand in the file; not enforced."))
+        .may(
+            "load_scale",
+            pair(number("A share."), "Least and greatest share of the demand in the file; not enforced."),
+        )
         .may("outages_max", index("Most simultaneous outages; not enforced."));
     defs.insert("Domain".into(), domain.done());
     let above = |description: &str| whole(1, i64::MAX as u64, description);
     let limits = Table::new("What the candidate promises.")
-        .may("latency_ms_p99", above_zero("99th percentile of decision time, ms; not enforced: a gate tests it."))
+        .may(
+            "latency_ms_p99",
+            above_zero("99th percentile of decision time, ms; not enforced: a gate tests it."),
+        )
         .may("timeout_ms", above("Longest wait for one decision, ms."))
         .may("memory_mb", above("Memory, MB; not enforced."));
     defs.insert("Limits".into(), limits.done());
-    let asks: Vec<Value> = Asked::LIST.iter().map(|quantity| json!({ "required": [quantity.id()] })).collect();
+    let asks: Vec<Value> =
+        Asked::LIST.iter().map(|quantity| json!({ "required": [quantity.id()] })).collect();
     Table::new(&format!("What a candidate says of itself: `candidate.toml`. {BEYOND}"))
         .need("schema", constant(CANDIDATE_SCHEMA, "Name and version of this document."))
         .need("name", needed("Its name."))
@@ -92,12 +100,8 @@ pub(super) fn manifest() -> Value {
 
 /// The schema of the file of waivers.
 pub(super) fn waivers() -> Value {
-    let day = |description: &str| {
-        json!({ "description": description, "type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$" })
-    };
-    let hexadecimal = |digits: usize, description: &str| {
-        json!({ "description": description, "type": "string", "pattern": format!("^[0-9a-f]{{{digits}}}$") })
-    };
+    let day = |description: &str| json!({ "description": description, "type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$" });
+    let hexadecimal = |digits: usize, description: &str| json!({ "description": description, "type": "string", "pattern": format!("^[0-9a-f]{{{digits}}}$") });
     let waiver = Table::new("Permission for one candidate to fail one gate of one suite.")
         .need("suite", text("Name of the suite."))
         .need("gate", text("Id of the gate."))
@@ -109,9 +113,11 @@ pub(super) fn waivers() -> Value {
         .need("expires", day("Last day on which it holds, UTC."))
         .may("signature", text("Ed25519, 128 hexadecimal digits; `gridgate waiver sign` writes it."))
         .also("anyOf", json!([{ "required": ["version"] }, { "required": ["digest"] }]));
-    Table::new("Waivers. What the program checks beyond this schema: that `expires` is a day of the calendar.")
-        .need("schema", constant(reports::WAIVER_SCHEMA, "Name and version of this document."))
-        .may("waiver", list(see("Waiver"), "Waivers."))
-        .also("$defs", json!({ "Waiver": waiver.done() }))
-        .done()
+    Table::new(
+        "Waivers. What the program checks beyond this schema: that `expires` is a day of the calendar.",
+    )
+    .need("schema", constant(reports::WAIVER_SCHEMA, "Name and version of this document."))
+    .may("waiver", list(see("Waiver"), "Waivers."))
+    .also("$defs", json!({ "Waiver": waiver.done() }))
+    .done()
 }

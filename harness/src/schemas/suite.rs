@@ -4,14 +4,14 @@
 use serde_json::{Map, Value, json};
 
 use super::table::{
-    Table, above_zero, any_text, at_least, between, choice, constant, counted, flag, id, list, number, one_of,
-    pair, row, see, text, up_to, whole, within, zero_or_more,
+    Table, above_zero, any_text, at_least, between, choice, constant, counted, flag, id, list, number,
+    one_of, pair, row, see, text, up_to, whole, within, zero_or_more,
 };
 use crate::action::Task;
 use crate::candidate::operator::Model;
 use crate::frequency::FrequencyCurve;
 use crate::gate;
-use crate::grid::frequency::Technology;
+use crate::grid::frequency::units::Technology;
 use crate::grid::protection::frequency::{Balance, STAGES_MAX};
 use crate::grid::protection::{ride_through, undervoltage};
 use crate::grid::units::Kind;
@@ -43,9 +43,12 @@ pub(super) fn schema() -> Value {
         .need("size_max", whole(1, u64::MAX, "Largest number of episodes."));
     defs.insert("Population".into(), population.done());
     let models: Vec<&str> = Model::LIST.iter().map(|model| model.id()).collect();
-    let mut operators = counted(1, None, choice(models, "A model of the operator."), "Models of the operator; each once.");
+    let mut operators =
+        counted(1, None, choice(models, "A model of the operator."), "Models of the operator; each once.");
     operators["uniqueItems"] = true.into();
-    let tiers = TIERS.iter().fold(Table::new("Smaller designs of the suite."), |table, name| table.may(name, see("Tier")));
+    let tiers = TIERS
+        .iter()
+        .fold(Table::new("Smaller designs of the suite."), |table, name| table.may(name, see("Tier")));
     let root = Table::new(&format!(
         "A suite: what is simulated, who is judged, and which claims must hold. TOML, or JSON with the same keys. {BEYOND}"
     ))
@@ -111,8 +114,10 @@ fn the_loop() -> Value {
 
 fn latency() -> Value {
     let ms = |description: &str| within(0.0, 3.6e6, description);
-    let is = |source: &str| json!({ "required": ["source"], "properties": { "source": { "const": source } } });
-    let of_file = json!({ "anyOf": [is("quantile"), { "required": ["file"], "not": { "required": ["source"] } }] });
+    let is =
+        |source: &str| json!({ "required": ["source"], "properties": { "source": { "const": source } } });
+    let of_file =
+        json!({ "anyOf": [is("quantile"), { "required": ["file"], "not": { "required": ["source"] } }] });
     Table::new("Delay between observation and action.")
         .may("file", text("Recorded times, relative to the suite."))
         .may("source", choice(["zero", "fixed", "quantile", "replay", "wallclock"], "Where the time of a decision comes from (`quantile` with a file, else `zero`)."))
@@ -142,15 +147,30 @@ fn physics() -> Value {
         .may("reactive_limits", choice(["enforce", "ignore"], "Reactive limits of units (`enforce`)."))
         .may("slack", choice(["distributed", "single"], "Who provides an imbalance (`distributed`)."))
         .may("tolerance_pu", within(1e-12, 1e-4, "Largest mismatch of a bus that counts as solved, pu."))
-        .may("ramp_share_per_min", above_zero("Ramp of units for which the case gives none, as a share of their largest power per minute."))
-        .may("cooldown_s", zero_or_more("Time in which a branch that was switched refuses to be switched again, s (900)."))
+        .may(
+            "ramp_share_per_min",
+            above_zero(
+                "Ramp of units for which the case gives none, as a share of their largest power per minute.",
+            ),
+        )
+        .may(
+            "cooldown_s",
+            zero_or_more("Time in which a branch that was switched refuses to be switched again, s (900)."),
+        )
         .done()
 }
 
 fn tier() -> Value {
     Table::new("A smaller design of the suite: the same gates and seed, fewer episodes.")
         .may("size_max", whole(1, u64::MAX, "Largest number of episodes of each population."))
-        .may("minutes", up_to(0.0, 1e6, "Time after which no further episodes begin, minutes; what a clock ended is never a pass."))
+        .may(
+            "minutes",
+            up_to(
+                0.0,
+                1e6,
+                "Time after which no further episodes begin, minutes; what a clock ended is never a pass.",
+            ),
+        )
         .done()
 }
 
@@ -168,14 +188,21 @@ fn stage(quantity: &str, limit: Value) -> Value {
 
 fn protection(defs: &mut Map<String, Value>) {
     let overload = |curves: &[&str], needed: bool, keys: &[(&str, Value)]| {
-        let table = switchable("Overload relays.").may("pickup", above_zero("Current at which they start, in ratings."));
+        let table = switchable("Overload relays.")
+            .may("pickup", above_zero("Current at which they start, in ratings."));
         let curve = choice(curves.to_vec(), "Time characteristic (`very_inverse`).");
         let table = if needed { table.need("curve", curve) } else { table.may("curve", curve) };
         keys.iter().fold(table, |table, (key, schema)| table.may(key, schema.clone())).done()
     };
     let inverse = ["moderately_inverse", "very_inverse", "extremely_inverse"];
-    defs.insert("OverloadInverse".into(), overload(&inverse, false, &[("time_dial", above_zero("Factor on the time."))]));
-    defs.insert("OverloadDefinite".into(), overload(&["definite"], true, &[("delay_s", zero_or_more("How long it waits, s."))]));
+    defs.insert(
+        "OverloadInverse".into(),
+        overload(&inverse, false, &[("time_dial", above_zero("Factor on the time."))]),
+    );
+    defs.insert(
+        "OverloadDefinite".into(),
+        overload(&["definite"], true, &[("delay_s", zero_or_more("How long it waits, s."))]),
+    );
     let integral = [
         ("integral_share", above_zero("Overload whose duration trips, in ratings.")),
         ("integral_s", above_zero("Its duration, s.")),
@@ -191,10 +218,21 @@ fn protection(defs: &mut Map<String, Value>) {
         .may("time_constant_s", above_zero("Time constant, s."));
     let distance = switchable("Distance relays: what heavy load looks like to them.")
         .may("reach", above_zero("Reach, as a share of the branch."))
-        .each(&[("delay_s", "How long they wait, s."), ("floor", "Loading below which they never act, in ratings.")], zero_or_more);
+        .each(
+            &[
+                ("delay_s", "How long they wait, s."),
+                ("floor", "Loading below which they never act, in ratings."),
+            ],
+            zero_or_more,
+        );
     let undervoltage = switchable("Under-voltage load shedding.").may(
         "stage",
-        counted(0, Some(undervoltage::STAGES_MAX), stage("below_pu", between(0.0, 2.0, "Voltage below which it starts, pu.")), "Its stages."),
+        counted(
+            0,
+            Some(undervoltage::STAGES_MAX),
+            stage("below_pu", between(0.0, 2.0, "Voltage below which it starts, pu.")),
+            "Its stages.",
+        ),
     );
     let ride_through = switchable("How long units stay connected at unusual voltages.")
         .may("time_factor", zero_or_more("Factor on the times."))
@@ -210,7 +248,15 @@ fn protection(defs: &mut Map<String, Value>) {
             ],
             above_zero,
         )
-        .may("stage", counted(0, Some(STAGES_MAX), stage("below_hz", above_zero("Frequency below which it starts, Hz.")), "Stages of load shedding."));
+        .may(
+            "stage",
+            counted(
+                0,
+                Some(STAGES_MAX),
+                stage("below_hz", above_zero("Frequency below which it starts, Hz.")),
+                "Stages of load shedding.",
+            ),
+        );
     let protection = Table::new("Relays that act by themselves.")
         .may("engine", choice(["protection", "none"], "`none`: nothing trips (`protection`)."))
         .may("overload", one_of("Overload", &["Inverse", "Definite", "Integral"]))
@@ -219,7 +265,10 @@ fn protection(defs: &mut Map<String, Value>) {
         .may("undervoltage", undervoltage.done())
         .may("ride_through", ride_through.done())
         .may("frequency", frequency.done())
-        .may("hidden_failure_probability", within(0.0, 1.0, "Probability that a relay beside a fault trips without cause (0)."));
+        .may(
+            "hidden_failure_probability",
+            within(0.0, 1.0, "Probability that a relay beside a fault trips without cause (0)."),
+        );
     defs.insert("Protection".into(), protection.done());
 }
 
@@ -232,14 +281,35 @@ const GOVERNORS: [(&str, &[&str]); 7] = [
     (
         "ieeeg1",
         &[
-            "gain_pu", "t1_s", "t2_s", "t3_s", "opening_pu_per_s", "closing_pu_per_s", "valve_min_pu", "valve_max_pu", "t4_s", "t5_s",
-            "t6_s", "t7_s", "k1", "k3", "k5", "k7",
+            "gain_pu",
+            "t1_s",
+            "t2_s",
+            "t3_s",
+            "opening_pu_per_s",
+            "closing_pu_per_s",
+            "valve_min_pu",
+            "valve_max_pu",
+            "t4_s",
+            "t5_s",
+            "t6_s",
+            "t7_s",
+            "k1",
+            "k3",
+            "k5",
+            "k7",
         ],
     ),
     (
         "ggov1",
         &[
-            "droop_pu", "proportional_pu", "integral_per_s", "actuator_s", "lead_s", "lag_s", "turbine_gain_pu", "no_load_fuel_pu",
+            "droop_pu",
+            "proportional_pu",
+            "integral_per_s",
+            "actuator_s",
+            "lead_s",
+            "lag_s",
+            "turbine_gain_pu",
+            "no_load_fuel_pu",
             "limit_fuel_pu",
         ],
     ),
@@ -269,7 +339,9 @@ fn frequency(defs: &mut Map<String, Value>) {
             .may("deadband_hz", within(0.0, 1.0, "Dead zone of its governor, Hz."))
             .may("governed_share", within(0.0, 1.0, "Share of the unit that its governor moves."));
         if listed {
-            table = table.need("row", whole(1, u64::MAX, "Its row in the case, from 1.")).may("fast", see("Fast"));
+            table = table
+                .need("row", whole(1, u64::MAX, "Its row in the case, from 1."))
+                .may("fast", see("Fast"));
         }
         if !governor.is_empty() {
             table = table.need("governor", constant(governor, "Its governor."));
@@ -288,7 +360,10 @@ fn frequency(defs: &mut Map<String, Value>) {
         .may("mode", choice(["dynamic", "static"], "`static`: it stays nominal (`dynamic`)."))
         .may("load_damping_pu", within(0.0, 5.0, "Self-regulation of demand, pu."))
         .may("step_s", within(1e-4, 0.05, "Step of the integration, s."))
-        .may("smallest_share", within(0.0, 0.01, "Imbalance below which dispatch follows, as a share of an island's demand."))
+        .may(
+            "smallest_share",
+            within(0.0, 0.01, "Imbalance below which dispatch follows, as a share of an island's demand."),
+        )
         .may("restored_after_s", at_least(1.0, "When an island is back at nominal frequency, s."))
         .may("measuring_window_s", window("Window in which frequency is measured, s."))
         .may("rocof_window_s", window("Window in which its rate of change is measured, s."))
@@ -318,7 +393,10 @@ fn autonomous(defs: &mut Map<String, Value>) {
             ],
             zero_or_more,
         )
-        .each(&[("recovery_s", "Time constant, s."), ("update_s", "How often it is followed, s.")], above_zero);
+        .each(
+            &[("recovery_s", "Time constant, s."), ("update_s", "How often it is followed, s.")],
+            above_zero,
+        );
     let slow = Table::new("Slow controls.")
         .may("taps", taps.done())
         .may("shunts", shunts.done())
@@ -331,10 +409,21 @@ fn autonomous(defs: &mut Map<String, Value>) {
     let agc = switchable("Generation control.")
         .may("cycle_s", within(1.0, 60.0, "Its cycle, s."))
         .each(
-            &[("time_constant_s", "Time constant, s."), ("deadband", "Dead band."), ("contingency", "Deviation at which the contingency reserve is called.")],
+            &[
+                ("time_constant_s", "Time constant, s."),
+                ("deadband", "Dead band."),
+                ("contingency", "Deviation at which the contingency reserve is called."),
+            ],
             above_zero,
         )
-        .each(&[("regulation", "Regulating reserve."), ("reserve", "Contingency reserve."), ("ramp_share_per_min", "Ramp, as a share per minute.")], zero_or_more)
+        .each(
+            &[
+                ("regulation", "Regulating reserve."),
+                ("reserve", "Contingency reserve."),
+                ("ramp_share_per_min", "Ramp, as a share per minute."),
+            ],
+            zero_or_more,
+        )
         .may("storage", list(storage.done(), "Units with stores."));
     defs.insert("Agc".into(), agc.done());
     let bus = |description: &str| whole(0, u64::MAX, description);
@@ -343,7 +432,9 @@ fn autonomous(defs: &mut Map<String, Value>) {
         ("TriggerUnit", Table::new("A unit is out.").need("unit_out", row("Its row."))),
         (
             "TriggerLoading",
-            Table::new("A branch is loaded.").need("branch", row("Its row.")).need("loading_above", above_zero("Loading, in ratings.")),
+            Table::new("A branch is loaded.")
+                .need("branch", row("Its row."))
+                .need("loading_above", above_zero("Loading, in ratings.")),
         ),
         (
             "TriggerVoltage",
@@ -357,7 +448,9 @@ fn autonomous(defs: &mut Map<String, Value>) {
         ("ActOpen", Table::new("A branch is opened.").need("open_branch", row("Its row."))),
         (
             "ActShed",
-            Table::new("Demand is shed.").need("shed_bus", bus("Number of the bus.")).need("share", up_to(0.0, 1.0, "Share of its demand.")),
+            Table::new("Demand is shed.")
+                .need("shed_bus", bus("Number of the bus."))
+                .need("share", up_to(0.0, 1.0, "Share of its demand.")),
         ),
     ];
     for (name, table) in triggers.into_iter().chain(acts) {
@@ -365,7 +458,10 @@ fn autonomous(defs: &mut Map<String, Value>) {
     }
     let scheme = Table::new("A remedial scheme: when all of this holds for so long, this is done.")
         .need("id", text("Its name."))
-        .need("when", counted(1, None, one_of("Trigger", &["Branch", "Unit", "Loading", "Voltage"]), "What must hold."))
+        .need(
+            "when",
+            counted(1, None, one_of("Trigger", &["Branch", "Unit", "Loading", "Voltage"]), "What must hold."),
+        )
         .may("delay_s", zero_or_more("For how long, s (0.2)."))
         .need("then", counted(1, None, one_of("Act", &["Trip", "Open", "Shed"]), "What is done."));
     defs.insert("Scheme".into(), scheme.done());
@@ -377,10 +473,7 @@ fn autonomous(defs: &mut Map<String, Value>) {
             .may("kind", choice(kinds(), "What it is (`synchronous`)."))
             .may("cessation_pu", between(0.0, 1.0, "Voltage below which a converter stops its current, pu."))
             .may("resume_s", zero_or_more("How long it takes to come back, s (1)."))
-            .also(
-                "if",
-                json!({ "required": ["cessation_pu"] }),
-            )
+            .also("if", json!({ "required": ["cessation_pu"] }))
             .also("then", json!({ "required": ["kind"], "properties": { "kind": { "enum": converters } } }));
         let table = match mode {
             None => table.may("mode", constant("voltage", "It holds its voltage (as the case says).")),
@@ -401,9 +494,14 @@ fn autonomous(defs: &mut Map<String, Value>) {
 fn hazards(defs: &mut Map<String, Value>) -> Value {
     let kinds: Vec<&str> = scenarios::hazard::LIST.iter().map(|kind| kind.name).collect();
     for kind in scenarios::hazard::LIST {
-        let table = Table::new(&format!("{}.", kind.summary)).need("kind", constant(kind.name, "This hazard."));
+        let table =
+            Table::new(&format!("{}.", kind.summary)).need("kind", constant(kind.name, "This hazard."));
         let table = kind.parameters.iter().fold(table, |table, parameter| {
-            let unit = if ["1", "-"].contains(&parameter.unit) { String::new() } else { format!(", {}", parameter.unit) };
+            let unit = if ["1", "-"].contains(&parameter.unit) {
+                String::new()
+            } else {
+                format!(", {}", parameter.unit)
+            };
             let meaning = format!("{}{unit} ({}).", parameter.meaning, parameter.default);
             table.may(parameter.name, setting(parameter.name, &meaning))
         });
@@ -457,10 +555,17 @@ fn gates(defs: &mut Map<String, Value>) -> Value {
         });
         let required = |keys: &[&str]| json!({ "required": keys });
         let table = match kind.name {
-            "rate" => table.also("allOf", json!([required(&["max"]), { "not": required(&["over", "under"]) }])),
-            "mean" => table.also("allOf", json!([required(&["range"]), { "anyOf": [required(&["max"]), required(&["min"])] }])),
+            "rate" => {
+                table.also("allOf", json!([required(&["max"]), { "not": required(&["over", "under"]) }]))
+            }
+            "mean" => table.also(
+                "allOf",
+                json!([required(&["range"]), { "anyOf": [required(&["max"]), required(&["min"])] }]),
+            ),
             "quantile" => table.also("allOf", json!([required(&["q", "max"])])),
-            "noninferiority" => table.also("oneOf", json!([required(&["margin_abs"]), required(&["margin_rel"])])),
+            "noninferiority" => {
+                table.also("oneOf", json!([required(&["margin_abs"]), required(&["margin_rel"])]))
+            }
             "value" => table.also("anyOf", json!([required(&["max"]), required(&["min"])])),
             "latency" => table.also("allOf", json!([required(&["max"])])),
             _ => table,

@@ -7,8 +7,7 @@ pub(super) struct Table(Map<String, Value>);
 
 impl Table {
     pub(super) fn new(description: &str) -> Self {
-        let Value::Object(table) =
-            json!({ "description": description, "type": "object", "properties": {}, "required": [], "additionalProperties": false })
+        let Value::Object(table) = json!({ "description": description, "type": "object", "properties": {}, "required": [], "additionalProperties": false })
         else {
             return Self(Map::new());
         };
@@ -105,7 +104,11 @@ pub(super) fn any_text(description: &str) -> Value {
 
 /// Text that says something, without control characters.
 pub(super) fn text(description: &str) -> Value {
-    with("string", description, json!({ "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", "allOf": [{ "pattern": "\\S" }] }))
+    with(
+        "string",
+        description,
+        json!({ "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", "allOf": [{ "pattern": "\\S" }] }),
+    )
 }
 
 /// An id that can stand in file names and commands.
