@@ -103,6 +103,8 @@ impl Redactor {
             // The digest of a published case would name it.
             input.digest = Digest { sha256: self.digest(&input.digest.sha256) };
         }
+        // They lie in the run's folder, not beside this copy; the digest of the copied case would name it, and that of its network.
+        evidence.files.clear();
         evidence.settings.retain(|name, _| !NAMING.iter().any(|naming| name.starts_with(naming)));
         for population in &mut evidence.populations {
             population.hazards.iter_mut().for_each(|hazard| *hazard = self.text(hazard));

@@ -101,7 +101,7 @@ fn suites() -> Vec<Value> {
 const EVERYTHING: &str = r#"
 schema = "gridgate/suite/1"
 name = "everything"
-seed = 18446744073709551615
+seed = 9223372036854775807
 grid = "case14.m"
 candidate = "candidate.toml"
 champion = "operator"

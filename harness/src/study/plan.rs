@@ -27,9 +27,9 @@ const TRUTHS: [(&str, f64); 5] = [
     ("three times the limit", 3.0),
 ];
 /// Samples that are drawn where nothing exact is known.
-const DRAWN: u64 = 100;
+const DRAWN: u64 = 50;
 /// Episodes of a drawn sample at most.
-const DRAWN_EPISODES: u64 = 2_000;
+const DRAWN_EPISODES: u64 = 20_000;
 /// Episodes of each population and actor that a probe times.
 const PROBED: u64 = 32;
 
