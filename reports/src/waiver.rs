@@ -272,7 +272,8 @@ mod tests {
         assert!(wrong(&waiver(), Some(&good), "tomorrow").is_some());
         assert_eq!(wrong(&waiver(), None, "2026-11-21").unwrap(), "it is not signed");
         // Every field is under the signature: changing one breaks it, and signing the change names what does not fit.
-        let changes: [(fn(&mut Waiver), &str); 8] = [
+        type Change = fn(&mut Waiver);
+        let changes: [(Change, &str); 8] = [
             (|w| w.suite = "other".into(), "for the suite \"other\""),
             (|w| w.candidate = "flawed".into(), "for the candidate \"flawed\""),
             (|w| w.version = Some("8".into()), "for version \"8\""),
