@@ -42,6 +42,35 @@ impl Kind {
             Kind::Other(words) => words,
         }
     }
+
+    /// The value as a text that no other value has.
+    fn say(&self, text: &mut String) {
+        match self {
+            Kind::Flag(flag) => text.push_str(&flag.to_string()),
+            Kind::Integer(integer) => text.push_str(&integer.to_string()),
+            // The shortest text that reads back to the same bits, always with a point or an exponent.
+            Kind::Number(number) => text.push_str(&format!("{number:?}")),
+            Kind::Text(inner) => text.push_str(&format!("{inner:?}")),
+            Kind::List(list) => {
+                text.push('[');
+                for value in list {
+                    value.kind.say(text);
+                    text.push(',');
+                }
+                text.push(']');
+            }
+            Kind::Table(entries) => {
+                text.push('{');
+                for (name, value) in entries {
+                    text.push_str(&format!("{name:?}="));
+                    value.kind.say(text);
+                    text.push(',');
+                }
+                text.push('}');
+            }
+            Kind::Other(words) => text.push_str(words),
+        }
+    }
 }
 
 /// Syntax errors told of one file. One slip may bring others after it, and a file of another kind errs in every line.
@@ -99,6 +128,20 @@ impl Document {
             }
         };
         Fields { document: self, entries, line: None, code, what: what.to_owned(), asked: Vec::new() }
+    }
+
+    /// What the file says as one text without places, comments and the named keys of its outermost table. Two files with the same text say the
+    /// same; the opposite need not hold (`1` and `1.0` are other texts).
+    pub(crate) fn text_without(&self, keys: &[&str]) -> String {
+        let mut text = String::new();
+        if let Kind::Table(entries) = &self.root.kind {
+            for (name, value) in entries.iter().filter(|(name, _)| !keys.contains(&name.as_str())) {
+                text.push_str(&format!("{name:?}="));
+                value.kind.say(&mut text);
+                text.push('\n');
+            }
+        }
+        text
     }
 
     fn complain(&self, diagnostic: Diagnostic) {
@@ -269,6 +312,10 @@ impl<'a> Fields<'a> {
     pub fn integer<T: TryFrom<i128>>(&mut self, key: &'static str, min: i128) -> Option<T> {
         let integer = self.typed(key, "a whole number", |kind| match kind {
             Kind::Integer(integer) => Some(*integer),
+            // `30.0` is one too (JSON Schema 2020-12, 4.2.3): other programs write whole numbers so.
+            Kind::Number(number) if number.fract() == 0.0 && number.abs() < (1_u128 << 64) as f64 => {
+                Some(*number as i128)
+            }
             _ => None,
         })?;
         let converted = T::try_from(integer).ok().filter(|_| integer >= min);

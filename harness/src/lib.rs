@@ -24,5 +24,6 @@ pub mod statistic;
 pub mod study;
 pub mod suite;
 pub mod trajectory;
+pub mod waiver;
 
 pub use cohort::{Cohort, Envelope};

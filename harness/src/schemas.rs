@@ -1,13 +1,21 @@
-//! JSON Schema of every document that this program writes: those of `reports`, and its own; and the same for people.
+//! JSON Schema of every document that this program writes or reads: those of `reports`, its own, and those that people write; and the same
+//! for people.
+
+mod candidate;
+mod suite;
+mod table;
 
 use std::fmt::Write;
 
 use reports::schemas::{describe, documents};
+use schemars::Schema;
 use serde_json::{Map, Value};
 
 pub use reports::schemas::Described;
 
+use crate::candidate::manifest::CANDIDATE_SCHEMA;
 use crate::study::{SOLUTION_SCHEMA, SolutionDocument};
+use crate::suite::SUITE_SCHEMA;
 use crate::trajectory::Episode;
 
 /// Every document, with the name of its file in `reports/schemas/`.
@@ -17,15 +25,31 @@ pub fn all() -> Vec<Described> {
     all.push(describe::<powerflow::case::Census>(powerflow::case::CENSUS_SCHEMA));
     // A line of episodes.jsonl carries no schema of its own: its version is that of the evidence that digests it.
     all.push(describe::<Episode>("gridgate/episode/1"));
+    all.extend([
+        written(SUITE_SCHEMA, suite::schema()),
+        written(CANDIDATE_SCHEMA, candidate::manifest()),
+        written(reports::WAIVER_SCHEMA, candidate::waivers()),
+    ]);
     all
+}
+
+/// A file that people write.
+fn written(name: &str, schema: Value) -> Described {
+    let mut schema = Schema::try_from(schema).unwrap_or_default();
+    schema.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
+    schema.insert("title".into(), name.into());
+    Described { file: format!("{}.json", name.trim_start_matches("gridgate/").replace('/', "-")), schema }
 }
 
 /// The page of a document in `docs/formats/`: its file name and its Markdown, one table an object.
 pub fn page(document: &Described) -> (String, String) {
     let kind = document.file.rsplit_once('-').map_or("", |(kind, _version)| kind);
     let schema = document.schema.as_value();
+    let by_people =
+        [SUITE_SCHEMA, CANDIDATE_SCHEMA, reports::WAIVER_SCHEMA].contains(&text(schema, "title").as_str());
+    let origin = if by_people { "" } else { " from the types that write it" };
     let mut page = format!(
-        "# {}\n\n{}\n\nGenerated from the types that write it, as is its [JSON Schema](../../reports/schemas/{}).\n",
+        "# {}\n\n{}\n\nGenerated{origin}, as is its [JSON Schema](../../reports/schemas/{}).\n",
         text(schema, "title"),
         text(schema, "description"),
         document.file
@@ -67,7 +91,12 @@ fn kind_of(schema: &Value) -> String {
     if let Some(name) = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
         return format!("[{name}](#{})", name.to_lowercase());
     }
-    if let Some(choices) = schema["anyOf"].as_array() {
+    if let Some(names) = schema["enum"].as_array() {
+        let names: Vec<String> =
+            names.iter().filter_map(Value::as_str).map(|name| format!("`{name}`")).collect();
+        return names.join(" or ");
+    }
+    if let Some(choices) = schema["anyOf"].as_array().or(schema["oneOf"].as_array()) {
         return choices.iter().map(kind_of).collect::<Vec<_>>().join(" or ");
     }
     let of = |kind: &str| match kind {

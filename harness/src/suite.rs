@@ -3,6 +3,7 @@
 mod champion;
 mod claim;
 mod frame;
+mod tier;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ use crate::latency;
 use scenarios::nearest;
 
 pub use champion::{Champion, Operators};
+pub use tier::{TIERS, Tier};
 
 /// Schema of the suite file that this program reads.
 pub const SUITE_SCHEMA: &str = "gridgate/suite/1";
@@ -213,7 +215,30 @@ pub struct Suite {
     pub populations: Vec<Population>,
     /// Gates, in the order of the file, then the implied ones; ids are distinct, and each names a population.
     pub gates: Vec<SuiteGate>,
+    /// Smaller designs, from the shortest; names are distinct.
+    pub tiers: Vec<Tier>,
+    /// All that the file says about how an episode goes, beside its scenario, its seed, its grid and who acts in it: every key but
+    /// [`NO_PART_OF_AN_EPISODE`], without places and comments. Equal texts are equal worlds.
+    pub world: String,
 }
+
+/// Keys of a suite that move no episode, or that a cache knows by other means (the seed, the grid's bytes, scenarios, who acts). A key that is
+/// not in this list counts, so that a new one cannot be forgotten.
+const NO_PART_OF_AN_EPISODE: [&str; 13] = [
+    "schema",
+    "name",
+    "seed",
+    "grid",
+    "candidate",
+    "champion",
+    "stop",
+    "alpha",
+    "claim",
+    "screening",
+    "population",
+    "gate",
+    "tier",
+];
 
 impl Suite {
     /// Reads a suite: JSON where the name ends in `.json`, TOML otherwise.
@@ -238,9 +263,11 @@ impl Suite {
         let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         let document =
             if json { Document::json(&file, text, "suite") } else { Document::toml(&file, text, "suite") }?;
+        let world = document.text_without(&NO_PART_OF_AN_EPISODE);
         let mut fields = document.root("suite", "the suite");
         // Of a file of another version every other complaint would mislead.
         let suite = if schema_fits(&mut fields) { read_suite(fields, &file, path) } else { None };
+        let suite = suite.map(|suite| Suite { world, ..suite });
         document.finish(suite, "suite")
     }
 
@@ -325,6 +352,10 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let mut context = GateContext { populations: &ids, stop, ids: Vec::new() };
     let tables = fields.tables("gate", "suite.gate");
     let gates: Option<Vec<SuiteGate>> = all(tables.into_iter().map(|table| read_gate(table, &mut context)));
+    let tiers = tier::read_tiers(&mut fields);
+    if let (Some(gates), Some(tiers)) = (&gates, &tiers) {
+        check_tiers(&fields, gates, tiers);
+    }
     fields.finish();
 
     let folder = path.parent().unwrap_or_else(|| Path::new(""));
@@ -354,7 +385,25 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
         autonomous: autonomous?,
         populations,
         gates,
+        tiers: tiers?,
+        world: String::new(),
     })
+}
+
+/// A clock that ends a run ends it at a number of episodes that nobody fixed beforehand.
+fn check_tiers(fields: &Fields<'_>, gates: &[SuiteGate], tiers: &[Tier]) {
+    let fixed = gates.iter().find(|gate| !gate.gate.anytime());
+    for tier in tiers.iter().filter(|tier| tier.minutes.is_some()) {
+        if let Some(gate) = fixed {
+            let message = format!(
+                "tier `{}` ends after a time, and the fixed-sample test of gate `{}` needs a number of episodes fixed beforehand",
+                tier.name, gate.id
+            );
+            let hint =
+                "use method = \"sequential\", or give the tier a size_max instead of minutes".to_owned();
+            fields.complain_with("early-stop", Some("tier"), message, Some(hint));
+        }
+    }
 }
 
 /// All of them where none is missing; every one is looked at, unlike by collecting into an `Option`.

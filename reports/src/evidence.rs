@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::latency::{DecisionRecord, LatencyRecord};
+use crate::waiver::WaiverRecord;
 
 /// Schema of [`Evidence`].
 pub const EVIDENCE_SCHEMA: &str = "gridgate/evidence/1";
@@ -276,6 +277,23 @@ pub struct Evidence {
     /// Delays between observation and action; absent where actions took effect at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<LatencyRecord>,
+    /// The tier that was run, where it was not the whole suite: `change`, `nightly`, `release`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<String>,
+    /// Waivers that were presented, in the order of their file, and what became of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<WaiverRecord>,
+    /// The verdict that the exit code is of, where a waiver was applied: failures that are waived count as passed. The verdict itself
+    /// does not know of waivers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict_as_waived: Option<Verdict>,
+}
+
+impl Evidence {
+    /// The verdict that the exit code is of.
+    pub fn verdict_for_exit(&self) -> Verdict {
+        self.verdict_as_waived.unwrap_or(self.verdict)
+    }
 }
 
 /// What only a clock and a machine can know; beside the evidence, never digested into a verdict.
@@ -302,6 +320,15 @@ pub struct RunRecord {
     pub started: String,
     /// Whether a time-out made this run depend on the clock (which exempts it from the byte law).
     pub clock_dependent: bool,
+    /// Episodes that were taken from a cache instead of being simulated, all subjects together.
+    #[serde(default)]
+    pub cached_episodes: u64,
+    /// The suite file as the caller named it, for findings that point at its lines; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suite_path: Option<String>,
+    /// The day on which waivers were presented, where some were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub today: Option<String>,
 }
 
 /// One kept episode, step by step: what the report draws and `gridgate replay` repeats.

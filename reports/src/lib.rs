@@ -12,13 +12,16 @@ pub mod hunt;
 pub mod latency;
 pub mod machines;
 pub mod nose;
+pub mod plan;
 pub mod playback;
 mod problem;
+pub mod redact;
 pub mod regressions;
 pub mod render;
 pub mod report;
 #[cfg(feature = "schema")]
 pub mod schemas;
+pub mod waiver;
 mod words;
 
 pub use attest::verify::{Verified, population_digest, seal, unlisted, verify};
@@ -39,3 +42,4 @@ pub use playback::Playback;
 pub use problem::Problem;
 pub use regressions::{REGRESSIONS_SCHEMA, Regressions};
 pub use report::{Report, compose};
+pub use waiver::{WAIVER_SCHEMA, Waiver, WaiverRecord, WaiverStatus};

@@ -8,6 +8,7 @@ use crate::evidence::{
     Verdict, WorstRecord,
 };
 use crate::render::time_plot;
+use crate::waiver::WaiverStatus;
 use crate::words;
 
 /// Scenarios that are shown for a gate.
@@ -49,6 +50,8 @@ pub struct Report {
     pub evidence: Evidence,
     /// Digest of the evidence; `None` where it cannot be written (and the headline says so).
     pub evidence_digest: Option<Digest>,
+    /// The suite file for findings that point at its lines: as the caller named it where that is known, else as the evidence does.
+    pub suite_file: Option<String>,
 }
 
 /// The verdict and its reason.
@@ -60,6 +63,8 @@ pub struct Headline {
     pub reason: String,
     /// Which error rate is claimed.
     pub claim: String,
+    /// What waivers make of the verdict, where some were presented.
+    pub waived: Option<String>,
 }
 
 /// A population, summarised.
@@ -86,6 +91,10 @@ pub struct Gate {
     pub threshold: Option<Threshold>,
     /// Rows of [`Report::scenarios`].
     pub scenarios: Vec<usize>,
+    /// The waiver of it in words, applied or refused, where one was presented.
+    pub waiver: Option<String>,
+    /// Whether a waiver excuses its failure.
+    pub waived: bool,
 }
 
 /// A limit of a gate's estimate.
@@ -175,6 +184,8 @@ pub fn compose(
             level: level(record.severity, record.verdict),
             threshold: threshold(record),
             scenarios: rows,
+            waiver: waiver(&evidence, record),
+            waived: evidence.waivers.iter().any(|waiver| waiver.applies_to(&record.id)),
         });
     }
     Report {
@@ -185,6 +196,10 @@ pub fn compose(
         scenarios,
         measurements: comparisons(&evidence.measurements),
         run: run.as_ref().map(run_facts).unwrap_or_default(),
+        suite_file: run.and_then(|run| run.suite_path).or_else(|| {
+            let suite = evidence.inputs.iter().find(|input| input.role == "suite");
+            suite.map(|suite| suite.name.clone())
+        }),
         network,
         evidence,
         evidence_digest,
@@ -222,7 +237,37 @@ fn headline(evidence: &Evidence, writable: bool) -> Headline {
         Some(reason) => (Verdict::Error, reason),
         None => (evidence.verdict, evidence.reason.clone()),
     };
-    Headline { verdict, reason, claim: evidence.claim.clone() }
+    Headline { verdict, reason, claim: evidence.claim.clone(), waived: waived(evidence) }
+}
+
+/// What waivers make of the verdict.
+fn waived(evidence: &Evidence) -> Option<String> {
+    let count = |status| evidence.waivers.iter().filter(|waiver| waiver.status == status).count();
+    let (applied, refused) = (count(WaiverStatus::Applied), count(WaiverStatus::Refused));
+    let refusals = match refused {
+        0 => String::new(),
+        1 => "; 1 waiver was refused".to_owned(),
+        _ => format!("; {refused} waivers were refused"),
+    };
+    match evidence.verdict_as_waived {
+        _ if evidence.waivers.is_empty() => None,
+        Some(verdict) if verdict != evidence.verdict => Some(format!(
+            "{applied} waived: for the exit code this counts as {}{refusals}",
+            words::verdict(verdict)
+        )),
+        _ => Some(format!("waivers change nothing: {applied} applied, {refused} refused")),
+    }
+}
+
+/// The waiver of a gate in words: the one that was applied, else the last that was presented.
+fn waiver(evidence: &Evidence, gate: &GateRecord) -> Option<String> {
+    let of_gate = || evidence.waivers.iter().filter(|waiver| waiver.waiver.gate == gate.id);
+    let told = of_gate().find(|waiver| waiver.status == WaiverStatus::Applied).or(of_gate().next_back())?;
+    Some(match told.status {
+        WaiverStatus::Applied => told.why.clone(),
+        WaiverStatus::Unused => format!("a waiver was not needed: {}", told.why),
+        WaiverStatus::Refused => format!("a waiver was refused: {}", told.why),
+    })
 }
 
 /// The number in the suite that the estimate is compared with.
@@ -337,7 +382,13 @@ fn judged(evidence: &Evidence, network: Option<&NetworkRecord>) -> Vec<(String, 
         fact("Candidate", format!("{} {}", candidate.name, candidate.version)),
         fact("Task", format!("{} ({}, adapter {})", candidate.task, candidate.mode, candidate.adapter)),
         fact("Candidate digest", candidate.digest.sha256.clone()),
-        fact("Suite", format!("{}, seed {}", evidence.suite, evidence.seed)),
+        fact(
+            "Suite",
+            match &evidence.tier {
+                None => format!("{}, seed {}", evidence.suite, evidence.seed),
+                Some(tier) => format!("{}, tier {tier}, seed {}", evidence.suite, evidence.seed),
+            },
+        ),
     ];
     if let Some(champion) = &evidence.champion {
         let others = evidence.other_champions.iter();
@@ -419,6 +470,9 @@ fn run_facts(run: &RunRecord) -> Vec<(String, String)> {
     ];
     for (name, &value) in &run.timings_ms {
         facts.push(fact(name, format!("{} ms", words::number(value))));
+    }
+    if run.cached_episodes > 0 {
+        facts.push(fact("Episodes from the cache", words::count(run.cached_episodes)));
     }
     if run.clock_dependent {
         facts.push(fact(

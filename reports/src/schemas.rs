@@ -13,6 +13,7 @@ use crate::hunt::HuntStudy;
 use crate::latency::{LatencyFile, LatencyMargin};
 use crate::machines::MachineStudy;
 use crate::nose::NoseStudy;
+use crate::plan::SuitePlan;
 use crate::regressions::Regressions;
 
 /// A schema and the name of its file.
@@ -45,6 +46,7 @@ pub fn documents() -> Vec<Described> {
         of::<Manifest>(),
         of::<ContingencyStudy>(),
         of::<NoseStudy>(),
+        of::<SuitePlan>(),
         of::<CascadeStudy>(),
         of::<FrequencyStudy>(),
         of::<LatencyFile>(),

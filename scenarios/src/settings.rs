@@ -156,7 +156,7 @@ impl<'a> Settings<'a> {
             other => std::slice::from_ref(other),
         };
         let counts: Option<Vec<u32>> =
-            items.iter().map(|item| item.as_integer().and_then(|n| u32::try_from(n).ok())).collect();
+            items.iter().map(|item| as_whole(item).and_then(|n| u32::try_from(n).ok())).collect();
         match counts {
             Some(counts) if counts.iter().any(|n| *n > 0) => counts,
             Some(_) => {
@@ -224,6 +224,16 @@ impl<'a> Settings<'a> {
                 default
             }
         }
+    }
+}
+
+/// A whole number; `2.0` is one too.
+fn as_whole(value: &Value) -> Option<i64> {
+    match value {
+        Value::Float(number) if number.fract() == 0.0 && number.abs() <= (1_i64 << 53) as f64 => {
+            Some(*number as i64)
+        }
+        other => other.as_integer(),
     }
 }
 

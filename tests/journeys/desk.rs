@@ -74,6 +74,66 @@ kind = "rate"
 max = 0.008
 "#;
 
+/// As [`MILD`], decided after the first block, and nobody is compared.
+pub(crate) const QUICK: &str = r#"schema = "gridgate/suite/1"
+name = "mild"
+seed = 7
+grid = "case14.m"
+candidate = "idle/candidate.toml"
+stop = "decided"
+
+[loop]
+task = "volt_var"
+step_s = 60
+steps = 3
+
+[[population]]
+id = "swings"
+hazards = [{ kind = "load_swing", sigma = 0.02 }]
+size_max = 5000
+
+[[gate]]
+id = "blackout"
+population = "swings"
+metric = "blackout"
+kind = "rate"
+max = 0.3
+"#;
+
+/// As [`QUICK`], with a gate that fails: a grid has losses.
+pub(crate) const FAILING: &str = r#"schema = "gridgate/suite/1"
+name = "mild"
+seed = 7
+grid = "case14.m"
+candidate = "idle/candidate.toml"
+stop = "decided"
+
+[loop]
+task = "volt_var"
+step_s = 60
+steps = 3
+
+[[population]]
+id = "swings"
+hazards = [{ kind = "load_swing", sigma = 0.02 }]
+size_max = 5000
+
+[[gate]]
+id = "blackout"
+population = "swings"
+metric = "blackout"
+kind = "rate"
+max = 0.3
+
+[[gate]]
+id = "losses"
+population = "swings"
+metric = "losses_mwh"
+kind = "rate"
+over = 0.0
+max = 0.3
+"#;
+
 /// A candidate that asks nothing.
 const DO_NOTHING: &str = r#"schema = "gridgate/candidate/1"
 name = "idle"
@@ -224,7 +284,12 @@ impl Desk {
         let mut command = Command::new(gridgate());
         command.args(arguments).current_dir(self.folder.path());
         // On GitHub's machines a run prints annotations beside its summary.
-        command.env_remove("GITHUB_ACTIONS").stdin(Stdio::null());
+        for variable in
+            ["GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE", "GRIDGATE_CACHE"]
+        {
+            command.env_remove(variable);
+        }
+        command.stdin(Stdio::null());
         command
     }
 

@@ -83,9 +83,12 @@ fn a_killed_run_goes_on_to_the_same_bytes() {
     desk.run("suite.toml", "flipped", &[]).with(1);
     same(&desk, "whole", "flipped");
 
-    // Other inputs have nothing to take over.
+    // Other inputs have nothing to take over, and do not throw away what somebody may come back for.
     desk.put("suite.toml", long().replace("seed = 20261121", "seed = 5").replace("= 1280", "= 256"));
-    let said = desk.run("suite.toml", "other", &[]);
+    let said = desk.run("suite.toml", "other", &[]).with(2);
+    assert!(said.err.contains("error[run.unfinished]") && said.err.contains("--restart"), "{}", said.err);
+    assert!(desk.read("other.partial/blocks.jsonl") == record);
+    let said = desk.run("suite.toml", "other", &["--restart"]);
     assert!(!said.err.contains("went on"), "{}", said.err);
     desk.run("suite.toml", "fresh", &[]);
     same(&desk, "fresh", "other");

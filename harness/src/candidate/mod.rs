@@ -179,7 +179,7 @@ pub fn open(candidate: &str, task: Task, network: &Arc<Network>) -> Result<Box<d
 
 /// What the manifest promises or asks in vain.
 fn notes_of(manifest: &Manifest, io: &IoMap, network: &Network) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes = manifest.unenforced();
     for asked in io.asks().filter(|asked| !manifest.task.may_ask().contains(asked)) {
         notes.push(format!(
             "the candidate asks {}, which the task {} always refuses",

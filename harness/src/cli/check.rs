@@ -24,8 +24,10 @@ impl Check {
         let mut code = exit::PASS;
         for file in &self.files {
             let checked = if is_manifest(file) {
-                Manifest::read(file)
-                    .map(|m| format!("candidate {} {}, task {}", m.name, m.version, m.task.id()))
+                Manifest::read(file).map(|m| {
+                    let summary = format!("candidate {} {}, task {}", m.name, m.version, m.task.id());
+                    (summary, m.unenforced())
+                })
             } else {
                 let contender = match (&self.candidate, names_a_candidate(file)) {
                     (Some(name), _) => Contender::Named(name.clone()),
@@ -37,19 +39,26 @@ impl Check {
                 let named = self.candidate.is_some() || names_a_candidate(file);
                 let prepare = if named { run::prepare } else { run::prepare_undelayed };
                 prepare(file, contender).map(|p| {
-                    let episodes: u64 = p.populations.iter().map(|p| p.size_max).sum();
-                    format!(
+                    let episodes =
+                        p.populations.iter().fold(0_u64, |sum, p| sum.saturating_add(p.size_max));
+                    let summary = format!(
                         "suite {}: {} populations, {} gates, at most {episodes} episodes of {} steps on {} buses",
                         p.suite.name,
                         p.populations.len(),
                         p.suite.gates.len(),
                         p.config.steps,
                         p.network.buses.id.len()
-                    )
+                    );
+                    (summary, p.candidate.notes())
                 })
             };
             match checked {
-                Ok(summary) => print(&format!("{}: good ({summary})", file.display())),
+                Ok((summary, notes)) => {
+                    print(&format!("{}: good ({summary})", file.display()));
+                    for note in notes {
+                        print(&format!("note: {note}"));
+                    }
+                }
                 Err(complaints) => code = refuse(&complaints),
             }
         }

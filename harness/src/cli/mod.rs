@@ -7,16 +7,19 @@ mod check;
 mod contingencies;
 mod explain;
 mod frequency;
+mod github;
 mod hunt;
 mod latency;
 mod machines;
 mod nose;
 mod physics;
+mod plan;
 mod replay;
 mod report;
 mod run;
 mod solve;
 mod verify;
+mod waiver;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -50,6 +53,8 @@ enum Verb {
     Latency(latency::Latency),
     /// Check suites and candidate manifests without running anything.
     Check(check::Check),
+    /// Say what a suite will run, and how its gates will end, without running it.
+    Plan(plan::Plan),
     /// Judge a candidate by a suite.
     Run(run::Run),
     /// Search for the smallest and likeliest events that a candidate does not live through.
@@ -62,6 +67,8 @@ enum Verb {
     Report(report::Report),
     /// Check every digest of a run folder.
     Verify(verify::Verify),
+    /// Sign permissions to fail a gate.
+    Waiver(waiver::Waiver),
 }
 
 /// How a document is printed.
@@ -109,12 +116,14 @@ pub fn main() -> u8 {
         Verb::Frequency(verb) => verb.run(),
         Verb::Latency(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
+        Verb::Plan(verb) => verb.run(),
         Verb::Run(verb) => verb.run(),
         Verb::Hunt(verb) => verb.run(),
         Verb::Replay(verb) => verb.run(),
         Verb::Explain(verb) => verb.run(),
         Verb::Report(verb) => verb.run(),
         Verb::Verify(verb) => verb.run(),
+        Verb::Waiver(verb) => verb.run(),
     }
 }
 

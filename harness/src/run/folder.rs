@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use powerflow::{Diagnostic, Diagnostics, Index, Network, ReactiveLimits, Slack};
 use reports::{
     CandidateRecord, Digest, EVIDENCE_SCHEMA, EpisodeRecord, Evidence, LatencyTally, NETWORK_SCHEMA,
-    NetworkRecord, PopulationRecord, Problem, RUN_SCHEMA, RunRecord, Verdict,
+    NetworkRecord, PopulationRecord, Problem, RUN_SCHEMA, RunRecord, Verdict, WaiverRecord, WaiverStatus,
 };
 
 use super::judge;
@@ -15,7 +15,10 @@ use super::local::{BLOCKS, Simulated, cannot_write, partial_folder};
 use super::recorded::{Kept, trajectory_name};
 use super::{Completed, ListedFile, Prepared, RunOptions};
 use crate::candidate::Cause;
+use crate::gate;
 use crate::trajectory::Episode;
+use reports::redact::Redactor;
+use reports::waiver::excused;
 
 /// Name of the copied case inside a run folder, without its extension.
 pub(super) const GRID_COPY: &str = "inputs/grid";
@@ -120,7 +123,10 @@ pub(super) fn write(
     for episode in &kept.episodes {
         folder.put(&trajectory_name(&episode.population, episode.index), &json(episode)?)?;
     }
-    let evidence = evidence(prepared, simulated, &kept, folder.files.clone());
+    let presented = options.waivers.as_ref().map(|waivers| {
+        waivers.present(&prepared.suite.name, &prepared.candidate.record(), &kept.verdicts.gates)
+    });
+    let evidence = evidence(prepared, simulated, &kept, folder.files.clone(), presented.unwrap_or_default());
     let evidence_bytes = json(&evidence)?;
     folder.put("evidence.json", &evidence_bytes)?;
     let run = run_record(prepared, options, simulated, Digest::of(&evidence_bytes));
@@ -137,6 +143,7 @@ pub(super) fn write(
         report,
         out: options.out.clone(),
         resumed_blocks: simulated.resumed_blocks,
+        warnings: simulated.warnings.clone(),
     })
 }
 
@@ -178,6 +185,58 @@ const DERIVED: [&str; 5] = ["report.html", "summary.txt", "summary.md", "junit.x
 /// Where a document is missing, malformed or of another version, or where a digest of what the report is made of does
 /// not hold: a report must not repeat, and sealing anew not bless, what somebody changed.
 pub fn reread(run_dir: &Path) -> Result<reports::Report, Diagnostics> {
+    let (evidence, run, network, episodes) = reread_parts(run_dir)?;
+    Ok(reports::compose(evidence, Some(run), Some(network), episodes))
+}
+
+/// The same for readers who may not know the network.
+///
+/// # Errors
+/// As [`reread`].
+pub fn reread_redacted(run_dir: &Path, redactor: &Redactor) -> Result<reports::Report, Diagnostics> {
+    let (evidence, run, network, episodes) = reread_parts(run_dir)?;
+    Ok(redactor.report(evidence, Some(run), Some(&network), episodes))
+}
+
+/// Reads the key that elements are renamed with.
+///
+/// # Errors
+/// `redact.read`, `redact.key`.
+pub fn redactor(key: &Path) -> Result<Redactor, Diagnostics> {
+    let bytes = fs::read(key).map_err(|error| {
+        Diagnostic::error("redact.read", format!("the key cannot be read: {error}"))
+            .at(key.display().to_string(), None)
+    })?;
+    Redactor::new(&bytes).map_err(|problem| problems(vec![problem.at(key.display().to_string())]))
+}
+
+/// Writes a redacted report into a folder of its own: everything that [`derived`] writes, and the evidence without its grid. It is an
+/// extract, so it is not sealed.
+///
+/// # Errors
+/// `run.out` where the folder holds anything else, `run.write` where it cannot be written.
+pub fn write_redacted(report: &reports::Report, out: &Path) -> Result<(), Diagnostics> {
+    let ours = |name: &str| DERIVED.contains(&name) || name == "evidence.json";
+    let strange = fs::read_dir(out)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .find(|entry| entry.file_name().to_str().is_none_or(|name| !ours(name)));
+    if let Some(entry) = strange {
+        let message = "the folder for the redacted report holds something else";
+        return Err(Diagnostic::error("run.out", message)
+            .at(entry.path().display().to_string(), None)
+            .hint("choose another folder with --out")
+            .into());
+    }
+    let mut folder = Staged { root: out.to_owned(), files: BTreeMap::new() };
+    derived(&mut folder, report)?;
+    folder.put("evidence.json", &json(&report.evidence)?)
+}
+
+fn reread_parts(
+    run_dir: &Path,
+) -> Result<(Evidence, RunRecord, NetworkRecord, Vec<EpisodeRecord>), Diagnostics> {
     if let Err(mut found) = reports::verify(run_dir) {
         found.retain(|p| !p.file.as_deref().is_some_and(|file| DERIVED.contains(&file)));
         if !found.is_empty() {
@@ -191,7 +250,7 @@ pub fn reread(run_dir: &Path) -> Result<reports::Report, Diagnostics> {
     for name in evidence.files.keys().filter(|n| n.starts_with("trajectories/")) {
         episodes.push(document(run_dir, name)?);
     }
-    Ok(reports::compose(evidence, Some(run), Some(network), episodes))
+    Ok((evidence, run, network, episodes))
 }
 
 /// Renders a run folder's report again, into its files, and seals it anew.
@@ -307,6 +366,7 @@ fn evidence(
     simulated: &Simulated,
     kept: &Kept,
     files: BTreeMap<String, Digest>,
+    waivers: Vec<WaiverRecord>,
 ) -> Evidence {
     let suite = &prepared.suite;
     let verdict = kept.verdicts.suite;
@@ -315,7 +375,7 @@ fn evidence(
         suite: suite.name.clone(),
         seed: suite.seed,
         verdict,
-        reason: reason(kept, prepared.by_the_clock()),
+        reason: reason(kept, prepared.by_the_clock(), simulated.out_of_time),
         claim: suite.claim_sentence(),
         candidate: prepared.candidate.record(),
         champion: prepared.champions.first().map(|c| -> CandidateRecord { c.record() }),
@@ -337,7 +397,21 @@ fn evidence(
         envelope: envelope(simulated),
         limits: limits(prepared, simulated, kept),
         latency: prepared.latency.as_ref().map(|latency| latency.record(tally(simulated))),
+        tier: prepared.tier.as_ref().map(|tier| tier.name.to_owned()),
+        verdict_as_waived: as_waived(kept, &waivers, prepared.by_the_clock() || simulated.out_of_time),
+        waivers,
     }
+}
+
+/// The verdict with waived failures counted as passed, where a waiver was applied. A pass is held to what every pass is held to: it must be
+/// repeatable, and no clock may have decided it.
+fn as_waived(kept: &Kept, waivers: &[WaiverRecord], by_the_clock: bool) -> Option<Verdict> {
+    waivers.iter().any(|waiver| waiver.status == WaiverStatus::Applied).then(|| {
+        match gate::suite_verdict(&excused(&kept.verdicts.gates, waivers)) {
+            Verdict::Pass if by_the_clock || !kept.unrepeatable.is_empty() => Verdict::Undecided,
+            verdict => verdict,
+        }
+    })
 }
 
 /// What became of all of the candidate's decisions.
@@ -349,7 +423,7 @@ fn tally(simulated: &Simulated) -> LatencyTally {
     all
 }
 
-fn reason(kept: &Kept, by_the_clock: bool) -> String {
+fn reason(kept: &Kept, by_the_clock: bool, out_of_time: bool) -> String {
     let ids = |verdict: Verdict| -> Vec<&str> {
         let of = |g: &&reports::GateRecord| g.verdict == verdict && g.severity == reports::Severity::Required;
         kept.verdicts.gates.iter().filter(of).map(|g| g.id.as_str()).collect()
@@ -358,6 +432,9 @@ fn reason(kept: &Kept, by_the_clock: bool) -> String {
     match kept.verdicts.suite {
         Verdict::Pass => format!("all {required} required gates hold"),
         Verdict::Fail => format!("required gates fail: {}", ids(Verdict::Fail).join(", ")),
+        Verdict::Undecided if out_of_time && ids(Verdict::Undecided).is_empty() => {
+            "all required gates hold, but the time of the tier was over before its episodes were run".into()
+        }
         Verdict::Undecided if by_the_clock && ids(Verdict::Undecided).is_empty() => {
             "all required gates hold, but delays are those of this run's clock: nobody could verify it".into()
         }
@@ -401,6 +478,11 @@ fn settings(prepared: &Prepared) -> BTreeMap<String, String> {
         ("cooldown_s".into(), config.rules.cooldown_s.to_string()),
         ("screening".into(), suite.screening.to_string()),
     ]);
+    if let Some(tier) = &prepared.tier {
+        let whole = || "as the suite says".to_owned();
+        settings.insert("tier.size_max".into(), tier.size_max.map_or_else(whole, |n| n.to_string()));
+        settings.extend(tier.minutes.map(|minutes| ("tier.minutes".to_owned(), minutes.to_string())));
+    }
     if let Some(share) = config.rules.ramp_share_per_min {
         settings.insert("ramp_share_per_min".into(), share.to_string());
     }
@@ -572,6 +654,13 @@ fn limits(prepared: &Prepared, simulated: &Simulated, kept: &Kept) -> Vec<String
             kept.unrepeatable.join(", ")
         ));
     }
+    if let (true, Some(minutes)) =
+        (simulated.out_of_time, prepared.tier.as_ref().and_then(|tier| tier.minutes))
+    {
+        limits.push(format!(
+            "the {minutes} minutes of the tier were over before its episodes were run: another run may cover others"
+        ));
+    }
     if clock_dependent(simulated) {
         limits.push("a time-out of the candidate makes this run depend on the clock".into());
     }
@@ -606,15 +695,32 @@ fn run_record(
         solves: simulated.envelope.solves,
         timings_ms,
         started: started(simulated.elapsed_s),
-        clock_dependent: clock_dependent(simulated) || prepared.by_the_clock(),
+        clock_dependent: clock_dependent(simulated) || prepared.by_the_clock() || simulated.out_of_time,
+        cached_episodes: simulated.cached,
+        suite_path: options.suite_path.clone(),
+        today: options.waivers.as_ref().map(|waivers| waivers.today().to_owned()),
     }
 }
 
 /// When the run began, RFC 3339 in UTC.
 fn started(elapsed_s: f64) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let seconds = now.as_secs().saturating_sub(elapsed_s as u64);
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let seconds = now_s().saturating_sub(elapsed_s as u64);
+    let rest = seconds % 86_400;
+    format!("{}T{:02}:{:02}:{:02}Z", day(seconds), rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+/// The day that it is, UTC: `YYYY-MM-DD`.
+pub(crate) fn today() -> String {
+    day(now_s())
+}
+
+fn now_s() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// The day of a moment, s since 1970.
+fn day(seconds: u64) -> String {
+    let days = seconds / 86_400;
     // Days to a civil date: Howard Hinnant, "chrono-compatible low-level date algorithms", civil_from_days.
     let z = days as i64 + 719_468;
     let era = z.div_euclid(146_097);
@@ -625,7 +731,7 @@ fn started(elapsed_s: f64) -> String {
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
     let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+    format!("{year:04}-{month:02}-{day:02}")
 }
 
 /// The network as pictures need it.

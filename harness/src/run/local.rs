@@ -5,12 +5,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use powerflow::{Diagnostic, Diagnostics, Plan, Solver, Topology};
 use scenarios::{Population, Scenario, scenario, streams};
 use serde::{Deserialize, Serialize};
 
+use super::cache::{self, Cache};
 use super::judge;
 use super::progress::{Progress, Watch};
 use super::{Prepared, RunOptions};
@@ -34,6 +35,12 @@ pub(super) struct Simulated {
     pub(super) resumed_blocks: u64,
     /// Episodes that this run itself simulated, all subjects.
     pub(super) simulated_now: u64,
+    /// Episodes taken from a cache, all subjects.
+    pub(super) cached: u64,
+    /// Whether the time of a tier was over before every episode was run or every gate decided.
+    pub(super) out_of_time: bool,
+    /// What was wrong with the cache.
+    pub(super) warnings: Diagnostics,
 }
 
 /// Episodes of one population, in index order.
@@ -45,7 +52,7 @@ pub(super) struct SimulatedPopulation {
 }
 
 /// One line of the partial record.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Block {
     population: usize,
@@ -55,6 +62,12 @@ struct Block {
     envelope: Envelope,
     #[serde(skip)]
     decision_ns: Vec<u64>,
+    /// Episodes simulated here and now, all subjects.
+    #[serde(skip)]
+    simulated: u64,
+    /// Episodes from the cache, all subjects.
+    #[serde(skip)]
+    cached: u64,
 }
 
 /// First line of the partial record.
@@ -66,6 +79,12 @@ struct Header {
 }
 
 const PARTIAL_SCHEMA: &str = "gridgate/partial/3";
+
+impl Header {
+    fn of(prepared: &Prepared) -> Self {
+        Header { schema: PARTIAL_SCHEMA.into(), key: prepared.key() }
+    }
+}
 
 /// Name of the record in the folder of an unfinished run.
 pub(crate) const BLOCKS: &str = "blocks.jsonl";
@@ -85,12 +104,22 @@ pub(super) fn simulate(
 ) -> Result<Simulated, Diagnostics> {
     let start = Instant::now();
     let plan = Arc::new(Plan::new(&prepared.network, &Arc::new(Topology::unsplit())));
+    let cache = options.cache.as_deref().map(Cache::at);
+    let means = Means { plan: &plan, world: cache::world(prepared), cache: cache.as_ref() };
     let mut all = Simulated { resumed_blocks: partial.done.len() as u64, ..Simulated::default() };
     for (at, population) in prepared.populations.iter().enumerate() {
-        let simulated =
-            simulate_population(prepared, options, watch, &plan, at, population, partial, &mut all)?;
+        // What one population leaves of its share of the time is for those after it.
+        let share = |minutes: f64| {
+            let left = (minutes * 60.0 - start.elapsed().as_secs_f64()).max(0.0);
+            Instant::now() + Duration::from_secs_f64(left / (prepared.populations.len() - at) as f64)
+        };
+        let deadline = prepared.tier.as_ref().and_then(|tier| tier.minutes).map(share);
+        let simulated = simulate_population(
+            prepared, options, watch, &means, deadline, at, population, partial, &mut all,
+        )?;
         all.populations.push(simulated);
     }
+    all.warnings = cache.map(Cache::warnings).unwrap_or_default();
     all.elapsed_s = start.elapsed().as_secs_f64();
     Ok(all)
 }
@@ -100,7 +129,8 @@ fn simulate_population(
     prepared: &Prepared,
     options: &RunOptions,
     watch: &dyn Watch,
-    plan: &Arc<Plan>,
+    means: &Means<'_>,
+    deadline: Option<Instant>,
     at: usize,
     population: &Population,
     partial: &mut Partial,
@@ -129,7 +159,7 @@ fn simulate_population(
             let send = send.clone();
             let (next, enough, known) = (&next, &enough, &known);
             scope.spawn(move || {
-                let mut worker = match Worker::new(prepared, plan) {
+                let mut worker = match Worker::new(prepared, means) {
                     Ok(worker) => worker,
                     Err(complaints) => {
                         let _ = send.send(Err(complaints));
@@ -137,6 +167,11 @@ fn simulate_population(
                     }
                 };
                 while !enough.load(Ordering::Relaxed) {
+                    // The first block is run in any case: of nothing there is nothing to say.
+                    let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+                    if late && next.load(Ordering::Relaxed) > 0 {
+                        break;
+                    }
                     let block = next.fetch_add(1, Ordering::Relaxed);
                     if block >= blocks {
                         break;
@@ -157,10 +192,8 @@ fn simulate_population(
             while let Some(block) = waiting.remove(&done) {
                 done += 1;
                 all.envelope.join(&block.envelope);
-                if !block.decision_ns.is_empty() {
-                    let compared: usize = block.champions.iter().map(Vec::len).sum();
-                    all.simulated_now += (block.candidate.len() + compared) as u64;
-                }
+                all.simulated_now += block.simulated;
+                all.cached += block.cached;
                 all.decision_ns.extend(block.decision_ns);
                 simulated.candidate.extend(block.candidate);
                 for (all, new) in simulated.champions.iter_mut().zip(block.champions) {
@@ -207,6 +240,7 @@ fn simulate_population(
                 }
             }
         }
+        all.out_of_time |= !finished && (simulated.candidate.len() as u64) < population.size_max;
         match failed {
             Some(complaints) => Err(complaints),
             None => Ok(()),
@@ -215,19 +249,29 @@ fn simulate_population(
     Ok(simulated)
 }
 
+/// What the threads of a run share.
+struct Means<'a> {
+    plan: &'a Arc<Plan>,
+    /// The part of every key of the cache that is the same for all blocks.
+    world: String,
+    cache: Option<&'a Cache>,
+}
+
 /// What one thread works with.
 struct Worker<'a> {
     prepared: &'a Prepared,
+    means: &'a Means<'a>,
     solver: Solver,
     candidate: Box<dyn Candidate>,
     champions: Vec<Box<dyn Candidate>>,
 }
 
 impl<'a> Worker<'a> {
-    fn new(prepared: &'a Prepared, plan: &Arc<Plan>) -> Result<Self, Diagnostics> {
+    fn new(prepared: &'a Prepared, means: &'a Means<'a>) -> Result<Self, Diagnostics> {
         Ok(Worker {
             prepared,
-            solver: Solver::with_plan(&prepared.network, Arc::clone(plan)),
+            means,
+            solver: Solver::with_plan(&prepared.network, Arc::clone(means.plan)),
             candidate: prepared.candidate.start()?,
             champions: prepared.champions.iter().map(|c| c.start()).collect::<Result<_, _>>()?,
         })
@@ -238,46 +282,56 @@ impl<'a> Worker<'a> {
         let first = block * COHORT as u64;
         let indices: Vec<u64> =
             (first..population.size_max.min(first.saturating_add(COHORT as u64))).collect();
-        let mut envelope = Envelope::default();
-        let mut decision_ns = Vec::new();
-        let Worker { prepared, solver, candidate, champions } = self;
-        let mut lived = |source: &Arc<dyn Source>, who: &mut dyn Candidate, subject: &str, time: bool| {
-            let groups: Vec<&[u64]> =
-                if source.batched() { vec![&indices[..]] } else { indices.chunks(1).collect() };
+        let mut made = Block { population: at, block, ..Block::default() };
+        let Worker { prepared, means, solver, candidate, champions } = self;
+        let margin = prepared.margin_max_ms(&population.id);
+        let mut episodes_of = |source: &Arc<dyn Source>, who: &mut dyn Candidate, judged: bool| {
+            let margin = margin.filter(|_| judged);
+            let kept = means.cache.and_then(|cache| {
+                let key = cache::key(prepared, &means.world, population, &indices, source.as_ref(), margin)?;
+                Some((cache, key))
+            });
+            if let Some((cache, key)) = &kept
+                && let Some(entry) = cache.get(key, &population.id, &indices)
+            {
+                made.envelope.join(&entry.envelope);
+                made.cached += entry.episodes.len() as u64;
+                return entry.episodes;
+            }
+            let name = source.record().name;
+            let subject = if judged { "candidate" } else { &name };
+            let mut envelope = Envelope::default();
             let rows = if source.batched() { COHORT } else { 1 };
             let mut episodes = Vec::with_capacity(indices.len());
-            for group in groups {
+            for group in indices.chunks(rows) {
                 let mut cohort = cohort(prepared, solver, population, subject, group, rows, false);
                 episodes.extend(live(&mut cohort, who).into_iter().map(|t| t.episode));
                 envelope.join(cohort.envelope());
-                if time {
-                    decision_ns.extend(cohort.decided_in().iter().map(|d| d.as_nanos() as u64));
+                if judged {
+                    made.decision_ns.extend(cohort.decided_in().iter().map(|d| d.as_nanos() as u64));
                 }
             }
+            if let Some(max_ms) = margin {
+                let found = latency::of_block(prepared, solver, who, population, &indices, max_ms);
+                for (episode, margin) in episodes.iter_mut().zip(found) {
+                    let margin_ms = f64::from(margin.margin_ms);
+                    episode.metrics.insert(latency::MARGIN_MS.into(), Some(margin_ms));
+                    if let Some(served) = &mut episode.as_served {
+                        served.insert(latency::MARGIN_MS.into(), margin_ms);
+                    }
+                }
+            }
+            if let Some((cache, key)) = kept {
+                cache.put(key, &episodes, &envelope);
+            }
+            made.envelope.join(&envelope);
+            made.simulated += episodes.len() as u64;
             episodes
         };
-        let mut by_candidate = lived(&prepared.candidate, candidate.as_mut(), "candidate", true);
+        let by_candidate = episodes_of(&prepared.candidate, candidate.as_mut(), true);
         let compared = prepared.champions.iter().zip(champions);
-        let by_champions =
-            compared.map(|(source, who)| lived(source, who.as_mut(), &source.record().name, false)).collect();
-        if let Some(max_ms) = prepared.margin_max_ms(&population.id) {
-            let found = latency::of_block(prepared, solver, candidate.as_mut(), population, &indices, max_ms);
-            for (episode, margin) in by_candidate.iter_mut().zip(found) {
-                let margin_ms = f64::from(margin.margin_ms);
-                episode.metrics.insert(latency::MARGIN_MS.into(), Some(margin_ms));
-                if let Some(served) = &mut episode.as_served {
-                    served.insert(latency::MARGIN_MS.into(), margin_ms);
-                }
-            }
-        }
-        Block {
-            population: at,
-            block,
-            candidate: by_candidate,
-            champions: by_champions,
-            envelope,
-            decision_ns,
-        }
+        let by_champions = compared.map(|(source, who)| episodes_of(source, who.as_mut(), false)).collect();
+        Block { candidate: by_candidate, champions: by_champions, ..made }
     }
 }
 
@@ -395,7 +449,7 @@ impl Partial {
         if prepared.candidate.known_by_digest() {
             std::io::Read::read_to_end(&mut file, &mut earlier).map_err(complain)?;
         }
-        let header = Header { schema: PARTIAL_SCHEMA.into(), key: prepared.key() };
+        let header = Header::of(prepared);
         let mut done = BTreeMap::new();
         let mut sound_bytes = 0;
         if !prepared.candidate.known_by_digest() {
@@ -449,4 +503,31 @@ pub(crate) fn cannot_write(path: &Path, error: &std::io::Error) -> Diagnostics {
         .at(path.display().to_string(), None)
         .hint("choose another folder with --out, or make room")
         .into()
+}
+
+/// Refuses a place where the record of another unfinished run would be thrown away.
+///
+/// # Errors
+/// `run.unfinished`.
+pub(super) fn check_unfinished(prepared: &Prepared, out: &Path) -> Result<(), Diagnostics> {
+    // What such a candidate has begun nobody can go on with.
+    if !prepared.candidate.known_by_digest() {
+        return Ok(());
+    }
+    let path = partial_folder(out).join(BLOCKS);
+    let Ok(record) = std::fs::read(&path) else { return Ok(()) };
+    let mut lines = record.split_inclusive(|b| *b == b'\n').map_while(sound);
+    let header = lines.next().and_then(|content| serde_json::from_slice::<Header>(content).ok());
+    let ours = header.is_some_and(|header| header == Header::of(prepared));
+    let blocks = lines.count();
+    if ours || blocks == 0 {
+        return Ok(());
+    }
+    let message = format!(
+        "another run began here and did not end: its {blocks} finished blocks are of other inputs, another candidate or another build"
+    );
+    Err(Diagnostic::error("run.unfinished", message)
+        .at(path.display().to_string(), None)
+        .hint("let that run go on with its own inputs, choose another folder with --out, or throw its blocks away with --restart")
+        .into())
 }

@@ -1,5 +1,6 @@
 //! From a suite file to a verdict: prepare, simulate, judge, write.
 
+mod cache;
 pub mod folder;
 pub(crate) mod journal;
 mod judge;
@@ -31,7 +32,9 @@ use crate::latency::{self, Delay, Latency};
 use crate::live::LoopConfig;
 use crate::metric;
 use crate::regression;
-use crate::suite::{Champion, Suite};
+use crate::suite::{Champion, Suite, TIERS, Tier};
+use crate::waiver::Waivers;
+use scenarios::nearest;
 
 /// Everything a run needs, checked.
 pub struct Prepared {
@@ -55,6 +58,8 @@ pub struct Prepared {
     pub latency: Option<Arc<Latency>>,
     /// Files of listed scenarios that populations name.
     pub listed: Vec<ListedFile>,
+    /// The tier that is run; `None`: the whole suite.
+    pub tier: Option<Tier>,
 }
 
 /// A file of listed scenarios, as it was read.
@@ -90,6 +95,15 @@ pub enum Contender {
 /// Makes a candidate for a task on a grid.
 pub type Opener = Box<dyn FnOnce(Task, &Arc<Network>) -> Result<Arc<dyn Source>, Diagnostics> + Send>;
 
+/// The program whose episodes have these bytes: its version, how it calculates, and a digest of the sources that it was built from, since two
+/// builds of one version may differ.
+const ENGINE: &str = concat!(
+    "gridgate ",
+    env!("CARGO_PKG_VERSION"),
+    " f64 fused-multiply-add sources ",
+    env!("GRIDGATE_SOURCES")
+);
+
 /// Worker threads at most: above this a number is a mistake.
 const THREADS_MAX: usize = 1024;
 
@@ -100,6 +114,12 @@ pub struct RunOptions {
     pub out: PathBuf,
     /// Worker threads, at least one. Changes no byte of evidence.
     pub threads: usize,
+    /// Folder in which blocks of episodes are kept for later runs, and looked for. Changes no byte of evidence.
+    pub cache: Option<PathBuf>,
+    /// Permissions to fail a gate.
+    pub waivers: Option<Waivers>,
+    /// The suite file as findings shall name it, relative to the repository it lies in.
+    pub suite_path: Option<String>,
 }
 
 /// A complete run.
@@ -114,6 +134,8 @@ pub struct Completed {
     pub out: PathBuf,
     /// Blocks of 256 episodes that an interrupted run had done already.
     pub resumed_blocks: u64,
+    /// What the caller should be told and no document holds: a cache that could not be used.
+    pub warnings: Diagnostics,
 }
 
 /// Reads and checks a suite and all that it names.
@@ -228,6 +250,7 @@ fn prepare_from(
         champions,
         latency,
         listed,
+        tier: None,
     })
 }
 
@@ -361,6 +384,34 @@ impl Prepared {
         self
     }
 
+    /// The same with the design of a tier of the suite; the whole suite without a name.
+    ///
+    /// # Errors
+    /// `suite.tier.unknown` where the suite has no such tier.
+    pub fn with_tier(mut self, name: Option<&str>) -> Result<Self, Diagnostics> {
+        let Some(name) = name else { return Ok(self) };
+        let Some(tier) = self.suite.tiers.iter().find(|tier| tier.name == name).cloned() else {
+            let known: Vec<&str> = self.suite.tiers.iter().map(|tier| tier.name).collect();
+            let hint = match (known.is_empty(), nearest::nearest(name, known.iter().copied())) {
+                (false, Some(meant)) => format!("did you mean `{meant}`?"),
+                (false, None) => format!("there are {}", known.join(", ")),
+                (true, _) => {
+                    format!("it has none; add a table such as [tier.{}] with size_max = 512", TIERS[0])
+                }
+            };
+            let message = format!("the suite has no tier `{name}`");
+            return Err(Diagnostic::error("suite.tier.unknown", message)
+                .at(&self.suite.file, None)
+                .hint(hint)
+                .into());
+        };
+        for population in &mut self.populations {
+            population.size_max = population.size_max.min(tier.size_max.unwrap_or(u64::MAX));
+        }
+        self.tier = Some(tier);
+        Ok(self)
+    }
+
     /// The seed of every stream of the suite.
     pub fn seed(&self) -> Seed {
         Seed(self.suite.seed)
@@ -416,21 +467,31 @@ impl Prepared {
     /// How to run it: into `out`, or `runs/SUITE-CANDIDATE`, on so many threads, or one for each core.
     ///
     /// # Errors
-    /// `usage.threads` where there are none, `run.out` where the folder may not be written.
+    /// `usage.threads` where there are none, `run.out` where the folder may not be written, `run.unfinished` where another run began there and
+    /// did not end.
     pub fn options(&self, out: Option<PathBuf>, threads: Option<usize>) -> Result<RunOptions, Diagnostics> {
         let threads = worker_threads(threads)?;
-        let out = out.unwrap_or_else(|| {
-            let name = format!("{}-{}", self.suite.name, self.candidate.record().name);
-            PathBuf::from("runs").join(file_name(&name))
-        });
+        let out = self.out(out);
         folder::check_out(&out)?;
         folder::check_apart(&out, self.candidate.as_ref())?;
-        Ok(RunOptions { out, threads })
+        local::check_unfinished(self, &out)?;
+        Ok(RunOptions { out, threads, cache: None, waivers: None, suite_path: None })
     }
 
-    /// Digest of everything that decides the bytes of this run's episodes: inputs, seed, candidate, program version.
+    /// The folder for the results: `out`, or `runs/SUITE-CANDIDATE`.
+    pub fn out(&self, out: Option<PathBuf>) -> PathBuf {
+        out.unwrap_or_else(|| {
+            let name = format!("{}-{}", self.suite.name, self.candidate.record().name);
+            PathBuf::from("runs").join(file_name(&name))
+        })
+    }
+
+    /// Digest of everything that decides the bytes of this run's episodes: inputs, seed, sizes, candidate, program.
     pub fn key(&self) -> String {
-        let mut text = format!("gridgate {} seed {}\n", env!("CARGO_PKG_VERSION"), self.suite.seed);
+        let mut text = format!("{ENGINE} seed {}\n", self.suite.seed);
+        for population in &self.populations {
+            text.push_str(&format!("population {} {}\n", population.id, population.size_max));
+        }
         for input in self.inputs() {
             text.push_str(&format!("{} {}\n", input.role, input.digest.sha256));
         }
@@ -456,6 +517,15 @@ pub fn run(prepared: &Prepared, options: &RunOptions, watch: &dyn Watch) -> Resu
         return Err(interrupted());
     }
     folder::write(prepared, options, &simulated, kept)
+}
+
+/// Throws away what an unfinished run has left beside `out`.
+///
+/// # Errors
+/// `run.write` where it cannot be removed.
+pub fn discard_unfinished(out: &Path) -> Result<(), Diagnostics> {
+    folder::check_out(out)?;
+    folder::remove(&local::partial_folder(out))
 }
 
 /// So many threads, or one for each core.

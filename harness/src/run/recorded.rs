@@ -115,8 +115,9 @@ pub(super) fn keep(prepared: &Prepared, simulated: &Simulated) -> Result<Kept, D
     }
     unrepeatable.sort();
     unrepeatable.dedup();
-    // What cannot be repeated cannot be verified: no release rests on it, nor on delays by the clock.
-    if verdicts.suite == Verdict::Pass && (!unrepeatable.is_empty() || prepared.by_the_clock()) {
+    // What cannot be repeated cannot be verified: no release rests on it, nor on delays by the clock, nor on where a clock stopped the run.
+    let by_the_clock = prepared.by_the_clock() || simulated.out_of_time;
+    if verdicts.suite == Verdict::Pass && (!unrepeatable.is_empty() || by_the_clock) {
         verdicts.suite = Verdict::Undecided;
     }
     for gate in &mut verdicts.gates {

@@ -11,6 +11,7 @@ pub mod conformal;
 pub mod cvar;
 pub mod importance;
 pub mod multiplicity;
+pub mod power;
 pub mod rate;
 pub mod risk_control;
 pub mod shapley;

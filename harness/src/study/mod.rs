@@ -5,6 +5,7 @@ mod contingencies;
 mod frequency;
 mod nose;
 mod page;
+mod plan;
 mod solution;
 
 pub(crate) use cascade::Runner;
@@ -18,6 +19,7 @@ pub(crate) use contingencies::{digest_of, file_name};
 pub(crate) use frequency::governor;
 pub use frequency::{FREQUENCY_STUDY_SCHEMA, frequency};
 pub use nose::nose;
+pub use plan::plan;
 pub(crate) use solution::rung_id;
 pub use solution::{
     BranchRow, BusRow, DcLines, GeneratorRow, LeftRow, MovedRow, Question, SOLUTION_SCHEMA, SolutionDocument,

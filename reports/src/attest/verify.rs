@@ -8,8 +8,11 @@ use std::fs;
 use std::path::Path;
 
 use crate::document::{Document, canonical_json, read};
-use crate::evidence::{Digest, Evidence, MANIFEST_SCHEMA, Manifest, PopulationRecord, RunRecord, Verdict};
+use crate::evidence::{
+    Digest, Evidence, MANIFEST_SCHEMA, Manifest, PopulationRecord, RunRecord, Severity, Verdict,
+};
 use crate::problem::Problem;
+use crate::waiver::{WaiverStatus, excused};
 
 /// Name of the sealing file of a run folder.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -128,6 +131,7 @@ pub fn verify(run_dir: &Path) -> Result<Verified, Vec<Problem>> {
             }
         }
         check.listed(&evidence.files, EVIDENCE_FILE);
+        check.waivers(evidence);
         scenarios = check.populations(evidence);
     }
     for name in present {
@@ -192,6 +196,30 @@ impl Check<'_> {
                 }
                 Err(error) => self.problems.push(unreadable(name, &error)),
             }
+        }
+    }
+
+    /// Checks the signature and the day of every waiver that was applied, and that they excuse what the evidence says they do.
+    fn waivers(&mut self, evidence: &Evidence) {
+        for record in &evidence.waivers {
+            if let Some(wrong) = record.contradiction(&evidence.suite, &evidence.candidate) {
+                let message = format!("the waiver of gate {:?} does not hold: {wrong}", record.waiver.gate);
+                self.problems.push(Problem::new("run.waiver", message).at(EVIDENCE_FILE));
+            } else if record.status == WaiverStatus::Applied {
+                self.notes.push(format!(
+                    "gate {:?} is waived by {} until {}; signed with the key {}: compare it with the one you trust",
+                    record.waiver.gate, record.waiver.who, record.waiver.expires, record.key
+                ));
+            }
+        }
+        let excused = excused(&evidence.gates, &evidence.waivers);
+        let open = excused
+            .iter()
+            .any(|&(severity, verdict)| severity == Severity::Required && verdict != Verdict::Pass);
+        if evidence.verdict_as_waived == Some(Verdict::Pass) && open {
+            let message =
+                "the evidence says that every failure is waived, and its waivers do not excuse every one";
+            self.problems.push(Problem::new("run.waiver", message).at(EVIDENCE_FILE));
         }
     }
 

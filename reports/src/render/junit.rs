@@ -2,9 +2,9 @@
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
-use crate::evidence::{GateRecord, Severity, Verdict};
+use crate::evidence::{Severity, Verdict};
 use crate::problem::Problem;
-use crate::report::Report;
+use crate::report::{Gate, Report};
 use crate::words;
 
 /// The XML document.
@@ -24,14 +24,15 @@ pub fn render(report: &Report) -> Result<String, Problem> {
     for population in populations {
         let mut suite = TestSuite::new(population);
         for gate in report.gates.iter().filter(|gate| gate.record.population == population) {
-            suite.add_test_case(case(suite_name, &gate.record));
+            suite.add_test_case(case(suite_name, gate));
         }
         document.add_test_suite(suite);
     }
     document.to_string().map_err(|error| Problem::new("render.junit", error.to_string()))
 }
 
-fn case(suite: &str, gate: &GateRecord) -> TestCase {
+fn case(suite: &str, shown: &Gate) -> TestCase {
+    let gate = &shown.record;
     let mut status = match (gate.severity, gate.verdict) {
         (_, Verdict::Pass) => TestCaseStatus::success(),
         (_, Verdict::Fail) => TestCaseStatus::non_success(NonSuccessKind::Failure),
@@ -43,9 +44,12 @@ fn case(suite: &str, gate: &GateRecord) -> TestCase {
     };
     if gate.verdict != Verdict::Pass {
         status.set_type(words::verdict_id(gate.verdict));
-        status.set_message(format!("{}: {}", words::verdict_id(gate.verdict), words::one_line(&gate.reason)));
+        let waived = if shown.waived { ", waived" } else { "" };
+        let verdict = words::verdict_id(gate.verdict);
+        status.set_message(format!("{verdict}{waived}: {}", words::one_line(&gate.reason)));
         let replays: Vec<&str> = gate.worst.iter().map(|worst| worst.replay.as_str()).collect();
-        status.set_description([&[gate.claim.as_str()], replays.as_slice()].concat().join("\n"));
+        let waiver: Vec<&str> = shown.waiver.iter().map(String::as_str).collect();
+        status.set_description([&[gate.claim.as_str()], &waiver[..], &replays].concat().join("\n"));
     }
     let mut case = TestCase::new(gate.id.as_str(), status);
     case.set_classname(suite);
@@ -63,6 +67,9 @@ fn case(suite: &str, gate: &GateRecord) -> TestCase {
         ("decided_at", gate.decided_at.map_or_else(|| "none".to_owned(), |n| n.to_string())),
     ] {
         case.add_property((name, value.as_str()));
+    }
+    if let Some(waiver) = &shown.waiver {
+        case.add_property(("waiver", words::one_line(waiver).as_str()));
     }
     case
 }

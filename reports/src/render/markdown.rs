@@ -4,13 +4,20 @@ use crate::evidence::Verdict;
 use crate::report::{Gate, Level, Report};
 use crate::words;
 
-/// GitHub refuses a step summary of 1 MiB or more.
-const SUMMARY_BYTES: usize = 1 << 20;
+/// GitHub refuses a step summary of 1 MiB or more: all that the steps of a job write into the file together.
+pub const SUMMARY_BYTES: usize = 1 << 20;
+/// Room for the line that says what was left out, bytes.
+const LAST_LINE: usize = 200;
 /// GitHub shows at most ten annotations of a kind for a step.
 const ANNOTATIONS: usize = 10;
 
 /// The step summary, always under 1 MiB: what does not fit is counted in the last line.
 pub fn render(report: &Report) -> String {
+    render_within(report, SUMMARY_BYTES)
+}
+
+/// The same in less than `bytes`, where something else has taken its share of the page already. Empty where not even the verdict fits.
+pub fn render_within(report: &Report, bytes: usize) -> String {
     let headline = &report.headline;
     let mut head = format!(
         "## {} {}: {}\n\n{}\n\n",
@@ -19,6 +26,9 @@ pub fn render(report: &Report) -> String {
         cell(&report.evidence.suite),
         cell(&headline.reason)
     );
+    if let Some(waived) = &headline.waived {
+        head.push_str(&format!("{}\n\n", cell(waived)));
+    }
     for (name, text) in &report.judged {
         head.push_str(&format!("- **{}**: {}\n", cell(name), cell(text)));
     }
@@ -27,7 +37,10 @@ pub fn render(report: &Report) -> String {
     }
     head.push_str(&format!("- **Claim**: {}\n\n", cell(&headline.claim)));
 
-    let mut page = Limited { out: head, left_out: 0 };
+    if head.len() + LAST_LINE > bytes {
+        return String::new();
+    }
+    let mut page = Limited { out: head, bytes, left_out: 0 };
     page.push(
         "### Gates\n\n| | Gate | Claim | Estimate | Interval | n | Why |\n|---|---|---|---|---|---|---|\n",
     );
@@ -57,21 +70,23 @@ pub fn render(report: &Report) -> String {
 /// The annotation lines of a GitHub workflow, loudest first: for each gate that did not pass
 /// `::error file=..,line=..,title=..::text`, at most ten of a kind; when there are more, the tenth says how many.
 pub fn annotations(report: &Report) -> Vec<String> {
-    let suite = report.evidence.inputs.iter().find(|input| input.role == "suite");
     let mut lines = Vec::new();
     for (level, command) in [(Level::Error, "error"), (Level::Warning, "warning"), (Level::Note, "notice")] {
-        let gates: Vec<&Gate> = report.gates.iter().filter(|gate| gate.level == level).collect();
+        let gates: Vec<&Gate> = report.gates.iter().filter(|gate| loudness(gate) == level).collect();
         let shown = if gates.len() > ANNOTATIONS { ANNOTATIONS - 1 } else { gates.len() };
         for gate in &gates[..shown] {
             let record = &gate.record;
             let mut properties = Vec::new();
-            if let Some(suite) = suite {
-                properties.push(format!("file={}", property(&suite.name)));
+            if let Some(suite) = &report.suite_file {
+                properties.push(format!("file={}", property(suite)));
                 properties.extend(record.line.map(|line| format!("line={line}")));
             }
             let verdict = words::verdict_id(record.verdict);
             properties.push(format!("title={}", property(&format!("gate {} {verdict}", record.id))));
-            let text = format!("{}: {}", record.claim, record.reason);
+            let mut text = format!("{}: {}", record.claim, record.reason);
+            if let Some(waiver) = &gate.waiver {
+                text.push_str(&format!("\n{waiver}"));
+            }
             lines.push(format!("::{command} {}::{}", properties.join(","), data(&text)));
         }
         if shown < gates.len() {
@@ -83,16 +98,24 @@ pub fn annotations(report: &Report) -> Vec<String> {
     lines
 }
 
+/// How loudly to annotate a gate: a failure that somebody answers for is told, and stops nobody.
+fn loudness(gate: &Gate) -> Level {
+    if gate.waived { Level::Warning } else { gate.level }
+}
+
 fn row(gate: &Gate) -> String {
     let record = &gate.record;
     let mut why = cell(&record.reason);
+    if let Some(waiver) = &gate.waiver {
+        why.push_str(&format!(". {}", cell(waiver)));
+    }
     if record.missing > 0 {
         why.push_str(&format!(" ({} without a value)", words::count(record.missing)));
     }
     format!(
         "| {} {} | {} ({}) | {} | {} | {} | {} | {why} |\n",
         emblem(record.verdict),
-        words::verdict_id(record.verdict),
+        if gate.waived { "fail, waived" } else { words::verdict_id(record.verdict) },
         cell(&record.id),
         words::severity(record.severity),
         cell(&record.claim),
@@ -105,13 +128,13 @@ fn row(gate: &Gate) -> String {
 /// A page that stops growing before GitHub refuses it.
 struct Limited {
     out: String,
+    bytes: usize,
     left_out: usize,
 }
 
 impl Limited {
     fn push(&mut self, text: &str) {
-        // Room for the last line.
-        if self.left_out > 0 || self.out.len() + text.len() > SUMMARY_BYTES - 200 {
+        if self.left_out > 0 || self.out.len() + text.len() > self.bytes - LAST_LINE {
             self.left_out += 1;
         } else {
             self.out.push_str(text);

@@ -17,6 +17,7 @@ pub mod machines;
 pub mod markdown;
 pub mod network_picture;
 pub mod nose;
+pub mod plan;
 pub mod playback;
 pub mod sarif;
 mod svg;

@@ -14,8 +14,7 @@ use crate::words;
 /// # Errors
 /// As [`canonical_json`].
 pub fn render(report: &Report) -> Result<Vec<u8>, Problem> {
-    let suite = report.evidence.inputs.iter().find(|input| input.role == "suite");
-    let uri = suite.map(|suite| uri(&suite.name));
+    let uri = report.suite_file.as_deref().map(uri);
     let failing = report.gates.iter().enumerate().filter(|(_, gate)| gate.level != Level::None);
     canonical_json(&Log {
         schema: "https://json.schemastore.org/sarif-2.1.0.json",
@@ -76,6 +75,13 @@ fn result<'a>(row: usize, gate: &'a Gate, candidate: &str, uri: Option<&'a str>)
                 },
             })
             .into_iter()
+            .collect(),
+        // SARIF 2.1.0, 3.35: who accepted the finding, and why; viewers show it as dismissed and not as gone.
+        suppressions: gate
+            .waiver
+            .iter()
+            .filter(|_| gate.waived)
+            .map(|justification| Suppression { kind: "external", status: "accepted", justification })
             .collect(),
         partial_fingerprints: Fingerprints { gate_candidate: format!("{}/{candidate}", record.id) },
         properties: OutcomeProperties {
@@ -162,8 +168,17 @@ struct Outcome<'a> {
     level: &'static str,
     message: Text,
     locations: Vec<Location<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppressions: Vec<Suppression<'a>>,
     partial_fingerprints: Fingerprints,
     properties: OutcomeProperties<'a>,
+}
+
+#[derive(Serialize)]
+struct Suppression<'a> {
+    kind: &'static str,
+    status: &'static str,
+    justification: &'a str,
 }
 
 #[derive(Serialize)]

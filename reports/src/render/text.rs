@@ -12,6 +12,9 @@ pub fn render(report: &Report, colour: bool) -> String {
     let headline = &report.headline;
     let mark = page.paint(headline.verdict, words::verdict(headline.verdict));
     page.wrapped(&format!("{mark}  "), words::verdict(headline.verdict).len() + 2, &headline.reason);
+    if let Some(waived) = &headline.waived {
+        page.wrapped("  ", 2, waived);
+    }
     page.blank();
     let shown = || report.judged.iter().filter(|(name, _)| name != "Candidate digest");
     let width = shown().map(|(name, _)| name.chars().count()).fold("Candidate".len(), usize::max) + 1;
@@ -84,6 +87,9 @@ impl Page {
         }
         self.wrapped(&" ".repeat(14), 14, &numbers);
         self.wrapped(&" ".repeat(14), 14, &record.reason);
+        if let Some(waiver) = &gate.waiver {
+            self.wrapped(&" ".repeat(14), 14, waiver);
+        }
     }
 
     fn list(&mut self, name: &str, items: &[String]) {

@@ -191,6 +191,9 @@ pub(crate) fn evidence() -> Evidence {
         envelope: BTreeMap::from([("load share of the case".into(), (0.71, 1.32))]),
         limits: text(&["40 of 56 scenarios of the storm have no value"]),
         latency: None,
+        tier: None,
+        waivers: Vec::new(),
+        verdict_as_waived: None,
     }
 }
 
@@ -205,5 +208,8 @@ pub(crate) fn run() -> RunRecord {
         timings_ms: BTreeMap::from([("latency.compute_ms.p50".into(), 0.006)]),
         started: "2026-11-21T10:00:00Z".into(),
         clock_dependent: false,
+        cached_episodes: 0,
+        suite_path: None,
+        today: None,
     }
 }

@@ -165,15 +165,20 @@ impl<'t, 'a> Table<'t, 'a> {
 /// A finite number; a whole number counts.
 pub(super) fn number(value: &DeValue<'_>) -> Option<f64> {
     let number = match value {
-        DeValue::Integer(_) => whole(value)? as f64,
+        DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix()).ok()? as f64,
         DeValue::Float(text) => text.as_str().parse().ok()?,
         _ => return None,
     };
     f64::is_finite(number).then_some(number)
 }
 
-/// A whole number, not negative.
+/// A whole number, not negative; `2.0` is one too.
 pub(super) fn whole(value: &DeValue<'_>) -> Option<u64> {
+    if let DeValue::Float(text) = value {
+        let number: f64 = text.as_str().parse().ok()?;
+        let fits = number.fract() == 0.0 && (0.0..=(1_u64 << 53) as f64).contains(&number);
+        return fits.then_some(number as u64);
+    }
     let integer = value.as_integer()?;
     u64::from_str_radix(integer.as_str(), integer.radix()).ok()
 }

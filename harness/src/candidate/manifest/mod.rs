@@ -225,6 +225,25 @@ impl Manifest {
         }
     }
 
+    /// What it declares and nothing holds it to, each a sentence.
+    pub fn unenforced(&self) -> Vec<String> {
+        let mut declared: Vec<(&str, String)> = Vec::new();
+        declared.extend(self.limits.memory_mb.map(|mb| ("limits.memory_mb", mb.to_string())));
+        declared.extend(self.limits.latency_ms_p99.map(|ms| ("limits.latency_ms_p99", ms.to_string())));
+        let range = |(low, high): (f64, f64)| format!("[{low}, {high}]");
+        declared.extend(self.domain.load_scale.map(|scale| ("domain.load_scale", range(scale))));
+        declared.extend(self.domain.outages_max.map(|most| ("domain.outages_max", most.to_string())));
+        let say = |(key, value): (&str, String)| {
+            let instead = match key {
+                "limits.latency_ms_p99" => "a gate on latency.compute_ms tests it",
+                "limits.memory_mb" => "limit the memory of the whole run from outside",
+                _ => "hazards decide what happens; the report shows the tested region",
+            };
+            format!("the manifest declares {key} = {value}, which is not enforced: {instead}")
+        };
+        declared.into_iter().map(say).collect()
+    }
+
     /// Who it is, for the evidence.
     pub fn record(&self) -> CandidateRecord {
         CandidateRecord {
