@@ -37,10 +37,31 @@ pub(super) fn schema() -> Value {
     defs.insert("Latency".into(), latency());
     defs.insert("Physics".into(), physics());
     defs.insert("Tier".into(), tier());
-    let population = Table::new("Scenarios drawn by the same hazards.")
-        .need("id", id("Its id."))
-        .need("hazards", list(hazards, "What may happen; none is the undisturbed case."))
-        .need("size_max", whole(1, u64::MAX, "Largest number of episodes."));
+    let lists = json!({ "properties": { "kind": { "enum": ["every_outage", "demand_levels"] } } });
+    let population =
+        Table::new("Scenarios drawn by the same hazards, all of a list of hazards, or listed in a file.")
+            .need("id", id("Its id."))
+            .may("hazards", list(hazards, "What may happen; none is the undisturbed case."))
+            .may("size_max", whole(1, u64::MAX, "Largest number of episodes; of a list left out."))
+            .may(
+                "scenarios",
+                text("File of listed scenarios, relative to this file, in the place of the others."),
+            )
+            .also(
+                "oneOf",
+                json!([
+                    { "required": ["hazards", "size_max"], "not": { "required": ["scenarios"] } },
+                    {
+                        "required": ["hazards"],
+                        "properties": { "hazards": { "minItems": 1, "items": lists } },
+                        "not": { "anyOf": [{ "required": ["scenarios"] }, { "required": ["size_max"] }] },
+                    },
+                    {
+                        "required": ["scenarios"],
+                        "not": { "anyOf": [{ "required": ["hazards"] }, { "required": ["size_max"] }] },
+                    },
+                ]),
+            );
     defs.insert("Population".into(), population.done());
     let models: Vec<&str> = Model::LIST.iter().map(|model| model.id()).collect();
     let mut operators =
@@ -563,10 +584,14 @@ fn gates(defs: &mut Map<String, Value>) -> Value {
                 json!([required(&["range"]), { "anyOf": [required(&["max"]), required(&["min"])] }]),
             ),
             "quantile" => table.also("allOf", json!([required(&["q", "max"])])),
-            "noninferiority" => {
+            "noninferiority" | "equivalence" => {
                 table.also("oneOf", json!([required(&["margin_abs"]), required(&["margin_rel"])]))
             }
-            "value" => table.also("anyOf", json!([required(&["max"]), required(&["min"])])),
+            "superiority" => table.also("not", required(&["margin_abs", "margin_rel"])),
+            "cvar" => table.also("allOf", json!([required(&["q", "max", "range"])])),
+            "count" => table.also("allOf", json!([required(&["max", "cap"])])),
+            "coverage" => table.also("allOf", json!([required(&["level"])])),
+            "value" | "census" => table.also("anyOf", json!([required(&["max"]), required(&["min"])])),
             "latency" => table.also("allOf", json!([required(&["max"])])),
             _ => table,
         };
@@ -579,15 +604,27 @@ fn gates(defs: &mut Map<String, Value>) -> Value {
 fn limit(kind: &str, name: &str, meaning: &str) -> Value {
     match (kind, name) {
         ("rate", "max") | ("quantile" | "latency", "q") => between(0.0, 1.0, meaning),
-        ("latency", "max") => above_zero(meaning),
-        ("rate", "over" | "under") | ("quantile" | "mean" | "value", "max" | "min") => number(meaning),
-        ("mean" | "noninferiority", "range") => pair(number("An end."), meaning),
-        ("rate" | "quantile", "method") => choice(["sequential", "fixed"], meaning),
-        ("noninferiority", "margin_abs") => zero_or_more(meaning),
-        ("noninferiority", "margin_rel") => {
+        ("latency" | "count", "max") => above_zero(meaning),
+        ("cvar", "q") | ("coverage", "level") => between(0.0, 1.0, meaning),
+        ("count", "per") => choice(["episode", "hour"], meaning),
+        ("count", "cap") => whole(1, u32::MAX.into(), meaning),
+        ("coverage", "calibration") => whole(1, u64::MAX, meaning),
+        ("census", "new_only") => flag(meaning),
+        ("rate", "over" | "under") => number(meaning),
+        ("quantile" | "mean" | "value" | "census" | "cvar", "max" | "min") => number(meaning),
+        ("mean" | "cvar" | "noninferiority" | "superiority" | "equivalence", "range") => {
+            pair(number("An end."), meaning)
+        }
+        ("rate" | "quantile" | "coverage" | "superiority", "method") => {
+            choice(["sequential", "fixed"], meaning)
+        }
+        ("equivalence", "margin_abs") => above_zero(meaning),
+        ("equivalence", "margin_rel") => between(0.0, 1.0, meaning),
+        ("noninferiority" | "superiority", "margin_abs") => zero_or_more(meaning),
+        ("noninferiority" | "superiority", "margin_rel") => {
             json!({ "description": meaning, "type": "number", "minimum": 0, "exclusiveMaximum": 1 })
         }
-        ("noninferiority", "better") => choice(["lower", "higher"], meaning),
+        ("noninferiority" | "superiority", "better") => choice(["lower", "higher"], meaning),
         _ => json!({ "description": meaning }),
     }
 }

@@ -8,7 +8,7 @@ use reports::plan::{PLAN_SCHEMA, PlanProbe, PlannedGate, PlannedPopulation, Plan
 use scenarios::streams;
 
 use crate::candidate::Source;
-use crate::gate::{Sample, Verdict};
+use crate::gate::{Frame, Sample, Verdict};
 use crate::latency;
 use crate::live::{COHORT, live};
 use crate::metric;
@@ -174,7 +174,8 @@ fn drawn(prepared: &Prepared, gate: &SuiteGate, alpha: f64, size: u64) -> (Vec<P
             let values: Vec<Option<f64>> =
                 (0..n).map(|_| Some(if stream.uniform() < share { hi } else { lo })).collect();
             let champion = paired.then(|| vec![Some(lo); values.len()]);
-            let judged = gate.gate.judge(&Sample { candidate: values, champion }, alpha);
+            let judged =
+                gate.gate.judge(&Sample { candidate: values, champion, frame: Frame::default() }, alpha);
             pass += u64::from(judged.verdict == Verdict::Pass);
             fail += u64::from(judged.verdict == Verdict::Fail);
             decided.push(judged.decided_at.unwrap_or(u64::MAX));
