@@ -126,30 +126,24 @@ impl Gate for Census {
         let known = values.iter().enumerate().filter_map(|(index, own)| own.map(|own| (index, own)));
         let worst = known.max_by(|a, b| excess(a).total_cmp(&excess(b))).map(|(_, own)| own);
         let missing = missing(values);
-        let outside = format!("not {}", limits_in_words(self.limits.min, self.limits.max, "1"));
+        let or = if self.new_only { " or no further outside than with the champion" } else { "" };
+        let inside = limits_in_words(self.limits.min, self.limits.max, "1") + or;
         let worst_in_words = worst.map_or("no scenario has a value".to_owned(), |worst| {
             format!("the worst value is {}", number(worst))
         });
         let (verdict, decided_at, reason) = match first {
             Some(first) => {
-                let reason = format!(
-                    "{k} of {n} scenarios are {outside}, the first is episode {first}; {worst_in_words}"
-                );
-                (Verdict::Fail, Some(first as u64 + 1), reason)
+                let said = format!("{k} of {n} scenarios are not {inside}, the first is episode {first}");
+                (Verdict::Fail, Some(first as u64 + 1), format!("{said}; {worst_in_words}"))
             }
             None if n < size => {
                 let reason = format!(
-                    "{n} of all {size} scenarios were run, none of them is {outside}: the others may be"
+                    "{n} of {size} scenarios were run and are {inside}: nothing is known of the others"
                 );
                 (Verdict::Undecided, None, reason)
             }
             None => {
-                let what = if self.new_only { " more than with the champion" } else { "" };
-                (
-                    Verdict::Pass,
-                    Some(size),
-                    format!("none of all {size} scenarios is {outside}{what}; {worst_in_words}"),
-                )
+                (Verdict::Pass, Some(size), format!("all {size} scenarios are {inside}; {worst_in_words}"))
             }
         };
         Judgement {
@@ -180,7 +174,8 @@ impl Gate for Census {
 
     fn badness(&self, candidate: f64, champion: Option<f64>) -> Option<f64> {
         if self.new_only {
-            Some(self.excess(candidate, champion))
+            // What the champion suffers too is nothing that the candidate did.
+            Some(self.excess(candidate, champion)).filter(|new| *new > 0.0)
         } else {
             self.limits.badness(candidate, None)
         }
