@@ -149,7 +149,7 @@ fn either_of_two_lines_suffices_and_neither_is_necessary() {
         );
         assert!((share(&document, id) - 0.5).abs() < 1e-12);
     }
-    assert_eq!(causes(&document), [ids.clone()]);
+    assert_eq!(causes(&document), std::slice::from_ref(&ids));
     // One of them is enough, and for less time than it took: of 60 MW half a megawatt-hour is lost in half a minute.
     let minimal = &document["minimal"];
     assert_eq!(minimal["factors"].as_array().map(Vec::len), Some(1));

@@ -57,11 +57,14 @@ impl fmt::Display for Acts {
     }
 }
 
+/// What was asked of one quantity: elements and values.
+type Request = (Asked, Vec<(u32, f64)>);
+
 /// What a candidate asked in an episode, step by step.
 #[derive(Clone, Debug, Default)]
 pub struct Actions {
-    /// By step: quantity, elements and values. A step in which it was not asked has none.
-    steps: Vec<Vec<(Asked, Vec<(u32, f64)>)>>,
+    /// By step. One in which it was not asked has none.
+    steps: Vec<Vec<Request>>,
     /// How it failed in the step after the last, if it did.
     failure: Option<Failure>,
 }
@@ -92,7 +95,7 @@ impl Actions {
 
     /// Steps in which it asked for something, ascending.
     pub fn acting(&self) -> Vec<u32> {
-        let asks = |asked: &Vec<(Asked, Vec<(u32, f64)>)>| asked.iter().any(|(_, values)| !values.is_empty());
+        let asks = |asked: &Vec<Request>| asked.iter().any(|(_, values)| !values.is_empty());
         (0..).zip(&self.steps).filter(|(_, asked)| asks(asked)).map(|(step, _)| step).collect()
     }
 

@@ -136,6 +136,9 @@ pub(crate) fn without_comparator(mut kept: EpisodeRecord) -> EpisodeRecord {
     kept
 }
 
+/// A candidate that repeats, and the record that it repeats.
+type Repeating = (Arc<dyn Source>, EpisodeRecord);
+
 /// A candidate that repeats what was asked in an episode, and the record that it repeats; `None` where that was not kept.
 ///
 /// # Errors
@@ -144,7 +147,7 @@ pub(crate) fn recorded(
     run_dir: &Path,
     evidence: &Evidence,
     line: &Episode,
-) -> Result<Option<(Arc<dyn Source>, EpisodeRecord)>, Diagnostics> {
+) -> Result<Option<Repeating>, Diagnostics> {
     let name = trajectory_name(&line.population, line.index);
     if !evidence.files.contains_key(&name) {
         return Ok(None);
