@@ -4,7 +4,7 @@ use std::path::Path;
 
 use gridgate_tests::Dice;
 use harness::explain::{Options, explain};
-use harness::run::{self, Contender, RunOptions, Silent};
+use harness::run::{self, Contender, Silent};
 use proptest::prelude::*;
 use reports::Explanation;
 use reports::explanation::{AttributionMethod, FactorKind};
@@ -65,8 +65,8 @@ fn explained(folder: &Path, case: &str, lost: usize, seed: u64, open_loop: bool,
     let prepared = run::prepare(&folder.join("suite.toml"), Contender::Named("do_nothing".into()));
     let prepared = prepared.unwrap_or_else(|wrong| panic!("{wrong}"));
     let out = folder.join("run");
-    run::run(&prepared, &RunOptions { out: out.clone(), threads: 1 }, &Silent)
-        .unwrap_or_else(|wrong| panic!("{wrong}"));
+    let options = prepared.options(Some(out.clone()), Some(1)).unwrap_or_else(|wrong| panic!("{wrong}"));
+    run::run(&prepared, &options, &Silent).unwrap_or_else(|wrong| panic!("{wrong}"));
     let options = Options { gate: Some("dark"), candidate: None, open_loop, pairs, threads: 1 };
     explain(&out, "all/0", &options, &Silent).unwrap_or_else(|wrong| panic!("{wrong}")).explanation
 }
