@@ -10,7 +10,7 @@ use reports::{CandidateRecord, Digest};
 
 /// One way to be wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Flaw {
+pub(crate) enum Flaw {
     /// Moves every set-point the other way.
     SignFlip,
     /// Moves ten times as far.
@@ -87,7 +87,7 @@ impl Flaw {
     }
 
     /// All of them that can show in a task.
-    pub fn of(task: Task) -> impl Iterator<Item = Flaw> {
+    pub(crate) fn of(task: Task) -> impl Iterator<Item = Flaw> {
         use Flaw::*;
         [
             SignFlip,
@@ -126,11 +126,11 @@ impl Flaw {
 }
 
 /// A sound candidate with a flaw.
-pub struct Flawed {
+pub(crate) struct Flawed {
     /// What it would be without.
-    pub sound: Arc<dyn Source>,
+    pub(crate) sound: Arc<dyn Source>,
     /// The flaw.
-    pub flaw: Flaw,
+    pub(crate) flaw: Flaw,
 }
 
 impl Source for Flawed {
