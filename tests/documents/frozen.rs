@@ -57,6 +57,9 @@ fn documents_of_version_1_are_read_and_newer_ones_refused_by_name() {
     kept::<reports::LatencyMargin>();
     kept::<reports::MachineStudy>();
     kept::<reports::plan::SuitePlan>();
+    kept::<reports::explanation::Explanation>();
+    kept::<reports::hunt::HuntStudy>();
+    kept::<reports::Regressions>();
     let lines = std::fs::read_to_string(folder().join("episode-1.jsonl")).expect("lines");
     for line in lines.lines() {
         let episode: Episode = serde_json::from_str(line).expect("an episode");

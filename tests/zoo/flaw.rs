@@ -235,11 +235,12 @@ impl Spoiled {
                 }
             }
             Flaw::Noisy => {
-                let place = self.calls << 20;
                 for quantity in [Observed::BusVm, Observed::BranchLoading] {
                     let tensor = &mut seen.tensors[quantity as usize];
                     for row in 0..tensor.rows {
-                        let seed = self.rows.get(row).map_or(0, |memory| memory.seed);
+                        let (seed, step) =
+                            self.rows.get(row).map_or((0, 0), |memory| (memory.seed, memory.step));
+                        let place = u64::from(step) << 20;
                         for (at, value) in tensor.row_mut(row).iter_mut().enumerate() {
                             *value *= 1.0 + 0.1 * (draw(seed, place + at as u64) - 0.5);
                         }
@@ -275,14 +276,16 @@ impl Spoiled {
             false => (Asked::UnitPSet, Observed::UnitPSet, 10.0),
         };
         let now = seen.of(observed);
-        let everything = || AskedTensor {
-            quantity: asked,
-            elements: (0..now.cols as u32).collect(),
-            values: now.clone(),
-            given: None,
-        };
-        if matches!(flaw, Flaw::LeansOnTheSlack | Flaw::Biased | Flaw::Random) && wish.asked.is_empty() {
-            wish.asked.push(everything());
+        if matches!(flaw, Flaw::LeansOnTheSlack | Flaw::Biased | Flaw::Random) {
+            // About every unit, in every row, whatever the others in the batch ask.
+            let mut values = now.clone();
+            for tensor in &wish.asked {
+                for row in 0..seen.rows {
+                    tensor.row(row).for_each(|(unit, value)| values.row_mut(row)[unit as usize] = value);
+                }
+            }
+            let elements = (0..now.cols as u32).collect();
+            wish.asked = vec![AskedTensor { quantity: asked, elements, values, given: None }];
         }
         if flaw == Flaw::OpensTheLine {
             let loading = seen.of(Observed::BranchLoading);

@@ -123,9 +123,10 @@ impl Gate for Superiority {
         }
     }
 
+    /// A mean is better although not every episode is: one in which the candidate is worse speaks against it.
     fn is_broken_by(&self, candidate: Option<f64>, champion: Option<f64>) -> Option<bool> {
-        let (comparison, champion) = (&self.comparison, champion?);
-        Some(candidate.is_none_or(|candidate| comparison.loss(candidate, champion) > comparison.limit()))
+        let champion = champion?;
+        Some(candidate.is_none_or(|candidate| self.comparison.worse_by(candidate, champion) > 0.0))
     }
 
     fn threshold(&self) -> BTreeMap<String, f64> {
