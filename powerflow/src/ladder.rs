@@ -31,7 +31,7 @@ pub(crate) struct Ladder<'a> {
 
 /// Newton iterations of all rungs together, about: a grid whose limits never settle is given up in seconds, where rungs times
 /// passes times iterations would be minutes.
-const ITERATIONS_BUDGET: u32 = 20_000;
+const ITERATIONS_BUDGET: u32 = 5_000;
 
 impl<'a> Ladder<'a> {
     pub(crate) fn new(
