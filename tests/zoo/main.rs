@@ -113,13 +113,15 @@ fn flawed_candidates_are_caught_and_sound_ones_are_not() {
     let network = zoo.network();
     let full = std::env::var("GRIDGATE_ZOO").is_ok_and(|size| size == "full");
     let mut rows = Vec::new();
-    for task in [Task::VoltVar, Task::Redispatch] {
+    // The small size: enough to see that the machinery works, and not what it can do.
+    let tasks: &[Task] = if full { &[Task::VoltVar, Task::Redispatch] } else { &[Task::Redispatch] };
+    for &task in tasks {
         let sound_ones: &[(Model, f64)] = if full { &SOUND } else { &SOUND[..1] };
         for (model, delay_s) in sound_ones {
             let name = format!("{}, {delay_s} s", model.name());
             rows.push(zoo.judge(task, sound(task, &network, *model, *delay_s), true, &name));
         }
-        let small = [Flaw::SignFlip, Flaw::Hunts, Flaw::NanInARegion, Flaw::TooTimid, Flaw::Unrepeatable];
+        let small = [Flaw::SignFlip, Flaw::NanInARegion, Flaw::TooTimid];
         for flaw in Flaw::of(task).filter(|flaw| full || small.contains(flaw)) {
             let flawed = Flawed { sound: sound(task, &network, Model::Greedy, 60.0), flaw };
             rows.push(zoo.judge(task, Arc::new(flawed), false, &format!("{flaw:?}")));
