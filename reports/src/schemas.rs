@@ -9,6 +9,7 @@ use crate::document::Document;
 use crate::evidence::{EpisodeRecord, Evidence, Manifest, NetworkRecord, RunRecord};
 use crate::explanation::Explanation;
 use crate::frequency::FrequencyStudy;
+use crate::gic::GicStudy;
 use crate::hunt::HuntStudy;
 use crate::latency::{LatencyFile, LatencyMargin};
 use crate::machines::MachineStudy;
@@ -46,6 +47,7 @@ pub fn documents() -> Vec<Described> {
         of::<Manifest>(),
         of::<ContingencyStudy>(),
         of::<NoseStudy>(),
+        of::<GicStudy>(),
         of::<SuitePlan>(),
         of::<CascadeStudy>(),
         of::<FrequencyStudy>(),

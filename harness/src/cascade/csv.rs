@@ -10,19 +10,22 @@ use scenarios::nearest;
 /// Complaints about one file that are told; a file of another kind is wrong in every line.
 const TOLD: usize = 20;
 
-/// A table, with what is wrong in it so far. Cells hold no commas and no line ends; quotes around them are taken off.
+/// A table, with what is wrong in it so far. Cells hold no line ends, and commas only between double
+/// quotes, which are taken off.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     file: String,
     header: Vec<String>,
     /// Line in the file from 1, and the cells.
     rows: Vec<(u32, Vec<String>)>,
     complaints: RefCell<Vec<Diagnostic>>,
+    /// Begins the codes of complaints.
+    code: String,
 }
 
 impl Table {
     /// Reads a file; `code` begins the codes of complaints.
-    pub(super) fn read(path: &Path, code: &str) -> Result<Self, Diagnostics> {
+    pub(crate) fn read(path: &Path, code: &str) -> Result<Self, Diagnostics> {
         let file = path.display().to_string();
         let refuse = |problem: &str, message: String| {
             Diagnostics::from(Diagnostic::error(format!("{code}.{problem}"), message).at(file.as_str(), None))
@@ -35,9 +38,14 @@ impl Table {
     }
 
     /// The same from text.
-    pub(super) fn of(file: &str, text: &str, code: &str) -> Result<Self, Diagnostics> {
+    pub(crate) fn of(file: &str, text: &str, code: &str) -> Result<Self, Diagnostics> {
         let cells = |line: &str| -> Vec<String> {
-            line.split(',').map(|cell| cell.trim().trim_matches('"').trim().to_owned()).collect()
+            let mut quoted = false;
+            let separates = |c: char| {
+                quoted ^= c == '"';
+                c == ',' && !quoted
+            };
+            line.split(separates).map(|cell| cell.trim().trim_matches('"').trim().to_owned()).collect()
         };
         let mut lines = (1u32..)
             .zip(text.trim_start_matches('\u{feff}').lines())
@@ -51,6 +59,7 @@ impl Table {
             header: cells(header),
             rows: lines.map(|(line, text)| (line, cells(text))).collect(),
             complaints: RefCell::default(),
+            code: code.to_owned(),
         };
         for (line, row) in &table.rows {
             if row.len() != table.header.len() {
@@ -62,12 +71,12 @@ impl Table {
     }
 
     /// Place of a column, if the table has it.
-    pub(super) fn column(&self, name: &str) -> Option<usize> {
+    pub(crate) fn column(&self, name: &str) -> Option<usize> {
         self.header.iter().position(|column| column == name)
     }
 
     /// Place of a column; a missing one is a complaint.
-    pub(super) fn need(&self, name: &str, code: &str) -> Option<usize> {
+    pub(crate) fn need(&self, name: &str, code: &str) -> Option<usize> {
         let column = self.column(name);
         if column.is_none() {
             let known = self.header.iter().map(String::as_str);
@@ -81,12 +90,12 @@ impl Table {
     }
 
     /// Every row: its line and its cells.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (u32, &[String])> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (u32, &[String])> {
         self.rows.iter().map(|(line, cells)| (*line, cells.as_slice()))
     }
 
     /// A number of a row; what is none is a complaint. `wanted` says what it should be.
-    pub(super) fn number<T: FromStr>(
+    pub(crate) fn number<T: FromStr>(
         &self,
         (line, cells): (u32, &[String]),
         column: usize,
@@ -103,12 +112,12 @@ impl Table {
     }
 
     /// Notes a complaint about a line.
-    pub(super) fn complain(&self, diagnostic: Diagnostic, line: Option<u32>) {
+    pub(crate) fn complain(&self, diagnostic: Diagnostic, line: Option<u32>) {
         self.complaints.borrow_mut().push(diagnostic.at(self.file.as_str(), line));
     }
 
     /// The value where nothing was wrong.
-    pub(super) fn finish<T>(self, value: T) -> Result<T, Diagnostics> {
+    pub(crate) fn finish<T>(self, value: T) -> Result<T, Diagnostics> {
         self.whole().map(|_| value)
     }
 
@@ -123,7 +132,8 @@ impl Table {
         complaints.truncate(TOLD);
         if more > 0 {
             let message = format!("and {more} more complaints about this file");
-            complaints.push(Diagnostic::error("cascade.more", message).at(self.file.as_str(), None));
+            complaints
+                .push(Diagnostic::error(format!("{}.more", self.code), message).at(self.file.as_str(), None));
         }
         Err(Diagnostics(complaints))
     }

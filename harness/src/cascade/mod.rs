@@ -5,7 +5,7 @@
 
 mod account;
 pub mod acfm;
-mod csv;
+pub(crate) mod csv;
 mod list;
 mod outage;
 pub mod protection;

@@ -5,6 +5,7 @@
 //! places), [`GicSolver::new`] (one factor), [`GicSolver::uniform`] or [`GicSolver::driven`] (currents), and for every transformer
 //! the current that saturates its core and the reactive power that this takes. Equations and sources: `docs/physics/gic.md`.
 
+mod coupling;
 mod factor;
 mod field;
 mod geometry;
@@ -14,6 +15,10 @@ mod solve;
 mod storm;
 mod transformer;
 
+pub use coupling::{
+    Collapse, LossFlow, LossFlowFailure, ReactiveLoss, collapse_multiplier, reactive_losses,
+    solve_with_losses, solve_without_losses,
+};
 pub use field::GeoelectricField;
 pub use geometry::{Lengths, SEGMENT_KM, line_voltage};
 pub use magnetotelluric::{Layer, QUEBEC, surface_impedance};
