@@ -142,11 +142,13 @@ pub struct GicFlowRecord {
     pub vm_min_bus: Option<u64>,
     /// Losses of all transformers at the solved voltages, Mvar; null where there is no solution.
     pub qloss_mvar: Option<f64>,
-    /// Largest multiple of this field, within one percent from below, with a solution; null where not even the grid without a
-    /// storm has one, or where none was found that has none.
+    /// Largest multiple of this field, within one percent from below, with a solution that no unit leaves its reactive range for; null where
+    /// not even the grid without a storm has one.
     pub multiplier: Option<f64>,
     /// The smallest multiple that was tried without a solution; null where every one had a solution.
     pub multiplier_without: Option<f64>,
+    /// What is worth knowing of the power flow with the losses, or of that without where there is none.
+    pub notes: Vec<String>,
 }
 
 /// Direct currents of one field.

@@ -51,6 +51,7 @@ fn documents_of_version_1_are_read_and_newer_ones_refused_by_name() {
     kept::<Seal>();
     kept::<reports::ContingencyStudy>();
     kept::<reports::NoseStudy>();
+    kept::<reports::GicStudy>();
     kept::<reports::CascadeStudy>();
     kept::<reports::FrequencyStudy>();
     kept::<reports::LatencyFile>();

@@ -122,7 +122,7 @@ impl Table {
     }
 
     /// The table, where nothing was wrong so far.
-    fn whole(mut self) -> Result<Self, Diagnostics> {
+    pub(crate) fn whole(mut self) -> Result<Self, Diagnostics> {
         let mut complaints = std::mem::take(self.complaints.get_mut());
         if complaints.is_empty() {
             return Ok(self);

@@ -8,10 +8,10 @@
 use std::sync::Arc;
 
 use crate::case::{BusKind, Case, CaseLoad, CaseShunt};
-use crate::config::{NewtonConfig, Rescue};
+use crate::config::{NewtonConfig, ReactiveLimits, Rescue};
 use crate::diagnostic::Diagnostics;
 use crate::gic::{GicNetwork, GicSolution, reactive_loss_mvar};
-use crate::index::BusId;
+use crate::index::{BusId, Index};
 use crate::network::Network;
 use crate::solution::{Divergence, Solution};
 use crate::solver::Solver;
@@ -22,6 +22,8 @@ const PASSES_MAX: u32 = 20;
 const MULTIPLIER_MAX: f64 = 1024.0;
 /// The largest multiple is known to this share of it.
 const RESOLUTION: f64 = 0.01;
+/// Reactive power beyond the ranges of units that a multiple may need more than the grid without a storm, pu.
+const BORROWED_PU: f64 = 1e-6;
 
 /// Reactive power that the transformers at a bus take, where the voltage is 1 pu.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,6 +58,22 @@ pub struct LossFlow {
     pub losses_mvar: Vec<f64>,
     /// Power flows that it took.
     pub passes: u32,
+}
+
+impl LossFlow {
+    /// Reactive power that the running units give or take beyond their ranges, pu, summed over buses: the last unit that holds an
+    /// island's voltage holds it whatever that takes.
+    pub fn reactive_beyond_pu(&self) -> f64 {
+        let units = &self.network.units;
+        let mut balance = vec![[0.0; 3]; self.network.buses.id.len()];
+        for (unit, bus) in units.bus.iter().filter(|(unit, _)| units.in_service[*unit]) {
+            let of = &mut balance[bus.row()];
+            of[0] += self.solution.unit_q_pu[unit];
+            of[1] += units.q_min_pu[unit];
+            of[2] += units.q_max_pu[unit];
+        }
+        balance.iter().map(|[q, low, high]| (q - high).max(low - q).max(0.0)).sum()
+    }
 }
 
 /// Why there is no power flow with losses.
@@ -149,6 +167,8 @@ pub struct Collapse {
 }
 
 /// The largest multiple of these losses with a power flow, by doubling and halving, each attempt from the solution nearest below.
+/// Where reactive limits count, a power flow in which a unit gives more than its range is none. Active power that no unit has does
+/// not end the search: it is no collapse of voltages.
 ///
 /// Source: the definition of the voltage-collapse margin of a storm in `docs/physics/gic.md`.
 pub fn collapse_multiplier(
@@ -164,7 +184,9 @@ pub fn collapse_multiplier(
             .iter()
             .map(|loss| ReactiveLoss { mvar_per_pu: multiple * loss.mvar_per_pu, ..*loss })
             .collect();
-        solve_with_losses(case, &scaled, start, &config).ok()
+        let flow = solve_with_losses(case, &scaled, start, &config).ok()?;
+        let borrowed = flow.reactive_beyond_pu() > base.reactive_beyond_pu() + BORROWED_PU;
+        (config.reactive_limits == ReactiveLimits::Ignore || !borrowed).then_some(flow)
     };
     let mut nearest = base.clone();
     let (mut solved, mut unsolved) = (0.0, None);

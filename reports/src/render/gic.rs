@@ -77,6 +77,9 @@ fn flow_text(flow: &GicFlowRecord) -> String {
         out.push_str(&format!(" (without the storm {before:.4} pu)"));
     }
     out.push('\n');
+    for note in &flow.notes {
+        out.push_str(&format!("note: {note}\n"));
+    }
     out.push_str(&match (flow.multiplier, flow.multiplier_without) {
         (Some(with), Some(without)) => {
             format!("voltage collapse: between {with:.3} and {without:.3} times this field\n")

@@ -10,7 +10,7 @@ use powerflow::gic::{
     GeoelectricField, GicNetwork, GicSolution, GicSolver, LossFlow, LossVoltage, Winding,
     collapse_multiplier, reactive_loss_mvar, reactive_losses, solve_with_losses, solve_without_losses,
 };
-use powerflow::{Diagnostic, Diagnostics, NewtonConfig};
+use powerflow::{Diagnostic, Diagnostics, NewtonConfig, ReactiveLimits};
 use reports::InputRecord;
 use reports::gic::{
     FieldRecord, GIC_SCHEMA, GicBranchRecord, GicBusRecord, GicFlowRecord, GicStudy, GicSubstationRecord,
@@ -204,6 +204,7 @@ fn flow(
         qloss_mvar: None,
         multiplier: None,
         multiplier_without: None,
+        notes: Vec::new(),
     };
     let before = match solve_without_losses(case, newton) {
         Ok(before) => before,
@@ -211,16 +212,33 @@ fn flow(
         Err(_) => return Ok(record),
     };
     record.vm_min_before_pu = lowest(&before).map(|(_, vm)| vm);
+    record.notes = notes(&before, newton);
     if let Ok(with) = solve_with_losses(case, &losses, &before, newton) {
         let lowest = lowest(&with);
         record.vm_min_pu = lowest.map(|(_, vm)| vm);
         record.vm_min_bus = lowest.map(|(bus, _)| bus);
         record.qloss_mvar = Some(with.losses_mvar.iter().sum());
+        record.notes = notes(&with, newton);
     }
     let collapse = collapse_multiplier(case, &losses, &before, newton);
     record.multiplier = Some(collapse.solved);
     record.multiplier_without = collapse.unsolved;
     Ok(record)
+}
+
+/// What is worth knowing of a power flow.
+fn notes(flow: &LossFlow, newton: &NewtonConfig) -> Vec<String> {
+    let mut notes: Vec<String> = super::solution::remarks(&flow.network, &flow.solution, newton)
+        .into_iter()
+        .map(|remark| remark.message)
+        .collect();
+    let beyond_mvar = flow.network.base.from_pu(flow.reactive_beyond_pu());
+    if newton.reactive_limits == ReactiveLimits::Enforce && beyond_mvar > 1e-3 {
+        notes.push(format!(
+            "units that alone hold an island's voltage are {beyond_mvar:.3} Mvar beyond their reactive range"
+        ));
+    }
+    notes
 }
 
 /// The lowest voltage: number of the bus, pu.

@@ -48,10 +48,8 @@ pub(super) fn read(prefix: &Path, bypassed: bool) -> Result<GicCase, Diagnostics
 /// Places of columns; missing ones are complaints, and then there is no table.
 fn columns<const N: usize>(table: Table, names: [&str; N]) -> Result<(Table, [usize; N]), Diagnostics> {
     let found = names.map(|name| table.need(name, CODE));
-    if found.iter().all(Option::is_some) {
-        return Ok((table, found.map(Option::unwrap_or_default)));
-    }
-    table.finish(()).and_then(|()| Err(Diagnostics::default()))
+    let known = found.map(Option::unwrap_or_default);
+    table.whole().map(|table| (table, known))
 }
 
 /// A number that may be left blank.

@@ -96,8 +96,8 @@ impl GicFile {
             if section == SECTIONS.len() {
                 break;
             }
-            if fields.len() == 1 && fields[0].split_whitespace().next().is_some_and(|f| f == "0" || f == "0/")
-            {
+            // A record of one zero ends a section; a comment may follow it.
+            if line.split('/').next().is_some_and(|record| record.trim() == "0") {
                 section += 1;
                 continue;
             }
@@ -232,7 +232,7 @@ mod tests {
 
     const FILE: &str = "GICFILEVRSN=3
 1,'Sub, A',0, 40.0,-89.0, 0.2,''
-0 / End of Substation data
+0 / End of Substation data, Begin Bus Substation Data
 1,1
 0 /
 1,3,0,' 1', 0.3, 0.1, 0.0,0,1,0,'YNd0  ', 1, 1.1023,0,0,0,0
