@@ -142,10 +142,10 @@ pub struct GicFlowRecord {
     pub vm_min_bus: Option<u64>,
     /// Losses of all transformers at the solved voltages, Mvar; null where there is no solution.
     pub qloss_mvar: Option<f64>,
-    /// Largest multiple of this field, within one percent from below, with a solution that no unit leaves its reactive range for; null where
-    /// not even the grid without a storm has one.
+    /// Largest multiple of this field that was found, within one percent, with a solution in which no unit leaves its reactive range;
+    /// null where the grid without a storm has no solution, or none in which reactive limits settle.
     pub multiplier: Option<f64>,
-    /// The smallest multiple that was tried without a solution; null where every one had a solution.
+    /// A multiple at most one percent above, for which none was found from there; null where every one that was tried had a solution.
     pub multiplier_without: Option<f64>,
     /// What is worth knowing of the power flow with the losses, or of that without where there is none.
     pub notes: Vec<String>,

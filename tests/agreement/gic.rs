@@ -112,13 +112,8 @@ fn stated_voltages(path: &Path) -> Vec<f64> {
     cells
         .filter_map(|cells| {
             let cells: Vec<&str> = cells.collect();
-            let name = cells.iter().position(|cell| cell.starts_with('\''))?;
-            // The table of one case has a column of words before its numbers.
-            let name = if cells[name] == "'branch'" {
-                name + 1 + cells[name + 1..].iter().position(|c| c.starts_with('\''))?
-            } else {
-                name
-            };
+            // Words before the numbers say whose conductor it is; the last one is its name.
+            let name = cells.iter().rposition(|cell| cell.starts_with('\''))?;
             Some(number(cells[name - 2])).filter(|volt| *volt != 0.0)
         })
         .collect()
@@ -168,28 +163,37 @@ fn a_gic_file_and_the_tables_made_of_it_agree() {
     }
 }
 
-/// A file that leaves every resistance to its reader: ground grids by formula move no current by more than 1 % of the largest.
+/// A file that leaves every resistance to its reader. An independent solver with the same rules found currents of up to 75 A in
+/// lines and 26 V in neutrals, and that ground grids by formula move them by at most 0.17 A and 0.16 V (specification, 7.1).
 #[test]
-fn ground_grids_by_formula_are_near_the_listed_ones() {
+fn the_150_bus_case_by_the_rules_for_what_it_leaves_out() {
     let Some(folder) = reference() else { return };
     let [listed, formula] = [GroundRule::Listed, GroundRule::Formula]
         .map(|ground| case(&folder, "uiuc150bus.raw", GeoelectricField::EAST, ground));
-    let currents = |study: &GicStudy| -> Vec<f64> {
+    let amperes = |study: &GicStudy| -> Vec<f64> {
         study.branches.iter().map(|b| b.gic_a_per_phase.expect("every line conducts")).collect()
     };
-    let (listed_a, formula_a) = (currents(&listed), currents(&formula));
-    let largest = listed_a.iter().fold(0.0f64, |a, b| a.max(b.abs()));
-    assert!(largest > 10.0 && listed_a.len() == 157, "{largest} {}", listed_a.len());
-    for (a, b) in listed_a.iter().zip(&formula_a) {
-        assert!((a - b).abs() < 0.01 * largest, "{a} {b}");
+    let volts = |study: &GicStudy| -> Vec<f64> {
+        study.substations.iter().map(|s| s.neutral_volt.expect("every station is grounded")).collect()
+    };
+    let largest = |numbers: &[f64]| numbers.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+    let apart = |a: &[f64], b: &[f64]| largest(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<f64>>());
+    for (of, size, moved, published) in [
+        (amperes(&listed), 75.0, apart(&amperes(&listed), &amperes(&formula)), 0.17),
+        (volts(&listed), 26.0, apart(&volts(&listed), &volts(&formula)), 0.16),
+    ] {
+        assert!((largest(&of) - size).abs() < 0.5, "{} {size}", largest(&of));
+        assert!((moved - published).abs() < 0.01, "{moved} {published}");
     }
     assert!(listed.imbalance_a < 1e-9 && listed.ground_sum_a.abs() < 1e-9);
 
     let table = folder.join("gmd/cases/uiuc150_ground_conductance.csv");
     let text = std::fs::read_to_string(table).expect("a table");
     let published: Vec<f64> = text.lines().skip(1).map(|l| number(l.split(',').nth(2).expect("S"))).collect();
-    for station in listed.substations {
-        let siemens = station.gic_a.expect("grounded") / station.neutral_volt.expect("live");
+    let grounded =
+        listed.substations.iter().filter_map(|s| Some((s, s.gic_a?, s.neutral_volt.filter(|v| *v != 0.0)?)));
+    for (station, a, v) in grounded {
+        let siemens = a / v;
         assert!(published.iter().any(|s| (s - siemens).abs() < 1e-9), "station {}: {siemens}", station.id);
     }
 }

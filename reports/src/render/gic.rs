@@ -85,7 +85,7 @@ fn flow_text(flow: &GicFlowRecord) -> String {
             format!("voltage collapse: between {with:.3} and {without:.3} times this field\n")
         }
         (Some(with), None) => format!("voltage collapse: beyond {with:.0} times this field\n"),
-        (None, _) => "voltage collapse: no solution without the storm either\n".to_owned(),
+        (None, _) => "voltage collapse: not known\n".to_owned(),
     });
     out
 }

@@ -220,9 +220,15 @@ fn flow(
         record.qloss_mvar = Some(with.losses_mvar.iter().sum());
         record.notes = notes(&with, newton);
     }
-    let collapse = collapse_multiplier(case, &losses, &before, newton);
-    record.multiplier = Some(collapse.solved);
-    record.multiplier_without = collapse.unsolved;
+    match collapse_multiplier(case, &losses, &before, newton) {
+        Some(collapse) => {
+            record.multiplier = Some(collapse.solved);
+            record.multiplier_without = collapse.unsolved;
+        }
+        None => {
+            record.notes.push("reactive limits do not settle without the storm: no multiple is known".into())
+        }
+    }
     Ok(record)
 }
 

@@ -13,7 +13,7 @@ use crate::gic::{
     GicBus, GicLine, GicNetwork, GicShunt, GicStation, GicTransformer, JUMPER_R_OHM, Lengths, Windings,
     k_of_core,
 };
-use crate::index::{BusId, BusIdx, Column, Index, StationIdx};
+use crate::index::{BusIdx, Column, Index, StationIdx};
 
 /// Ground grids of the simulator that wrote the public cases: buses of the station, its highest nominal voltage, S.
 ///
@@ -38,6 +38,8 @@ struct Bench<'a> {
     rows: BTreeMap<u64, BusIdx>,
     station_of: BTreeMap<BusIdx, StationIdx>,
     generates: Vec<bool>,
+    /// Rows of transformers by their buses, the smaller number first.
+    wound: BTreeMap<(u64, u64), Vec<usize>>,
     out: Complaints,
 }
 
@@ -53,8 +55,12 @@ pub(super) fn network(
         rows: (0..).zip(&case.buses).map(|(row, bus)| (bus.id.0, BusIdx::from_row(row))).collect(),
         station_of: BTreeMap::new(),
         generates: vec![false; case.buses.len()],
+        wound: BTreeMap::new(),
         out: Complaints::default(),
     };
+    for (row, branch) in case.branches.iter().enumerate().filter(|(_, branch)| branch.transformer) {
+        bench.wound.entry(pair(branch.from.0, branch.to.0)).or_default().push(row);
+    }
     for unit in &case.units {
         if let Some(bus) = bench.rows.get(&unit.bus.0) {
             bench.generates[bus.row()] = true;
@@ -158,10 +164,9 @@ impl Bench<'_> {
     }
 
     fn lines(&mut self) -> Vec<GicLine> {
-        let mut stated: BTreeMap<(u64, u64, String), (f64, u32)> = BTreeMap::new();
+        let mut stated: BTreeMap<((u64, u64), String), (f64, u32)> = BTreeMap::new();
         for branch in &self.file.branches {
-            let (a, b) = (branch.from.min(branch.to), branch.from.max(branch.to));
-            stated.insert((a, b, branch.circuit.clone()), (branch.ohm, branch.line));
+            stated.insert((pair(branch.from, branch.to), branch.circuit.clone()), (branch.ohm, branch.line));
         }
         let base_mva = self.case.base_mva.from_pu(1.0);
         let mut lines = Vec::new();
@@ -179,8 +184,8 @@ impl Bench<'_> {
                 continue;
             };
             let circuit = circuit_of(branch);
-            let key = (branch.from.0.min(branch.to.0), branch.from.0.max(branch.to.0), circuit.clone());
-            let by_record = stated.get(&key).map_or(0.0, |(ohm, _)| *ohm);
+            let key = (pair(branch.from.0, branch.to.0), circuit.clone());
+            let by_record = stated.remove(&key).map_or(0.0, |(ohm, _)| ohm);
             let kv = self.kv(ends[0]);
             let r_ohm = match (by_record, branch.r_pu * kv * kv / base_mva) {
                 (0.0, 0.0) => JUMPER_R_OHM,
@@ -196,6 +201,12 @@ impl Bench<'_> {
                 // A negative reactance is a series capacitor, which direct current does not pass.
                 conducts: branch.in_service && branch.x_pu >= 0.0,
             });
+        }
+        for (((a, b), circuit), (_, line)) in stated {
+            let message =
+                format!("the case has no line {a}-{b} with circuit `{circuit}`: its record is left out");
+            let file = self.file.file.as_str();
+            self.out.push(Diagnostic::warning("gic.line.unknown", message).at(file, Some(line)));
         }
         lines
     }
@@ -259,16 +270,10 @@ impl Bench<'_> {
 
     /// The branch of a record: that of its circuit, or the next of its buses where circuits have no names.
     fn branch_of(&self, record: &Transformer, used: &[bool]) -> Option<usize> {
-        let [a, b, _] = record.buses.map(BusId);
-        let fits = |row: &usize| {
-            let branch = &self.case.branches[*row];
-            branch.transformer
-                && !used[*row]
-                && ((branch.from, branch.to) == (a, b) || (branch.from, branch.to) == (b, a))
-        };
-        let rows: Vec<usize> = (0..self.case.branches.len()).filter(fits).collect();
-        let named = rows.iter().find(|row| circuit_of(&self.case.branches[**row]) == record.circuit);
-        named.or(rows.first()).copied()
+        let rows = self.wound.get(&pair(record.buses[0], record.buses[1]))?;
+        let mut rows = rows.iter().copied().filter(|row| !used[*row]).peekable();
+        let first = rows.peek().copied();
+        rows.find(|row| circuit_of(&self.case.branches[*row]) == record.circuit).or(first)
     }
 
     /// Windings by vector group, or by the rules where it is blank.
@@ -394,6 +399,11 @@ fn assumed_ground_s(buses: usize, kv_max: f64, rule: GroundRule) -> f64 {
         _ if kv_max <= 230.0 => 0.4778f64.mul_add(buses as f64, 1.6841),
         _ => 0.73f64.mul_add(buses as f64, 4.2131),
     }
+}
+
+/// Two numbers of buses, the smaller first.
+fn pair(a: u64, b: u64) -> (u64, u64) {
+    (a.min(b), a.max(b))
 }
 
 fn circuit_of(branch: &CaseBranch) -> String {

@@ -43,7 +43,13 @@ struct Conductor {
 /// # Errors
 /// `gic.tables.missing`, and everything that is wrong in them, with its line.
 pub(super) fn network(case: &Case, text: &str) -> Result<(GicNetwork, Diagnostics), Diagnostics> {
-    let mut tables = Tables { scan: Scan::of(text, &case.file), text, case, out: Complaints::default() };
+    let mut tables = Tables {
+        scan: Scan::of(text, &case.file),
+        text,
+        case,
+        rows: (0..).zip(&case.buses).map(|(row, bus)| (bus.id.0, BusIdx::from_row(row))).collect(),
+        out: Complaints::default(),
+    };
     for name in ["gmd_bus", "gmd_branch", "branch_gmd", "bus_gmd"] {
         if tables.scan.rows(name).is_empty() {
             let message = format!("the file has no table mpc.{name}");
@@ -68,6 +74,8 @@ struct Tables<'a> {
     scan: Scan<'a>,
     text: &'a str,
     case: &'a Case,
+    /// Rows of buses by their numbers.
+    rows: BTreeMap<u64, BusIdx>,
     out: Complaints,
 }
 
@@ -117,7 +125,6 @@ impl<'a> Tables<'a> {
     fn nodes(&mut self) -> (Column<StationIdx, GicStation>, Vec<Option<Node>>) {
         let usual = ["parent_index", "status", "g_gnd", "name"];
         let [parent, status, ground, name] = usual.map(|column| self.column("gmd_bus", column, &usual));
-        let ids: BTreeMap<u64, usize> = self.case.buses.iter().map(|bus| bus.id.0).zip(0..).collect();
         let mut stations = Vec::new();
         let mut nodes = Vec::new();
         for (at, row) in self.scan.rows("gmd_bus").to_vec().into_iter().enumerate() {
@@ -134,7 +141,7 @@ impl<'a> Tables<'a> {
                 continue;
             }
             let id = self.number(row, parent, "parent_index");
-            let bus = ids.get(&(id as u64)).filter(|_| id >= 0.0 && id.fract() == 0.0);
+            let bus = self.rows.get(&(id as u64)).filter(|_| id >= 0.0 && id.fract() == 0.0).copied();
             if bus.is_none() {
                 self.complain(
                     row,
@@ -142,7 +149,7 @@ impl<'a> Tables<'a> {
                     format!("gmd_bus row {} is bus {id}, which the case does not have", at + 1),
                 );
             }
-            nodes.push(bus.map(|row| Node::Bus(BusIdx::from_row(*row))));
+            nodes.push(bus.map(Node::Bus));
         }
         (stations.into(), nodes)
     }
@@ -229,6 +236,7 @@ impl<'a> Tables<'a> {
         let column = |tables: &Self, name| tables.column("branch_gmd", name, &USUAL);
         let mut wound = vec![false; conductors.len()];
         let mut transformers: Vec<GicTransformer> = Vec::new();
+        let mut circuits = BTreeMap::new();
         let rows = self.scan.rows("branch_gmd").to_vec();
         if rows.len() != self.case.branches.len() {
             let message =
@@ -257,8 +265,7 @@ impl<'a> Tables<'a> {
             let [high, low, series, common] =
                 ["gmd_br_hi", "gmd_br_lo", "gmd_br_series", "gmd_br_common"].map(&mut winding);
             let k_pu = self.number(row, column(self, "gmd_k"), "gmd_k");
-            let bus = |id| self.case.buses.iter().position(|bus| bus.id == id).map(BusIdx::from_row);
-            let (Some(from), Some(to)) = (bus(branch.from), bus(branch.to)) else { continue };
+            let (from, to) = (self.rows[&branch.from.0], self.rows[&branch.to.0]);
             let station = [common, high, low].into_iter().flatten().find_map(|c| match (c.from, c.to) {
                 (Node::Neutral(station), _) | (_, Node::Neutral(station)) => Some(station),
                 _ => None,
@@ -271,7 +278,7 @@ impl<'a> Tables<'a> {
                 }
                 (None, true) => Some(Windings::Separate { high: ohm(high), low: ohm(low), tertiary: None }),
             };
-            let circuit = 1 + transformers.iter().filter(|t| (t.from, t.to) == (from, to)).count();
+            let circuit = circuits.entry((from, to)).and_modify(|circuit| *circuit += 1).or_insert(1u32);
             transformers.push(GicTransformer {
                 from,
                 to,
@@ -295,19 +302,22 @@ impl<'a> Tables<'a> {
         buses: &mut Column<BusIdx, GicBus>,
     ) -> (Vec<GicLine>, Vec<GicShunt>) {
         let mut lines: Vec<GicLine> = Vec::new();
+        let mut circuits = BTreeMap::new();
         let mut shunts = Vec::new();
         let others = conductors.iter().zip(wound).filter(|(_, wound)| !**wound).filter_map(|(c, _)| *c);
         for conductor in others {
             match (conductor.from, conductor.to) {
                 (Node::Bus(from), Node::Bus(to)) => {
-                    let circuit = 1 + lines.iter().filter(|line| (line.from, line.to) == (from, to)).count();
+                    let circuit =
+                        circuits.entry((from, to)).and_modify(|circuit| *circuit += 1).or_insert(1u32);
+                    let circuit = circuit.to_string();
                     let lengths = self.lengths(&conductor, (from, to), buses);
                     let branch = self.case.branches.get((conductor.parent - 1.0) as usize);
                     let in_service = !conductor.of_branch || branch.is_none_or(|branch| branch.in_service);
                     lines.push(GicLine {
                         from,
                         to,
-                        circuit: circuit.to_string(),
+                        circuit,
                         r_ohm: 3.0 * conductor.r_ohm,
                         lengths,
                         conducts: conductor.closed && in_service,
