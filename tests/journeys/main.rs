@@ -19,6 +19,7 @@ mod misbehaving;
 mod nose;
 mod operator;
 mod protection;
+mod rating;
 mod redacted;
 mod refused;
 mod same_bytes;
