@@ -516,6 +516,8 @@ impl Grid {
                 low = low.max(delivered[unit] - ramp * minutes);
                 high = high.min(delivered[unit] + ramp * minutes);
             }
+            // What a unit cannot deliver any more it loses at once, whatever its ramp.
+            low = low.min(high);
             // A unit that goes on ramping is a change of state, also where nothing else happens.
             self.dirty |= (low, high) != (self.state.unit_p_low_pu[unit], self.state.unit_p_high_pu[unit]);
             self.state.unit_p_low_pu[unit] = low;
