@@ -3,8 +3,10 @@
 pub mod action;
 pub mod candidate;
 pub mod cascade;
+mod cells;
 pub mod cli;
 mod cohort;
+mod coordinates;
 pub mod covers;
 pub mod explain;
 pub mod fields;

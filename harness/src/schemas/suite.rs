@@ -562,6 +562,11 @@ fn setting(name: &str, meaning: &str) -> Value {
         "derating_per_degree" => within(0.0, 0.05, meaning),
         "alike_everywhere" | "alike_nearby" => within(0.0, 1.0, meaning),
         "crews" => whole(0, 10_000, meaning),
+        "category" => {
+            let one = whole(1, 5, meaning);
+            json!({ "description": meaning, "anyOf": [one, counted(1, None, one.clone(), meaning)] })
+        }
+        "holland_b" => within(1.0, 2.5, meaning),
         "fragility" => choice(["tower", "structure_texas", "line_gb"], meaning),
         "ratings" => choice(["ambient", "dynamic", "static"], meaning),
         "technology" => {

@@ -12,6 +12,7 @@ pub mod demand_levels;
 pub mod every_outage;
 pub mod generator_trip;
 pub mod heat_dome;
+pub mod hurricane;
 pub mod line_trip;
 pub mod load_swing;
 pub mod wind_front;
@@ -113,6 +114,7 @@ pub const LIST: &[HazardKind] = &[
     every_outage::KIND,
     generator_trip::KIND,
     heat_dome::KIND,
+    hurricane::KIND,
     line_trip::KIND,
     load_swing::KIND,
     wind_front::KIND,
@@ -220,7 +222,7 @@ mod tests {
             (
                 "k = 1",
                 "hazard.missing-kind",
-                "known are demand_levels, every_outage, generator_trip, heat_dome, line_trip, load_swing, wind_front",
+                "known are demand_levels, every_outage, generator_trip, heat_dome, hurricane, line_trip, load_swing, wind_front",
             ),
             ("kind = 'line_tripp'", "hazard.unknown-kind", "did you mean `line_trip`?"),
             ("kind = 'earthquake'", "hazard.unknown-kind", "known are demand_levels"),

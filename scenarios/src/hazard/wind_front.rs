@@ -8,19 +8,18 @@
 //!
 //! A storm is not rare given that it occurs: how often one comes in a year belongs beside the result, not into the draw.
 
-use powerflow::{BranchIdx, Diagnostic, Diagnostics, Network};
+use powerflow::{Diagnostic, Diagnostics};
 use toml::Table;
 
 use super::{Hazard, HazardKind, World};
-use crate::event::{Event, Moment, TimedEvent};
+use crate::event::TimedEvent;
 use crate::seed::Streams;
 use crate::settings::{Parameter, Settings, Span};
 use crate::weather::correlation::{Correlation, Luck};
-use crate::weather::exposure::segments;
-use crate::weather::fragility::{Curve, KNOWN};
+use crate::weather::damage::{self, Lines};
+use crate::weather::fragility::KNOWN;
 use crate::weather::front::Front;
 use crate::weather::geography::Map;
-use crate::weather::repair::{self, Job};
 
 const PEAK: Parameter = Parameter {
     name: "peak_m_s",
@@ -36,45 +35,49 @@ const WIDTH: Parameter = Parameter {
 };
 const LENGTH: Parameter =
     Parameter { name: "length_km", unit: "km", default: "[100, 400]", meaning: "the same across its way" };
-const SPEED: Parameter =
-    Parameter { name: "speed_m_s", unit: "m/s", default: "[10, 25]", meaning: "how fast the storm moves" };
-const HEADING: Parameter = Parameter {
+pub(super) const SPEED: Parameter = Parameter {
+    name: "speed_m_s",
+    unit: "m/s",
+    default: "[10, 25]; a hurricane [4, 8]",
+    meaning: "how fast the storm moves",
+};
+pub(super) const HEADING: Parameter = Parameter {
     name: "heading_deg",
     unit: "degree",
     default: "[0, 360]",
     meaning: "where it moves to, clockwise from north",
 };
-const OFFSET: Parameter = Parameter {
+pub(super) const OFFSET: Parameter = Parameter {
     name: "offset_km",
     unit: "km",
     default: "within the grid's own radius",
     meaning: "how far to the right of the grid's middle its core passes",
 };
-const PASSES: Parameter = Parameter {
+pub(super) const PASSES: Parameter = Parameter {
     name: "passes_at_s",
     unit: "s",
     default: "the second quarter of the horizon",
     meaning: "when its crest passes the grid's middle",
 };
-const FRAGILITY: Parameter = Parameter {
+pub(super) const FRAGILITY: Parameter = Parameter {
     name: "fragility",
     unit: "-",
     default: "tower",
     meaning: "curve from gust to failure: `tower` or `structure_texas` for every piece of a line, `line_gb` for a line as a whole",
 };
-const EVERYWHERE: Parameter = Parameter {
+pub(super) const ALIKE_EVERYWHERE: Parameter = Parameter {
     name: "alike_everywhere",
     unit: "1",
     default: "0",
     meaning: "share of the luck of a piece that all pieces have in common",
 };
-const NEARBY: Parameter = Parameter {
+pub(super) const ALIKE_NEARBY: Parameter = Parameter {
     name: "alike_nearby",
     unit: "1",
     default: "0",
     meaning: "share of the luck that the pieces of one cell of 50 km have in common",
 };
-const CREWS: Parameter = Parameter {
+pub(super) const CREWS: Parameter = Parameter {
     name: "crews",
     unit: "1",
     default: "0",
@@ -84,7 +87,19 @@ const CREWS: Parameter = Parameter {
 pub(super) const KIND: HazardKind = HazardKind {
     name: "wind_front",
     summary: "a wind storm passes over the grid and breaks lines, which crews repair; needs coordinates",
-    parameters: &[PEAK, WIDTH, LENGTH, SPEED, HEADING, OFFSET, PASSES, FRAGILITY, EVERYWHERE, NEARBY, CREWS],
+    parameters: &[
+        PEAK,
+        WIDTH,
+        LENGTH,
+        SPEED,
+        HEADING,
+        OFFSET,
+        PASSES,
+        FRAGILITY,
+        ALIKE_EVERYWHERE,
+        ALIKE_NEARBY,
+        CREWS,
+    ],
     commands: false,
     parse,
 };
@@ -102,13 +117,68 @@ pub struct WindFront {
     heading_deg: Span,
     offset_km: Option<Span>,
     passes_at_s: Option<Span>,
-    /// Name in [`KNOWN`].
+    how: How,
+}
+
+/// How lines fail and come back.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct How {
+    /// Name of the curve in [`KNOWN`].
     fragility: &'static str,
-    curve: Curve,
-    /// Whether the curve is one for whole lines.
-    whole: bool,
-    correlation: Correlation,
-    crews: u32,
+    pub(super) lines: Lines,
+    pub(super) correlation: Correlation,
+    pub(super) crews: u32,
+}
+
+impl How {
+    /// Reads the four settings.
+    pub(super) fn read(settings: &mut Settings<'_>) -> Self {
+        let fragility = settings.choice(
+            FRAGILITY.name,
+            &[("tower", "tower"), ("structure_texas", "structure_texas"), ("line_gb", "line_gb")],
+        );
+        let everywhere = settings.number(ALIKE_EVERYWHERE.name, 0.0, 0.0, 1.0);
+        let nearby = settings.number(ALIKE_NEARBY.name, 0.0, 0.0, 1.0);
+        if everywhere + nearby > 1.0 {
+            let what = "and the share everywhere are more than all of it";
+            settings.complain("hazard.conflict", ALIKE_NEARBY.name, what);
+        }
+        let crews = settings.number(CREWS.name, 0.0, 0.0, 10_000.0);
+        if crews.fract() != 0.0 {
+            settings.complain("hazard.out-of-range", CREWS.name, "is no whole number");
+        }
+        let known = KNOWN.iter().find(|known| known.id == fragility);
+        let curve = known.map_or(KNOWN[0].curve, |known| known.curve);
+        How {
+            fragility,
+            lines: Lines { curve, whole: fragility == "line_gb" },
+            correlation: Correlation { everywhere, nearby, cell_km: CELL_KM },
+            crews: crews as u32,
+        }
+    }
+
+    /// In words, after "breaks lines".
+    pub(super) fn describe(&self) -> String {
+        let Correlation { everywhere, nearby, .. } = self.correlation;
+        let crews = match self.crews {
+            0 => "nobody repairs them".to_owned(),
+            1 => "one crew repairs them".to_owned(),
+            crews => format!("{crews} crews repair them"),
+        };
+        format!(
+            "by the curve `{}` (luck alike everywhere {everywhere}, nearby {nearby}); {crews}",
+            self.fragility
+        )
+    }
+}
+
+/// A complaint about a storm that passes after the last step.
+pub(super) fn never_happens(kind: &str, passes_at_s: Option<Span>, world: &World<'_>) -> Option<Diagnostic> {
+    let last_s = world.last_step_s();
+    passes_at_s.filter(|passes| passes.low > last_s).map(|passes| {
+        let message = format!("the hazard {kind} passes at {passes} s, after the last step at {last_s} s");
+        Diagnostic::error("hazard.never-happens", message).hint("lower `passes_at_s`, or take more steps")
+    })
 }
 
 fn parse(table: &Table) -> Result<Box<dyn Hazard>, Diagnostics> {
@@ -122,20 +192,6 @@ fn parse(table: &Table) -> Result<Box<dyn Hazard>, Diagnostics> {
     let length_km = span(LENGTH, (100.0, 400.0), 1.0, 5000.0);
     let speed_m_s = span(SPEED, (10.0, 25.0), 0.1, 100.0);
     let heading_deg = span(HEADING, (0.0, 360.0), -360.0, 360.0);
-    let fragility = settings.choice(
-        FRAGILITY.name,
-        &[("tower", "tower"), ("structure_texas", "structure_texas"), ("line_gb", "line_gb")],
-    );
-    let everywhere = settings.number(EVERYWHERE.name, 0.0, 0.0, 1.0);
-    let nearby = settings.number(NEARBY.name, 0.0, 0.0, 1.0);
-    if everywhere + nearby > 1.0 {
-        settings.complain("hazard.conflict", NEARBY.name, "and the share everywhere are more than all of it");
-    }
-    let crews = settings.number(CREWS.name, 0.0, 0.0, 10_000.0);
-    if crews.fract() != 0.0 {
-        settings.complain("hazard.out-of-range", CREWS.name, "is no whole number");
-    }
-    let curve = KNOWN.iter().find(|known| known.id == fragility).map_or(KNOWN[0].curve, |known| known.curve);
     let hazard = WindFront {
         peak_m_s,
         width_km,
@@ -144,23 +200,9 @@ fn parse(table: &Table) -> Result<Box<dyn Hazard>, Diagnostics> {
         heading_deg,
         offset_km: settings.span(OFFSET.name, -5000.0, 5000.0),
         passes_at_s: settings.span(PASSES.name, 0.0, f64::INFINITY),
-        fragility,
-        curve,
-        whole: fragility == "line_gb",
-        correlation: Correlation { everywhere, nearby, cell_km: CELL_KM },
-        crews: crews as u32,
+        how: How::read(&mut settings),
     };
     settings.finish(hazard).map(|hazard| Box::new(hazard) as Box<dyn Hazard>)
-}
-
-/// A line that broke.
-struct Broken {
-    branch: BranchIdx,
-    at_s: f64,
-    /// Strongest gust along it, m/s.
-    peak_m_s: f64,
-    /// From when on the wind along all of it is safe to work in, s.
-    calm_s: f64,
 }
 
 impl WindFront {
@@ -181,91 +223,15 @@ impl WindFront {
             passes_at_s: passes_at_s.draw(&mut stream),
         }
     }
-
-    /// Lines that break, in file order.
-    fn broken(&self, network: &Network, map: &Map, front: &Front, streams: &Streams) -> Vec<Broken> {
-        let [storm, cells, pieces] = ["luck of the storm", "luck of cells", "luck of pieces"];
-        let mut luck =
-            Luck::new(self.correlation, streams.named(storm), streams.named(cells), streams.named(pieces));
-        let mut broken = Vec::new();
-        for branch in network.branches.from.indices() {
-            let (from, to) = map.ends(network, branch);
-            let (middles, _) = segments(from, to);
-            let mut first: Option<f64> = None;
-            let (mut peak_m_s, mut calm_s) = (0.0f64, 0.0f64);
-            let mut of_line = None;
-            for middle in middles {
-                // Drawn for every piece, so that each keeps its luck whatever else is there.
-                let own = luck.next(middle);
-                // A curve for whole lines knows one luck, that of the first piece.
-                let own = if self.whole { *of_line.get_or_insert(own) } else { own };
-                let (here_m_s, crest_s) = front.peak(middle);
-                peak_m_s = peak_m_s.max(here_m_s);
-                calm_s = front.above(middle, repair::SAFE_M_S).map_or(calm_s, |(_, until)| calm_s.max(until));
-                let Some(withstands) = self.curve.withstands_m_s(own) else { continue };
-                // What fails without any wind fails with the crest: it is a curve over storms, not over calm days.
-                let fails_s = match withstands {
-                    0.0 => Some(crest_s),
-                    wind => front.above(middle, wind).map(|(from_s, _)| from_s),
-                };
-                first = match (first, fails_s) {
-                    (Some(a), Some(b)) => Some(a.min(b)),
-                    (a, b) => a.or(b),
-                };
-            }
-            let is_line = network.branches.in_service[branch] && !network.branches.transformer[branch];
-            if let (true, Some(at_s)) = (is_line, first) {
-                // A storm that has begun before the episode breaks at its beginning what it broke before.
-                broken.push(Broken { branch, at_s: at_s.max(0.0), peak_m_s, calm_s });
-            }
-        }
-        broken
-    }
-
-    /// When each broken line is back, s.
-    fn repaired(&self, network: &Network, broken: &[Broken], streams: &Streams) -> Vec<f64> {
-        let mut stream = streams.named("repair");
-        // Drawn for every branch, so that each takes as long whatever else breaks.
-        let drawn: Vec<[f64; 3]> = network
-            .branches
-            .from
-            .indices()
-            .map(|_| [stream.normal(), stream.uniform(), stream.uniform()])
-            .collect();
-        let job = |line: &Broken| {
-            let [spread, longer, access] = drawn[powerflow::Index::row(line.branch)];
-            let (least, most) = repair::longer(line.peak_m_s);
-            let hours = repair::LINE_H * (most - least).mul_add(longer, least);
-            // Lognormal around that mean.
-            let hours = hours * libm::exp(repair::SIGMA * spread - 0.5 * repair::SIGMA * repair::SIGMA);
-            let (soon, late) = repair::ACCESS_H;
-            Job {
-                ready_s: line.at_s.max(line.calm_s) + 3600.0 * (late - soon).mul_add(access, soon),
-                takes_s: 3600.0 * hours,
-                priority: network.branches.rating_pu[line.branch].unwrap_or(0.0),
-            }
-        };
-        repair::schedule(&broken.iter().map(job).collect::<Vec<_>>(), self.crews as usize)
-    }
 }
 
 impl Hazard for WindFront {
     fn draw(&self, world: &World<'_>, streams: &Streams, timeline: &mut Vec<TimedEvent>) -> Option<f64> {
         let map = Map::of(world.network, KIND.name).ok()?;
         let front = self.front(world, &map, streams);
-        let broken = self.broken(world.network, &map, &front, streams);
-        let mut push = |seconds: f64, event: Event| {
-            if seconds <= world.last_step_s() {
-                timeline.push(TimedEvent { at: Moment::from_seconds(seconds), event });
-            }
-        };
-        if self.crews > 0 {
-            let back = self.repaired(world.network, &broken, streams);
-            for (line, back_s) in broken.iter().zip(back) {
-                push(back_s, Event::BranchBack { branch: line.branch });
-            }
-        }
-        broken.iter().for_each(|line| push(line.at_s, Event::BranchOut { branch: line.branch }));
+        let mut luck = Luck::of(self.how.correlation, streams);
+        let broken = damage::broken(world.network, &map, self.how.lines, &mut luck, |point| front.at(point));
+        damage::enter(world, &broken, self.how.crews, streams, timeline);
         // Which pieces fail depends on each other where luck is alike, and a line fails with any of many.
         None
     }
@@ -275,29 +241,20 @@ impl Hazard for WindFront {
     }
 
     fn describe(&self) -> String {
-        let Correlation { everywhere, nearby, .. } = self.correlation;
-        let crews = match self.crews {
-            0 => "nobody repairs them".to_owned(),
-            1 => "one crew repairs them".to_owned(),
-            crews => format!("{crews} crews repair them"),
-        };
         format!(
-            "a wind storm with gusts up to {} m/s, {} km along and {} km across its way, moving at {} m/s towards {} degrees, breaks lines by the curve `{}` (luck alike everywhere {everywhere}, nearby {nearby}); {crews}",
-            self.peak_m_s, self.width_km, self.length_km, self.speed_m_s, self.heading_deg, self.fragility
+            "a wind storm with gusts up to {} m/s, {} km along and {} km across its way, moving at {} m/s towards {} degrees, breaks lines {}",
+            self.peak_m_s,
+            self.width_km,
+            self.length_km,
+            self.speed_m_s,
+            self.heading_deg,
+            self.how.describe()
         )
     }
 
     fn check(&self, world: &World<'_>) -> Diagnostics {
         let mut complaints = Map::of(world.network, KIND.name).err().unwrap_or_default();
-        let last_s = world.last_step_s();
-        if let Some(passes) = self.passes_at_s.filter(|passes| passes.low > last_s) {
-            let message =
-                format!("the hazard {} passes at {passes} s, after the last step at {last_s} s", KIND.name);
-            complaints.push(
-                Diagnostic::error("hazard.never-happens", message)
-                    .hint("lower `passes_at_s`, or take more steps"),
-            );
-        }
+        complaints.0.extend(never_happens(KIND.name, self.passes_at_s, world));
         complaints
     }
 }
@@ -306,12 +263,14 @@ impl Hazard for WindFront {
 mod tests {
     use std::collections::BTreeMap;
 
-    use powerflow::Case;
+    use powerflow::{BranchIdx, Case, Network};
 
     use super::*;
+    use crate::event::{Event, Moment};
     use crate::hazard::parse;
     use crate::sample;
     use crate::seed::{Seed, streams};
+    use crate::weather::repair;
 
     /// A chain of buses 40 km apart, from west to east.
     fn chain(buses: usize) -> std::sync::Arc<Network> {

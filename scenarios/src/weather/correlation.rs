@@ -8,6 +8,7 @@
 //! Correlation moves the tail of how many fail, and not their mean.
 
 use crate::draw::Stream;
+use crate::seed::Streams;
 
 use super::geography::Point;
 
@@ -35,13 +36,15 @@ pub struct Luck {
 const CELLS: i64 = 64;
 
 impl Luck {
-    /// Draws the luck of a storm and of every cell; elements draw theirs in their order.
-    pub fn new(correlation: Correlation, mut storm: Stream, mut cells: Stream, own: Stream) -> Self {
+    /// The luck of a scenario's storm and of every cell; elements draw theirs in their order. Streams `luck of the storm`, `luck of
+    /// cells`, `luck of pieces`.
+    pub fn of(correlation: Correlation, streams: &Streams) -> Self {
+        let mut cells = streams.named("luck of cells");
         Luck {
             correlation,
-            storm: storm.normal(),
+            storm: streams.named("luck of the storm").normal(),
             cells: (0..CELLS * CELLS).map(|_| cells.normal()).collect(),
-            own,
+            own: streams.named("luck of pieces"),
         }
     }
 
@@ -64,9 +67,7 @@ mod tests {
     /// How many of 40 elements in one place fail, each with this probability, in each of many storms.
     fn failures(correlation: Correlation, probability: f64, storms: u64) -> Vec<f64> {
         let of_storm = |index: u64| {
-            let streams = streams(Seed::default(), "storms", index);
-            let mut luck =
-                Luck::new(correlation, streams.named("storm"), streams.named("cells"), streams.named("own"));
+            let mut luck = Luck::of(correlation, &streams(Seed::default(), "storms", index));
             (0..40).filter(|_| luck.next(Point::default()) < probability).count() as f64
         };
         (0..storms).map(of_storm).collect()

@@ -63,7 +63,7 @@ impl Map {
                 network.name,
                 network.buses.id[*first]
             );
-            let hint = "use a case with coordinates (MATPOWER: a table mpc.bus_geo or the reader's own; RTS-GMLC has them)";
+            let hint = "give the suite a table of them: `coordinates = \"buses.csv\"` with the columns bus, latitude, longitude";
             return Err(Diagnostic::error("hazard.no-coordinates", message).hint(hint).into());
         }
         let places: Vec<Place> = network

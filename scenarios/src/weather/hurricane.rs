@@ -9,12 +9,17 @@
 //! Decay over land: J. Kaplan, M. DeMaria, Journal of Applied Meteorology 34(11), 1995. Factors from gradient wind to the wind
 //! near the ground: B. A. Harper, J. D. Kepert, J. D. Ginger, WMO/TD-No. 1555, 2010, as quoted in the field; not re-read.
 
+use super::damage::Gusts;
 use super::geography::Point;
 
 /// Density of the air, kg/m3.
 const AIR_KG_M3: f64 = 1.15;
 /// Rotation of the earth, rad/s.
 const OMEGA: f64 = 7.2921e-5;
+/// Pressure far from any storm, hPa.
+const FAR_HPA: f64 = 1013.0;
+/// Metres per second in a knot.
+const KNOT_M_S: f64 = 0.514444;
 /// Holland's B outside this range is no hurricane's.
 const B_RANGE: (f64, f64) = (1.0, 2.5);
 /// The wind near the ground blows so far inwards of the circle, degrees.
@@ -69,6 +74,9 @@ impl Surface {
 /// Ten-minute mean as a share of the one-minute wind, at sea.
 pub const TEN_MINUTES_OF_ONE: f64 = 0.93;
 
+/// Strongest one-minute winds, m/s, of hurricanes of the categories 1 to 5: within each class of the Saffir-Simpson scale.
+pub const CATEGORIES_M_S: [f64; 5] = [37.0, 46.0, 54.0, 64.0, 72.0];
+
 /// Holland's B of a storm with this strongest gradient wind, m/s, and pressure deficit, hPa.
 pub fn b_of_wind(strongest_m_s: f64, deficit_hpa: f64) -> f64 {
     let b = AIR_KG_M3 * std::f64::consts::E * strongest_m_s * strongest_m_s / (100.0 * deficit_hpa);
@@ -101,6 +109,19 @@ pub fn decayed_kt(landfall_kt: f64, hours: f64) -> f64 {
 }
 
 impl Hurricane {
+    /// One whose strongest one-minute wind at sea is this, m/s: B as given, the radius as usual at that wind and latitude.
+    pub fn of_wind(one_minute_m_s: f64, b: f64, latitude_deg: f64) -> Self {
+        let gradient_m_s = one_minute_m_s / Surface::Sea.of_gradient();
+        let deficit_hpa = AIR_KG_M3 * std::f64::consts::E * gradient_m_s * gradient_m_s / (100.0 * b);
+        Hurricane {
+            central_hpa: FAR_HPA - deficit_hpa,
+            deficit_hpa,
+            radius_km: radius_willoughby_km(gradient_m_s, latitude_deg.abs()),
+            b,
+            latitude_deg,
+        }
+    }
+
     /// Pressure at a distance, hPa.
     pub fn pressure_hpa(&self, distance_km: f64) -> f64 {
         self.deficit_hpa.mul_add(libm::exp(-self.ratio(distance_km)), self.central_hpa)
@@ -151,6 +172,63 @@ impl Hurricane {
     }
 }
 
+/// A hurricane that crosses the map in a straight line, and weakens once it is ashore.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Passage {
+    /// As it comes ashore.
+    pub storm: Hurricane,
+    /// Speed, m/s.
+    pub speed_m_s: f64,
+    /// Where it moves to, degrees clockwise from north.
+    pub heading_deg: f64,
+    /// How far to the right of the middle of the map its centre passes, km.
+    pub offset_km: f64,
+    /// When it passes there, s.
+    pub passes_at_s: f64,
+    /// When it comes ashore, s.
+    pub ashore_at_s: f64,
+}
+
+/// Time between two moments at which a passage is looked at, s, and how long before and after the middle.
+const MOMENT_S: f64 = 600.0;
+const BESIDE_S: f64 = 86_400.0;
+
+impl Passage {
+    /// The gusts at a point: three seconds, 10 m above rough land.
+    pub fn at(&self, point: Point) -> Gusts {
+        let heading = self.heading_deg.to_radians();
+        let (sin, cos) = (libm::sin(heading), libm::cos(heading));
+        let moves_m_s = (self.speed_m_s * sin, self.speed_m_s * cos);
+        let moments = (2.0 * BESIDE_S / MOMENT_S) as u32;
+        let begin_s = self.passes_at_s - BESIDE_S;
+        let gust = |number: u32| {
+            let seconds = MOMENT_S.mul_add(f64::from(number), begin_s);
+            let ahead_km = self.speed_m_s * (seconds - self.passes_at_s) / 1000.0;
+            let centre = Point {
+                x_km: ahead_km.mul_add(sin, self.offset_km * cos),
+                y_km: ahead_km.mul_add(cos, -self.offset_km * sin),
+            };
+            let from_centre = Point { x_km: point.x_km - centre.x_km, y_km: point.y_km - centre.y_km };
+            let storm = self.weakened(seconds);
+            let surface = Surface::Inland;
+            storm.wind_m_s(from_centre, moves_m_s, surface) * TEN_MINUTES_OF_ONE * surface.gust()
+        };
+        Gusts::Series { begin_s, step_s: MOMENT_S, m_s: (0..=moments).map(gust).collect() }
+    }
+
+    /// The storm at a moment: over land its wind falls as Kaplan and DeMaria say, and its deficit with the square.
+    fn weakened(&self, seconds: f64) -> Hurricane {
+        let hours = (seconds - self.ashore_at_s) / 3600.0;
+        if hours <= 0.0 {
+            return self.storm;
+        }
+        let at_sea_kt = self.storm.cyclostrophic_m_s() * Surface::Sea.of_gradient() / KNOT_M_S;
+        // The formula's own step at the coast is the surface's here, which every wind over land has had already.
+        let share = decayed_kt(at_sea_kt, hours) / decayed_kt(at_sea_kt, 0.0);
+        Hurricane { deficit_hpa: self.storm.deficit_hpa * (share * share).min(1.0), ..self.storm }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,6 +270,29 @@ mod tests {
         for (hours, knots) in [(0.0, 90.0), (1.0, 84.26), (6.0, 62.50), (24.0, 33.17)] {
             close("decay", decayed_kt(100.0, hours), knots);
         }
+    }
+
+    #[test]
+    fn a_passage_comes_weakens_and_is_strongest_on_its_right() {
+        let passage = Passage {
+            storm: STORM,
+            speed_m_s: 6.0,
+            heading_deg: 0.0,
+            offset_km: 0.0,
+            passes_at_s: 100_000.0,
+            ashore_at_s: 80_000.0,
+        };
+        let peak = |x_km: f64, y_km: f64| passage.at(Point { x_km, y_km }).peak();
+        let ((right, _), (left, _)) = (peak(40.0, 0.0), peak(-40.0, 0.0));
+        assert!(right > left + 2.0, "{right} {left}");
+        // Further inland it is later and weaker; the centre itself moves 6 m/s.
+        let (far, then) = peak(40.0, 216.0);
+        assert!(far < 0.9 * right && (then - 136_000.0).abs() < 1800.0, "{far} at {then}");
+        // Before the coast nothing is lost: the gust is that of the profile.
+        let at_sea = Passage { ashore_at_s: 1e9, speed_m_s: 0.1, ..passage };
+        let (gust, _) = at_sea.at(Point { x_km: 0.0, y_km: 45.0 }).peak();
+        let still = STORM.wind_m_s(Point { x_km: 0.0, y_km: 40.0 }, (0.0, 0.1), Surface::Inland);
+        close("gust", gust, still * TEN_MINUTES_OF_ONE * Surface::Inland.gust());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 pub mod availability;
 pub mod correlation;
+pub mod damage;
 pub mod eclipse;
 pub mod exposure;
 pub mod fragility;

@@ -12,7 +12,7 @@ const TOLD: usize = 20;
 
 /// A table, with what is wrong in it so far. Cells hold no commas and no line ends; quotes around them are taken off.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     file: String,
     header: Vec<String>,
     /// Line in the file from 1, and the cells.
@@ -22,7 +22,7 @@ pub(super) struct Table {
 
 impl Table {
     /// Reads a file; `code` begins the codes of complaints.
-    pub(super) fn read(path: &Path, code: &str) -> Result<Self, Diagnostics> {
+    pub(crate) fn read(path: &Path, code: &str) -> Result<Self, Diagnostics> {
         let file = path.display().to_string();
         let refuse = |problem: &str, message: String| {
             Diagnostics::from(Diagnostic::error(format!("{code}.{problem}"), message).at(file.as_str(), None))
@@ -35,7 +35,7 @@ impl Table {
     }
 
     /// The same from text.
-    pub(super) fn of(file: &str, text: &str, code: &str) -> Result<Self, Diagnostics> {
+    pub(crate) fn of(file: &str, text: &str, code: &str) -> Result<Self, Diagnostics> {
         let cells = |line: &str| -> Vec<String> {
             line.split(',').map(|cell| cell.trim().trim_matches('"').trim().to_owned()).collect()
         };
@@ -62,12 +62,12 @@ impl Table {
     }
 
     /// Place of a column, if the table has it.
-    pub(super) fn column(&self, name: &str) -> Option<usize> {
+    pub(crate) fn column(&self, name: &str) -> Option<usize> {
         self.header.iter().position(|column| column == name)
     }
 
     /// Place of a column; a missing one is a complaint.
-    pub(super) fn need(&self, name: &str, code: &str) -> Option<usize> {
+    pub(crate) fn need(&self, name: &str, code: &str) -> Option<usize> {
         let column = self.column(name);
         if column.is_none() {
             let known = self.header.iter().map(String::as_str);
@@ -81,12 +81,12 @@ impl Table {
     }
 
     /// Every row: its line and its cells.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (u32, &[String])> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (u32, &[String])> {
         self.rows.iter().map(|(line, cells)| (*line, cells.as_slice()))
     }
 
     /// A number of a row; what is none is a complaint. `wanted` says what it should be.
-    pub(super) fn number<T: FromStr>(
+    pub(crate) fn number<T: FromStr>(
         &self,
         (line, cells): (u32, &[String]),
         column: usize,
@@ -103,12 +103,12 @@ impl Table {
     }
 
     /// Notes a complaint about a line.
-    pub(super) fn complain(&self, diagnostic: Diagnostic, line: Option<u32>) {
+    pub(crate) fn complain(&self, diagnostic: Diagnostic, line: Option<u32>) {
         self.complaints.borrow_mut().push(diagnostic.at(self.file.as_str(), line));
     }
 
     /// The value where nothing was wrong.
-    pub(super) fn finish<T>(self, value: T) -> Result<T, Diagnostics> {
+    pub(crate) fn finish<T>(self, value: T) -> Result<T, Diagnostics> {
         self.whole().map(|_| value)
     }
 
@@ -123,7 +123,7 @@ impl Table {
         complaints.truncate(TOLD);
         if more > 0 {
             let message = format!("and {more} more complaints about this file");
-            complaints.push(Diagnostic::error("cascade.more", message).at(self.file.as_str(), None));
+            complaints.push(Diagnostic::error("table.more", message).at(self.file.as_str(), None));
         }
         Err(Diagnostics(complaints))
     }
