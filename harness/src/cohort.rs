@@ -284,7 +284,9 @@ impl<'a> Cohort<'a> {
             }
             if is_asked {
                 let own = asked.asked.iter().map(|tensor| tensor.alone(row)).collect();
-                rollout.channel.answer(own, clock_ns);
+                let handling = asked.handled.get(row).copied();
+                rollout.channel.answer(own, handling, clock_ns);
+                handling.into_iter().for_each(|handling| rollout.supervised(handling));
             }
             rollout.land(self.config, now);
         }

@@ -23,6 +23,7 @@ pub mod schemas;
 pub mod statistic;
 pub mod study;
 pub mod suite;
+pub mod supervision;
 pub mod trajectory;
 pub mod waiver;
 

@@ -14,6 +14,7 @@ use crate::fields::{Document, Fields};
 use crate::gate::{self, Gate, Severity};
 use crate::grid::{autonomous, frequency, protection};
 use crate::latency;
+use crate::supervision::{self, Advisory, Limiter};
 use scenarios::nearest;
 
 pub use champion::{Champion, Operators};
@@ -203,6 +204,10 @@ pub struct Suite {
     pub loop_config: LoopSettings,
     /// Delay between observation and action; `None`: actions take effect at once.
     pub latency: Option<latency::Written>,
+    /// What keeps the candidate's requests within bounds, and decides in its place; `None`: nobody.
+    pub limiter: Option<Limiter>,
+    /// People who answer the candidate's advice; `None`: it acts itself.
+    pub advisory: Option<Advisory>,
     /// The physics.
     pub physics: PhysicsConfig,
     /// Relays that act by themselves; `None`: nothing trips.
@@ -335,6 +340,15 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let physics = physics_table.and_then(|table| read_physics(table, screening));
     let physics = fields.or("physics", physics, PhysicsConfig::default());
 
+    let limiter_table = fields.table("limiter", "suite.limiter");
+    let limiter = limiter_table.and_then(supervision::read_limiter);
+    let limiter = fields.or("limiter", limiter.map(Some), None);
+    let advisory_table = fields.table("advisory", "suite.advisory");
+    let advisory = advisory_table.and_then(supervision::read_advisory);
+    let advisory = fields.or("advisory", advisory.map(Some), None);
+    let task = loop_config.map(|settings| settings.task);
+    supervision::check(&fields, task, limiter.as_ref().and_then(Option::as_ref), advisory.flatten());
+
     let protection_table = fields.table("protection", "suite.protection");
     let protection = protection_table.and_then(protection::read);
     let protection = fields.or("protection", protection, Some(protection::Written::default()));
@@ -379,6 +393,8 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
         screening: screening?,
         loop_config: loop_config?,
         latency: latency?,
+        limiter: limiter?,
+        advisory: advisory?,
         physics: physics?,
         protection: protection?,
         frequency: frequency?,

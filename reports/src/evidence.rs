@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::latency::{DecisionRecord, LatencyRecord};
+use crate::supervision::{Handling, SupervisionRecord};
 use crate::waiver::WaiverRecord;
 
 /// Schema of [`Evidence`].
@@ -277,6 +278,9 @@ pub struct Evidence {
     /// Delays between observation and action; absent where actions took effect at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<LatencyRecord>,
+    /// What a limiter and people who answer advice made of the candidate's decisions, by population; absent where nothing stood between.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub supervision: Vec<SupervisionRecord>,
     /// The tier that was run, where it was not the whole suite: `change`, `nightly`, `release`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
@@ -435,6 +439,10 @@ pub struct StepRecord {
     pub asked: BTreeMap<String, Vec<Option<f64>>>,
     /// What was granted, the same shape.
     pub granted: BTreeMap<String, Vec<Option<f64>>>,
+    /// What a limiter, a fallback or people made of the candidate's decision before it was asked; absent where nothing stood between, and in
+    /// states within a step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handling: Option<Handling>,
     /// Refusals and clippings: (element in words, reason, how many times in this step), at most 20.
     pub refused: Vec<(String, String, u32)>,
     /// Anything else worth a line: a limit reached, a bus dead, no solution.

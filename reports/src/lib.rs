@@ -4,6 +4,7 @@ pub mod attest;
 pub mod cascade;
 pub mod contingencies;
 mod document;
+pub mod envelope;
 pub mod evidence;
 pub mod explanation;
 mod finite;
@@ -21,6 +22,7 @@ pub mod render;
 pub mod report;
 #[cfg(feature = "schema")]
 pub mod schemas;
+pub mod supervision;
 pub mod waiver;
 mod words;
 
@@ -42,4 +44,5 @@ pub use playback::Playback;
 pub use problem::Problem;
 pub use regressions::{REGRESSIONS_SCHEMA, Regressions};
 pub use report::{Report, compose};
+pub use supervision::{Answer, Fallback, Handling, SupervisionRecord, SupervisionTally};
 pub use waiver::{WAIVER_SCHEMA, Waiver, WaiverRecord, WaiverStatus};

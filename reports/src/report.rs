@@ -398,6 +398,9 @@ fn judged(evidence: &Evidence, network: Option<&NetworkRecord>) -> Vec<(String, 
             .collect();
         facts.push(fact("Compared with", names.join(", ")));
     }
+    for record in &evidence.supervision {
+        facts.push(fact("Supervised", format!("{}: {}", record.population, record.in_words())));
+    }
     if let Some(network) = network {
         let size = format!("{} buses, {} branches", network.bus_ids.len(), network.branches.len());
         facts.push(fact("Network", format!("{}: {size}", network.name)));

@@ -22,6 +22,7 @@ mod protection;
 mod redacted;
 mod refused;
 mod same_bytes;
+mod supervision;
 mod tampered;
 mod tiers;
 mod waivers;

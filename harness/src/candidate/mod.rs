@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use powerflow::{Diagnostic, Diagnostics, Network};
+use reports::Handling;
 
 use crate::action::{AskedTensor, Task};
 use crate::observation::Observations;
@@ -45,6 +46,8 @@ pub enum Cause {
     Protocol,
     /// It said itself that it failed (exception, error reply).
     Exception,
+    /// It said itself that it does not decide in this state.
+    Abstained,
 }
 
 /// Decisions for one batch.
@@ -54,12 +57,14 @@ pub struct Decisions {
     pub asked: Vec<AskedTensor>,
     /// One per row: `Some` where this row has no decision (what `asked` holds for it is ignored).
     pub failed: Vec<Option<Failure>>,
+    /// One per row: what supervision made of its decision. Empty where nothing stands between the candidate and the grid.
+    pub handled: Vec<Handling>,
 }
 
 impl Decisions {
     /// Nothing asked, nothing failed.
     pub fn none(rows: usize) -> Self {
-        Self { asked: Vec::new(), failed: vec![None; rows] }
+        Self { failed: vec![None; rows], ..Self::default() }
     }
 }
 

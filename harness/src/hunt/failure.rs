@@ -250,6 +250,7 @@ range = [0, 1]
             numerically_doubtful: false,
             grid_log_likelihood: None,
             latency: None,
+            supervision: None,
             trajectory: String::new(),
         }
     }

@@ -10,12 +10,14 @@ mod overload;
 mod redispatch;
 mod security;
 mod shedding;
+mod supervision;
 mod switching;
 mod trips;
 mod unmet_balance;
 mod voltage;
 
 use powerflow::security::{Depth, Security};
+use reports::SupervisionTally;
 
 use crate::cascade::Shed;
 use crate::grid::Grid;
@@ -41,6 +43,8 @@ pub struct Step<'a> {
     pub grants: &'a Grants,
     /// Its N-1 security, where a gate asks for it and there is a power flow.
     pub security: Option<&'a Security>,
+    /// What supervision made of the candidate's decisions so far; `None` where nothing stands between.
+    pub supervision: Option<&'a SupervisionTally>,
 }
 
 /// Accumulates one metric over one rollout.
@@ -104,6 +108,8 @@ pub const LIST: &[Metric] = &[
     frequency::ROCOF,
     frequency::SETTLING,
     frequency::STAGES,
+    supervision::LIMITED,
+    supervision::FALLBACK,
     latency::MARGIN,
     latency::COMPUTE,
 ];

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::local::sound;
 use super::{ENGINE, Prepared};
-use crate::candidate::{Cause, Source};
+use crate::candidate::Source;
 use crate::cohort::Envelope;
 use crate::metric;
 use crate::trajectory::Episode;
@@ -93,9 +93,9 @@ impl Cache {
         entry
     }
 
-    /// Keeps episodes under a key. What ended by a time-out is the clock's doing and is not kept.
+    /// Keeps episodes under a key. What a time-out decided is the clock's doing and is not kept.
     pub(super) fn put(&self, key: String, episodes: &[Episode], envelope: &Envelope) {
-        if episodes.iter().any(|episode| episode.cause == Some(Cause::Timeout)) {
+        if episodes.iter().any(Episode::depends_on_the_clock) {
             return;
         }
         let path = self.path(&key);

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use powerflow::{Diagnostic, Diagnostics, Index, Network, ReactiveLimits, Slack};
 use reports::{
     CandidateRecord, Digest, EVIDENCE_SCHEMA, EpisodeRecord, Evidence, LatencyTally, NETWORK_SCHEMA,
-    NetworkRecord, PopulationRecord, Problem, RUN_SCHEMA, RunRecord, Verdict, WaiverRecord, WaiverStatus,
+    NetworkRecord, PopulationRecord, Problem, RUN_SCHEMA, RunRecord, SupervisionRecord, Verdict,
+    WaiverRecord, WaiverStatus,
 };
 
 use super::judge;
 use super::local::{BLOCKS, Simulated, cannot_write, partial_folder};
 use super::recorded::{Kept, trajectory_name};
 use super::{Completed, ListedFile, Prepared, RunOptions};
-use crate::candidate::Cause;
 use crate::gate;
 use crate::trajectory::Episode;
 use reports::redact::Redactor;
@@ -397,6 +397,7 @@ fn evidence(
         envelope: envelope(simulated),
         limits: limits(prepared, simulated, kept),
         latency: prepared.latency.as_ref().map(|latency| latency.record(tally(simulated))),
+        supervision: supervision(prepared, simulated),
         tier: prepared.tier.as_ref().map(|tier| tier.name.to_owned()),
         verdict_as_waived: as_waived(kept, &waivers, prepared.by_the_clock() || simulated.out_of_time),
         waivers,
@@ -412,6 +413,24 @@ fn as_waived(kept: &Kept, waivers: &[WaiverRecord], by_the_clock: bool) -> Optio
             verdict => verdict,
         }
     })
+}
+
+/// What became of the candidate's decisions before they were asked, where something stands between.
+fn supervision(prepared: &Prepared, simulated: &Simulated) -> Vec<SupervisionRecord> {
+    if prepared.suite.limiter.is_none() && prepared.suite.advisory.is_none() {
+        return Vec::new();
+    }
+    let record = |(population, own): (&scenarios::Population, &super::local::SimulatedPopulation)| {
+        let mut record =
+            SupervisionRecord { population: population.id.clone(), ..SupervisionRecord::default() };
+        for tally in own.candidate.iter().filter_map(|episode| episode.supervision.as_ref()) {
+            record.tally.add(tally);
+            record.episodes_limited += u64::from(tally.limited > 0);
+            record.episodes_fallback += u64::from(tally.fell_back() > 0);
+        }
+        record
+    };
+    prepared.populations.iter().zip(&simulated.populations).map(record).collect()
 }
 
 /// What became of all of the candidate's decisions.
@@ -503,6 +522,8 @@ fn settings(prepared: &Prepared) -> BTreeMap<String, String> {
     if let Some(autonomous) = &config.rules.autonomous {
         settings.extend(autonomous.settings.in_words());
     }
+    settings.extend(suite.limiter.iter().flat_map(|limiter| limiter.in_words()));
+    settings.extend(suite.advisory.iter().flat_map(|advisory| advisory.in_words()));
     if suite.champion == Some(crate::suite::Champion::Operator) {
         let models: Vec<&str> = suite.operators.models.iter().map(|model| model.id()).collect();
         settings.insert("operator".into(), models.join(", "));
@@ -546,7 +567,12 @@ fn assumptions(prepared: &Prepared) -> Vec<String> {
         },
         "an imbalance is shared by running units in proportion to their largest power, within range and ramp"
             .into(),
-        "a candidate's action takes effect at once, and holds until it is replaced".into(),
+        match prepared.suite.advisory {
+            None => "a candidate's action takes effect at once, and holds until it is replaced".into(),
+            Some(_) => "people answer all that is new in a candidate's advice at one moment alike, whatever it is, and the same in a \
+                        scenario whoever advises"
+                .into(),
+        },
         "a candidate sees the true state".into(),
     ];
     if let Some(elements) = &prepared.config.rules.frequency {
@@ -668,7 +694,7 @@ fn limits(prepared: &Prepared, simulated: &Simulated, kept: &Kept) -> Vec<String
 }
 
 fn clock_dependent(simulated: &Simulated) -> bool {
-    simulated.populations.iter().flat_map(|p| &p.candidate).any(|e| e.cause == Some(Cause::Timeout))
+    simulated.populations.iter().flat_map(|p| &p.candidate).any(Episode::depends_on_the_clock)
 }
 
 fn run_record(

@@ -33,6 +33,7 @@ use crate::live::LoopConfig;
 use crate::metric;
 use crate::regression;
 use crate::suite::{Champion, Suite, TIERS, Tier};
+use crate::supervision::{self, Advisory};
 use crate::waiver::Waivers;
 use scenarios::nearest;
 
@@ -88,6 +89,8 @@ pub enum Contender {
     Named(String),
     /// An object of the embedding program.
     Given(Arc<dyn Source>),
+    /// Who repeats what was asked of the grid before: it passes through no limiter and asks nobody again.
+    Repeating(Arc<dyn Source>),
     /// An object of the embedding program that must know what it is for.
     Embedded(Opener),
 }
@@ -203,10 +206,10 @@ fn prepare_from(
     let config = loop_config(&suite, &network, autonomous)?;
     let (populations, listed) = populations(&suite, copies.scenarios, &network, &config)?;
     let task = config.task;
-    let latency_draws = suite.latency.as_ref().is_some_and(latency::Written::draws);
-    suite.check_frames(&frames(&populations, &world(&network, &config), &config, latency_draws))?;
+    suite.check_frames(&frames(&populations, &world(&network, &config), &config, draws(&suite)))?;
+    let repeats = matches!(contender, Contender::Repeating(_));
     let candidate: Arc<dyn Source> = match contender {
-        Contender::Given(source) => source,
+        Contender::Given(source) | Contender::Repeating(source) => source,
         Contender::Embedded(open) => open(task, &network)?,
         Contender::Named(name) => Arc::from(candidate::open(&name, task, &network)?),
         Contender::OfSuite => match &suite.candidate_path {
@@ -222,6 +225,7 @@ fn prepare_from(
             }
         },
     };
+    let candidate = if repeats { candidate } else { supervision::around(candidate, &suite, &network)? };
     let champions = match suite.champion {
         None => Vec::new(),
         Some(Champion::DoNothing) => vec![Arc::from(candidate::open("do_nothing", task, &network)?)],
@@ -354,18 +358,19 @@ fn listed(
     Ok((ListedFile { population: population.to_owned(), name: name.to_owned(), bytes }, listed))
 }
 
-/// What the episodes of each population are taken from.
-fn frames(
-    populations: &[Population],
-    world: &World<'_>,
-    config: &LoopConfig,
-    latency_draws: bool,
-) -> Vec<Frame> {
+/// Whether delays or people draw something of their own in each episode.
+fn draws(suite: &Suite) -> bool {
+    suite.latency.as_ref().is_some_and(latency::Written::draws)
+        || suite.advisory.as_ref().is_some_and(Advisory::draws)
+}
+
+/// What the episodes of each population are taken from. `draws` says whether something else than hazards and the grid does.
+fn frames(populations: &[Population], world: &World<'_>, config: &LoopConfig, draws: bool) -> Vec<Frame> {
     let relays = config.rules.protection.as_ref();
     let hidden = relays.is_some_and(|relays| relays.settings.hidden_failure_probability > 0.0);
     let frame = |population: &Population| Frame {
         size: population.listed(world),
-        draws: hidden || latency_draws,
+        draws: hidden || draws,
         hours: world.horizon_s / 3600.0,
     };
     populations.iter().map(frame).collect()
@@ -424,9 +429,8 @@ impl Prepared {
 
     /// What the episodes of a population, by its row, are taken from.
     pub(crate) fn frame(&self, population: usize) -> Frame {
-        let latency_draws = self.suite.latency.as_ref().is_some_and(latency::Written::draws);
         let one = self.populations.get(population..=population).unwrap_or_default();
-        frames(one, &self.world(), &self.config, latency_draws).pop().unwrap_or_default()
+        frames(one, &self.world(), &self.config, draws(&self.suite)).pop().unwrap_or_default()
     }
 
     /// Whether delays are those of this run's clock, so that no release can rest on it.

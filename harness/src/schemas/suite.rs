@@ -18,10 +18,11 @@ use crate::grid::units::Kind;
 use crate::latency::{Late, Queue};
 use crate::metric;
 use crate::suite::{Champion, SUITE_SCHEMA, TIERS};
+use crate::supervision::{BOUNDS, DELAY_S_MAX, RANGED, STEPPED, StandIn};
 
 /// What the program checks beyond the schema, since JSON Schema has no words for it.
 const BEYOND: &str = "What the program checks beyond this schema: ids are distinct, and so are operators and rows; a gate names a population of the \
-file; of two numbers in order the first is lower (`range`, spans of hazards, temperatures, `floor` and `cap`, `min` and `max`), and limits lie \
+file; shares of answers to advice add up to 1, and the task can grant what is limited and leaves people time to answer; of two numbers in order the first is lower (`range`, spans of hazards, temperatures, `floor` and `cap`, `min` and `max`), and limits lie \
 inside their range; a margin leaves room to fail; an episode is at most a hundred years; a store begins with no more than its energy; a whole \
 number in the place of a number is at most 2^53. Everything about the grid, the candidate and files beside the suite.";
 
@@ -36,6 +37,8 @@ pub(super) fn schema() -> Value {
     defs.insert("Loop".into(), the_loop());
     defs.insert("Latency".into(), latency());
     defs.insert("Physics".into(), physics());
+    defs.insert("Limiter".into(), limiter());
+    defs.insert("Advisory".into(), advisory());
     defs.insert("Tier".into(), tier());
     let lists = json!({ "properties": { "kind": { "enum": ["every_outage", "demand_levels"] } } });
     let population =
@@ -86,6 +89,8 @@ pub(super) fn schema() -> Value {
     .may("claim", choice(["suite", "per_gate"], "What the error rate is about (`suite`)."))
     .may("screening", flag("Whether the suite only sorts candidates (false)."))
     .need("loop", see("Loop"))
+    .may("limiter", see("Limiter"))
+    .may("advisory", see("Advisory"))
     .may("physics", see("Physics"))
     .may("protection", see("Protection"))
     .may("frequency", see("Frequency"))
@@ -178,6 +183,57 @@ fn physics() -> Value {
             "cooldown_s",
             zero_or_more("Time in which a branch that was switched refuses to be switched again, s (900)."),
         )
+        .done()
+}
+
+fn limiter() -> Value {
+    let step = STEPPED.iter().fold(
+        Table::new(
+            "Largest distance of a request from what holds when it is made, in the unit of the quantity.",
+        ),
+        |table, asked| table.may(asked.id(), above_zero("Largest distance.")),
+    );
+    let range =
+        RANGED.iter().fold(Table::new("Lowest and highest value that may be asked."), |table, asked| {
+            table.may(asked.id(), pair(number("An end."), "Lowest and highest value."))
+        });
+    let envelope = BOUNDS.iter().fold(
+        Table::new("States in which the candidate may decide; outside of them the fallback does."),
+        |table, bound| table.may(bound, pair(number("An end."), "Lowest and highest value inside.")),
+    );
+    Table::new("What keeps the candidate's requests within bounds, and decides in its place.")
+        .may("step", step.done())
+        .may("range", range.done())
+        .may("envelope", envelope.done())
+        .may(
+            "fallback",
+            choice(
+                StandIn::LIST.iter().map(|(name, _)| *name),
+                "Who decides where the candidate fails, abstains or is outside of the envelope; left out, a failure ends the episode.",
+            ),
+        )
+        .also("dependentRequired", json!({ "envelope": ["fallback"] }))
+        .done()
+}
+
+fn advisory() -> Value {
+    let share = |description: &str| within(0.0, 1.0, description);
+    Table::new("People who answer the candidate's advice, all that is new in it at one moment alike. The shares add up to 1.")
+        .each(
+            &[
+                ("accept", "Share of pieces of advice that are entered at once (0)."),
+                ("ignore", "Share that is never entered (0)."),
+                ("half", "Share that is entered half of the way from what holds (0)."),
+                ("delay", "Share that is entered after a while (0)."),
+            ],
+            share,
+        )
+        .may("delay_s", pair(within(0.0, DELAY_S_MAX, "A time, s."), "Shortest and longest while, s."))
+        .also(
+            "if",
+            json!({ "required": ["delay"], "properties": { "delay": { "exclusiveMinimum": 0 } } }),
+        )
+        .also("then", json!({ "required": ["delay_s"] }))
         .done()
 }
 
