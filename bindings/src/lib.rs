@@ -5,6 +5,7 @@
 mod candidate;
 mod convert;
 mod documents;
+mod envelope;
 mod errors;
 mod frequency;
 mod network;
@@ -19,6 +20,8 @@ mod _native {
 
     #[pymodule_export]
     use crate::documents::{census, replay, verify};
+    #[pymodule_export]
+    use crate::envelope::Envelope;
     #[pymodule_export]
     use crate::frequency::{IslandResponse, simulate_island};
     #[pymodule_export]

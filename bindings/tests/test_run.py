@@ -42,6 +42,28 @@ def nothing(seen: Seen) -> gridgate.Answer:
     return None
 
 
+def test_the_tested_region_is_asked_at_run_time(suite: Path, tmp_path: Path) -> None:
+    run = gridgate.run(suite, hold, out=tmp_path / "run")
+    envelope = gridgate.Envelope.load(run.out / "envelope.json")
+    region = json.loads((run.out / "envelope.json").read_text())["region"]
+    low, high = region["bounds"]["demand"]
+    inside: dict[str, Any] = {
+        "demand": low,
+        "branches": set(),
+        "units": set(),
+        "voltage_pu": tuple(region["bounds"]["voltage_pu"]),
+        "delay_ms": 0.0,
+        "areas": {int(area): bounds[0] for area, bounds in region["areas"].items()},
+    }
+    assert envelope.contains(**inside) and envelope.left(**inside) == []
+    ((bound, value, within, by),) = envelope.left(**inside | {"demand": high + 0.5})
+    assert (bound, value, within) == ("demand", high + 0.5, (low, high)) and by == pytest.approx(0.5)
+    # A number that is missing is outside.
+    assert envelope.left(**inside | {"demand": None}) == [("demand", None, (low, high), None)]
+    with pytest.raises(gridgate.InputError):
+        gridgate.Envelope.load(run.out / "evidence.json")
+
+
 def test_a_function_is_judged_and_its_folder_verifies(suite: Path, tmp_path: Path) -> None:
     told: list[gridgate.Progress] = []
     run = gridgate.run(suite, hold, out=tmp_path / "run", progress=told.append)

@@ -20,6 +20,7 @@ pub mod regression;
 pub mod run;
 #[cfg(feature = "schema")]
 pub mod schemas;
+pub mod situation;
 pub mod statistic;
 pub mod study;
 pub mod suite;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::challenge::ChallengeRecord;
 use crate::latency::{DecisionRecord, LatencyRecord};
 use crate::supervision::{Handling, SupervisionRecord};
 use crate::waiver::WaiverRecord;
@@ -281,6 +282,9 @@ pub struct Evidence {
     /// What a limiter and people who answer advice made of the candidate's decisions, by population; absent where nothing stood between.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub supervision: Vec<SupervisionRecord>,
+    /// New and cured failures beside each comparator, for each gate with a limit that one episode can break; absent without comparators.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub challenges: Vec<ChallengeRecord>,
     /// The tier that was run, where it was not the whole suite: `change`, `nightly`, `release`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,

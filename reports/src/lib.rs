@@ -2,6 +2,7 @@
 
 pub mod attest;
 pub mod cascade;
+pub mod challenge;
 pub mod contingencies;
 mod document;
 pub mod envelope;
@@ -28,8 +29,10 @@ mod words;
 
 pub use attest::verify::{Verified, population_digest, seal, unlisted, verify};
 pub use cascade::{CASCADE_SCHEMA, CascadeStudy};
+pub use challenge::{ChallengeRecord, PairRecord};
 pub use contingencies::{CONTINGENCIES_SCHEMA, ContingencyStudy};
 pub use document::{Document, canonical_json, canonical_line, read};
+pub use envelope::{ENVELOPE_SCHEMA, Envelope};
 pub use evidence::*;
 pub use explanation::{EXPLANATION_SCHEMA, Explanation};
 pub use frequency::{FREQUENCY_SCHEMA, FrequencyStudy};

@@ -398,6 +398,9 @@ fn judged(evidence: &Evidence, network: Option<&NetworkRecord>) -> Vec<(String, 
             .collect();
         facts.push(fact("Compared with", names.join(", ")));
     }
+    for record in &evidence.challenges {
+        facts.push(fact("New failures", record.in_words()));
+    }
     for record in &evidence.supervision {
         facts.push(fact("Supervised", format!("{}: {}", record.population, record.in_words())));
     }

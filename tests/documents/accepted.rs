@@ -292,6 +292,7 @@ schema = "gridgate/suite/1"
 name = "otherwise"
 seed = 0
 grid = "case14.m"
+champion = "other/candidate.toml"
 stop = "decided"
 [loop]
 task = "redispatch"
@@ -317,6 +318,7 @@ metric = "blackout"
 kind = "rate"
 under = 0.5
 max = 0.1
+new_only = true
 [[gate]]
 id = "n"
 population = "p"

@@ -3,6 +3,7 @@
 mod cached;
 mod cascade;
 mod census;
+mod challenge;
 mod contingencies;
 mod controls;
 mod desk;

@@ -66,6 +66,7 @@ from gridgate._controller import Answer, Controller, Seen
 from gridgate._errors import Error, InfrastructureError, InputError, IntegrityError, NoSolution
 from gridgate._frequency import UflsTrip
 from gridgate._native import (
+    Envelope,
     IslandResponse,
     Network,
     Progress,
@@ -85,6 +86,7 @@ from gridgate._rows import Method, RowStatus
 __all__ = [
     "Answer",
     "Controller",
+    "Envelope",
     "Error",
     "InfrastructureError",
     "InputError",

@@ -104,6 +104,33 @@ class Solutions:
     def __len__(self) -> int: ...
 
 @final
+class Envelope:
+    @staticmethod
+    def load(path: _Path) -> Envelope: ...
+    def contains(
+        self,
+        *,
+        demand: float | None = None,
+        branches: set[int] | None = None,
+        units: set[int] | None = None,
+        voltage_pu: tuple[float, float] | None = None,
+        frequency_hz: tuple[float, float] | None = None,
+        delay_ms: float | None = None,
+        areas: dict[int, float] | None = None,
+    ) -> bool: ...
+    def left(
+        self,
+        *,
+        demand: float | None = None,
+        branches: set[int] | None = None,
+        units: set[int] | None = None,
+        voltage_pu: tuple[float, float] | None = None,
+        frequency_hz: tuple[float, float] | None = None,
+        delay_ms: float | None = None,
+        areas: dict[int, float] | None = None,
+    ) -> list[tuple[str, float | None, tuple[float, float], float | None]]: ...
+
+@final
 class Network:
     def __new__(cls, path: _Path) -> Network: ...
     @property

@@ -252,7 +252,7 @@ impl Rollout {
                 meter.step(&served);
             }
         }
-        envelope.include(&self.grid);
+        envelope.include(&self.grid, self.clock);
         digest_state(&mut self.digest, &self.grid, grants, self.clock);
         for logged in &self.grid.log()[self.digested..] {
             digest_trip(&mut self.digest, logged);

@@ -139,6 +139,13 @@ impl<'a> Inquiry<'a> {
         }
         let gate = choose(dossier, &mut oracle, &factual, champion, options.gate)?;
         let comparator = champion.filter(|_| gate.gate.needs_champion());
+        if gate.gate.needs_champion() && comparator.is_none() {
+            let message =
+                format!("gate {} compares with a candidate of which the run folder has no copy", gate.id);
+            return Err(Diagnostic::error("explain.gate", message)
+                .hint("name another gate of this population with --gate")
+                .into());
+        }
         oracle.ask_about(gate, comparator);
         let acting = oracle.held().acting();
         let notes = dossier.notes.clone();

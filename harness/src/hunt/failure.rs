@@ -45,6 +45,10 @@ impl Limit {
         if [latency::COMPUTE_MS, latency::MARGIN_MS].contains(&metric.id) {
             return None;
         }
+        // A search looks at one actor: what is new beside another it cannot tell.
+        if gate.gate.needs_champion() {
+            return None;
+        }
         let threshold = gate.gate.threshold();
         let of = |key: &str| threshold.get(key).copied();
         let (max, min) = match gate.gate.kind() {

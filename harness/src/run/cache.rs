@@ -18,7 +18,7 @@ use crate::cohort::Envelope;
 use crate::metric;
 use crate::trajectory::Episode;
 
-const CACHE_SCHEMA: &str = "gridgate/cache/1";
+const CACHE_SCHEMA: &str = "gridgate/cache/2";
 
 /// Warnings that are kept: a broken disk would tell the same of every block.
 const WARNINGS: usize = 4;
@@ -99,8 +99,12 @@ impl Cache {
             return;
         }
         let path = self.path(&key);
-        let entry =
-            Entry { schema: CACHE_SCHEMA.to_owned(), key, episodes: episodes.to_vec(), envelope: *envelope };
+        let entry = Entry {
+            schema: CACHE_SCHEMA.to_owned(),
+            key,
+            episodes: episodes.to_vec(),
+            envelope: envelope.clone(),
+        };
         if let Err(error) = write(&path, &entry) {
             self.warn(&path, format!("a block cannot be kept: {error}"));
         }

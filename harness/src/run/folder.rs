@@ -28,6 +28,8 @@ pub(crate) const SUITE_COPY: &str = "inputs/suite";
 pub(super) const LATENCY_COPY: &str = "inputs/latency";
 /// The candidate's episodes.
 pub(super) const EPISODES: &str = "episodes.jsonl";
+/// The tested region.
+const ENVELOPE: &str = "envelope.json";
 /// The comparator's episodes.
 const CHAMPION_EPISODES: &str = "champion_episodes.jsonl";
 
@@ -123,6 +125,7 @@ pub(super) fn write(
     for episode in &kept.episodes {
         folder.put(&trajectory_name(&episode.population, episode.index), &json(episode)?)?;
     }
+    folder.put(ENVELOPE, &json(&tested(prepared, simulated))?)?;
     let presented = options.waivers.as_ref().map(|waivers| {
         waivers.present(&prepared.suite.name, &prepared.candidate.record(), &kept.verdicts.gates)
     });
@@ -398,6 +401,7 @@ fn evidence(
         limits: limits(prepared, simulated, kept),
         latency: prepared.latency.as_ref().map(|latency| latency.record(tally(simulated))),
         supervision: supervision(prepared, simulated),
+        challenges: super::challenge::challenges(prepared, simulated),
         tier: prepared.tier.as_ref().map(|tier| tier.name.to_owned()),
         verdict_as_waived: as_waived(kept, &waivers, prepared.by_the_clock() || simulated.out_of_time),
         waivers,
@@ -634,15 +638,38 @@ fn fidelity(prepared: &Prepared, simulated: &Simulated) -> BTreeMap<String, Stri
 }
 
 fn envelope(simulated: &Simulated) -> BTreeMap<String, (f64, f64)> {
-    let envelope = &simulated.envelope;
+    let bounds = &simulated.envelope.region.bounds;
     [
-        ("demand_share_of_case", envelope.demand),
-        ("branches_out", envelope.branches_out),
-        ("units_out", envelope.units_out),
+        ("demand_share_of_case", bounds.demand),
+        ("branches_out", bounds.branches_out),
+        ("units_out", bounds.units_out),
+        ("voltage_pu", bounds.voltage_pu),
+        ("frequency_hz", bounds.frequency_hz),
     ]
     .into_iter()
     .filter_map(|(name, range)| range.map(|range| (name.to_owned(), range)))
     .collect()
+}
+
+/// The tested region, for whoever asks later whether a state lies inside.
+fn tested(prepared: &Prepared, simulated: &Simulated) -> reports::Envelope {
+    let mut region = simulated.envelope.region.clone();
+    // The shortest time to an effect is not recorded; less delay than was tested is taken to be inside.
+    let longest_ns = prepared.latency.as_ref().map_or(0, |_| tally(simulated).effect_max_ns);
+    region.bounds.delay_ms = Some((0.0, crate::latency::milliseconds(longest_ns)));
+    let mut untested = vec!["forecasts: a candidate sees none".to_owned()];
+    if region.bounds.frequency_hz.is_none() {
+        untested.push("frequencies: they were nominal throughout".to_owned());
+    }
+    reports::Envelope {
+        schema: reports::ENVELOPE_SCHEMA.into(),
+        suite: prepared.suite.name.clone(),
+        seed: prepared.suite.seed,
+        candidate: prepared.candidate.record(),
+        inputs: prepared.inputs(),
+        region,
+        untested,
+    }
 }
 
 /// Blocked relays that are named.

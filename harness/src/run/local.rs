@@ -78,7 +78,7 @@ struct Header {
     key: String,
 }
 
-const PARTIAL_SCHEMA: &str = "gridgate/partial/3";
+const PARTIAL_SCHEMA: &str = "gridgate/partial/4";
 
 impl Header {
     fn of(prepared: &Prepared) -> Self {
@@ -294,7 +294,7 @@ impl<'a> Worker<'a> {
             if let Some((cache, key)) = &kept
                 && let Some(entry) = cache.get(key, &population.id, &indices)
             {
-                made.envelope.join(&entry.envelope);
+                lived_by(&mut made.envelope, &entry.envelope, judged);
                 made.cached += entry.episodes.len() as u64;
                 return entry.episodes;
             }
@@ -324,7 +324,7 @@ impl<'a> Worker<'a> {
             if let Some((cache, key)) = kept {
                 cache.put(key, &episodes, &envelope);
             }
-            made.envelope.join(&envelope);
+            lived_by(&mut made.envelope, &envelope, judged);
             made.simulated += episodes.len() as u64;
             episodes
         };
@@ -333,6 +333,11 @@ impl<'a> Worker<'a> {
         let by_champions = compared.map(|(source, who)| episodes_of(source, who.as_mut(), false)).collect();
         Block { candidate: by_candidate, champions: by_champions, ..made }
     }
+}
+
+/// Puts a block together: the tested region is that of the candidate alone, the work is everybody's.
+fn lived_by(all: &mut Envelope, own: &Envelope, judged: bool) {
+    if judged { all.join(own) } else { all.join_work(own) }
 }
 
 /// A cohort of these scenarios of a population.

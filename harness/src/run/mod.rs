@@ -1,6 +1,7 @@
 //! From a suite file to a verdict: prepare, simulate, judge, write.
 
 mod cache;
+mod challenge;
 pub mod folder;
 pub(crate) mod journal;
 mod judge;
@@ -21,6 +22,8 @@ pub use judge::Verdicts;
 pub use progress::{Progress, Silent, Watch};
 
 use crate::action::Task;
+use crate::candidate::greedy::Greedy;
+use crate::candidate::manifest::Mode;
 use crate::candidate::operator::{Model, Operator};
 use crate::candidate::{self, Source};
 use crate::covers;
@@ -226,16 +229,7 @@ fn prepare_from(
         },
     };
     let candidate = if repeats { candidate } else { supervision::around(candidate, &suite, &network)? };
-    let champions = match suite.champion {
-        None => Vec::new(),
-        Some(Champion::DoNothing) => vec![Arc::from(candidate::open("do_nothing", task, &network)?)],
-        Some(Champion::Operator) => {
-            let open = |model: &Model| -> Arc<dyn Source> {
-                Arc::new(Operator::new(*model, task, &network, suite.operators.settings))
-            };
-            suite.operators.models.iter().map(open).collect()
-        }
-    };
+    let champions = champions(&suite, suite_path, copies, &network)?;
     let latency = if copies.undelayed {
         None
     } else {
@@ -256,6 +250,50 @@ fn prepare_from(
         listed,
         tier: None,
     })
+}
+
+/// Whom the candidate is compared with. Of another candidate a run folder has no copy: whoever prepares from there compares with nobody.
+fn champions(
+    suite: &Suite,
+    suite_path: &Path,
+    copies: &Copies<'_>,
+    network: &Arc<Network>,
+) -> Result<Vec<Arc<dyn Source>>, Diagnostics> {
+    let task = suite.loop_config.task;
+    Ok(match &suite.champion {
+        None => Vec::new(),
+        Some(Champion::DoNothing) => vec![Arc::from(candidate::open("do_nothing", task, network)?)],
+        Some(Champion::Greedy) => vec![Arc::new(Greedy::new(task, network))],
+        Some(Champion::Operator) => {
+            let open = |model: &Model| -> Arc<dyn Source> {
+                Arc::new(Operator::new(*model, task, network, suite.operators.settings))
+            };
+            suite.operators.models.iter().map(open).collect()
+        }
+        Some(Champion::Manifest(_)) if copies.scenarios.is_some() => Vec::new(),
+        Some(Champion::Manifest(path)) => {
+            let path = suite_path.parent().unwrap_or(Path::new("")).join(path);
+            let champion = candidate::open(&path.to_string_lossy(), task, network)?;
+            check_champion(champion.as_ref(), suite)?;
+            vec![Arc::from(champion)]
+        }
+    })
+}
+
+/// A champion acts by itself, under a name that nobody takes for the candidate's.
+fn check_champion(champion: &dyn Source, suite: &Suite) -> Result<(), Diagnostics> {
+    let record = champion.record();
+    let (message, hint) = if record.mode != Mode::ClosedLoop.id() {
+        ("advises people, and nobody answers a champion", "name one whose mode is \"closed_loop\"")
+    } else if record.name == "candidate" {
+        ("is called like every candidate in the evidence", "give it another name in its manifest")
+    } else {
+        return Ok(());
+    };
+    Err(Diagnostic::error("suite.champion", format!("the champion `{}` {message}", record.name))
+        .at(&suite.file, None)
+        .hint(hint)
+        .into())
 }
 
 fn read(path: &Path, code: &'static str, what: &str) -> Result<Vec<u8>, Diagnostics> {
@@ -477,7 +515,9 @@ impl Prepared {
         let threads = worker_threads(threads)?;
         let out = self.out(out);
         folder::check_out(&out)?;
-        folder::check_apart(&out, self.candidate.as_ref())?;
+        for source in std::iter::once(&self.candidate).chain(&self.champions) {
+            folder::check_apart(&out, source.as_ref())?;
+        }
         local::check_unfinished(self, &out)?;
         Ok(RunOptions { out, threads, cache: None, waivers: None, suite_path: None })
     }
@@ -504,6 +544,12 @@ impl Prepared {
             "candidate {} {} {}\n",
             candidate.name, candidate.adapter, candidate.digest.sha256
         ));
+        for champion in self.champions.iter().map(|champion| champion.record()) {
+            text.push_str(&format!(
+                "champion {} {} {}\n",
+                champion.name, champion.adapter, champion.digest.sha256
+            ));
+        }
         reports::Digest::of(text).sha256
     }
 }

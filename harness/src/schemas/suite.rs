@@ -81,7 +81,7 @@ pub(super) fn schema() -> Value {
     .need("seed", whole(0, u64::MAX, "Seed of every random stream."))
     .need("grid", text("Case file, relative to this file."))
     .may("candidate", text("Manifest of the candidate, relative to this file."))
-    .may("champion", choice(Champion::LIST.map(Champion::id), "Who the candidate is compared with."))
+    .may("champion", champion())
     .may("operator", operators)
     .may("operator_delay_s", within(300.0, 900.0, "How long the operator takes to act, s."))
     .may("stop", choice(["never", "decided"], "When a run ends (`never`: after all episodes)."))
@@ -184,6 +184,14 @@ fn physics() -> Value {
             zero_or_more("Time in which a branch that was switched refuses to be switched again, s (900)."),
         )
         .done()
+}
+
+fn champion() -> Value {
+    let mut path =
+        text("Manifest or folder of another candidate, relative to this file; a path has a slash.");
+    path["allOf"] = json!([{ "pattern": "\\S" }, { "pattern": Champion::OF_PATHS }]);
+    let named = choice(Champion::LIST.iter().map(|(name, _)| *name), "By name.");
+    json!({ "description": "Who the candidate is compared with.", "anyOf": [named, path] })
 }
 
 fn limiter() -> Value {
@@ -665,7 +673,7 @@ fn limit(kind: &str, name: &str, meaning: &str) -> Value {
         ("count", "per") => choice(["episode", "hour"], meaning),
         ("count", "cap") => whole(1, u32::MAX.into(), meaning),
         ("coverage", "calibration") => whole(1, u64::MAX, meaning),
-        ("census", "new_only") => flag(meaning),
+        ("census" | "rate", "new_only") => flag(meaning),
         ("rate", "over" | "under") => number(meaning),
         ("quantile" | "mean" | "value" | "census" | "cvar", "max" | "min") => number(meaning),
         ("mean" | "cvar" | "noninferiority" | "superiority" | "equivalence", "range") => {

@@ -10,9 +10,9 @@ use reports::{Answer, Handling};
 use scenarios::{Moment, Seed, streams};
 
 use super::holds;
-use super::request::Request;
 use crate::action::Asked;
 use crate::candidate::Failure;
+use crate::candidate::request::Request;
 use crate::fields::Fields;
 use crate::observation::{Observations, Observed};
 

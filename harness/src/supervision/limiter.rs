@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use powerflow::Network;
-use reports::envelope::{Bounds, Situation};
+use reports::envelope::Bounds;
 use reports::{Fallback, Handling};
 
 use super::holds;
-use super::request::{self, Request};
 use crate::action::{Asked, Task};
 use crate::candidate::operator::{OnDuty, Operator};
+use crate::candidate::request::{self, Request};
 use crate::candidate::{Candidate, Cause, Failure};
 use crate::fields::Fields;
-use crate::observation::{Observations, Observed};
+use crate::observation::Observations;
+use crate::situation;
 
 /// Who decides in the place of the candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +72,7 @@ pub(crate) fn read(mut fields: Fields<'_>) -> Option<Limiter> {
     let envelope = fields.table("envelope", "suite.limiter.envelope").map(|mut table| {
         let [demand, branches_out, units_out, voltage_pu, frequency_hz] = BOUNDS.map(|key| table.range(key));
         table.finish();
-        Bounds { demand, branches_out, units_out, voltage_pu, frequency_hz }
+        Bounds { demand, branches_out, units_out, voltage_pu, frequency_hz, delay_ms: None }
     });
     let envelope = fields.or("envelope", envelope.map(Some), None);
     if fields.has("envelope") && !fields.has("fallback") {
@@ -200,7 +201,7 @@ impl Guard {
             return Some(reason(failure.cause));
         }
         let envelope = self.limiter.envelope?;
-        let outside = !envelope.left(&situation(seen, row, &self.network)).is_empty();
+        let outside = !envelope.left(&situation::of_observation(seen, row, &self.network)).is_empty();
         outside.then_some(Fallback::Outside)
     }
 }
@@ -214,31 +215,6 @@ fn reason(cause: Cause) -> Fallback {
         Cause::Protocol => Fallback::Protocol,
         Cause::Exception => Fallback::Exception,
         Cause::Abstained => Fallback::Abstained,
-    }
-}
-
-/// What an observation says of the state.
-fn situation(seen: &Observations, row: usize, network: &Network) -> Situation {
-    let file_mw: f64 = network.base.from_pu(network.buses.demand_p_pu.as_slice().iter().sum());
-    let demand_mw: f64 = seen.of(Observed::BusPd).row(row).iter().sum();
-    let out = |observed: Observed, in_file: &[bool]| {
-        let now = seen.of(observed).row(row);
-        now.iter().zip(in_file).filter(|(now, in_file)| **in_file && **now < 0.5).count() as f64
-    };
-    let energised = seen.of(Observed::BusEnergised).row(row);
-    let extremes = |observed: Observed| {
-        let live = seen.of(observed).row(row).iter().zip(energised).filter(|(_, on)| **on > 0.5);
-        live.fold(None, |range: Option<(f64, f64)>, (value, _)| {
-            let (low, high) = range.unwrap_or((*value, *value));
-            Some((low.min(*value), high.max(*value)))
-        })
-    };
-    Situation {
-        demand: (file_mw != 0.0).then(|| demand_mw / file_mw),
-        branches_out: Some(out(Observed::BranchStatus, network.branches.in_service.as_slice())),
-        units_out: Some(out(Observed::UnitStatus, network.units.in_service.as_slice())),
-        voltage_pu: extremes(Observed::BusVm),
-        frequency_hz: extremes(Observed::Frequency),
     }
 }
 

@@ -6,7 +6,6 @@
 
 mod advisory;
 mod limiter;
-mod request;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,13 +16,13 @@ use reports::{CandidateRecord, Handling};
 use crate::action::{Asked, Task};
 use crate::candidate::manifest::Mode;
 use crate::candidate::operator::Operator;
+use crate::candidate::request::{self, Request};
 use crate::candidate::{Candidate, Decisions, Source};
 use crate::fields::Fields;
 use crate::observation::{Observations, Observed};
 use crate::suite::{Suite, SuiteGate};
 use advisory::Desk;
 use limiter::Guard;
-use request::Request;
 
 pub use advisory::{Advisory, DELAY_S_MAX};
 pub use limiter::{BOUNDS, Limiter, RANGED, STEPPED, StandIn};

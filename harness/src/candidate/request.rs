@@ -1,26 +1,26 @@
 //! Requests one by one, and back to tensors.
 
+use super::Decisions;
 use crate::action::{Asked, AskedTensor};
-use crate::candidate::Decisions;
 use crate::observation::Tensor;
 
 /// One value that is asked of one element.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Request {
-    pub(super) quantity: Asked,
+pub(crate) struct Request {
+    pub(crate) quantity: Asked,
     /// Row of the element, from 0.
-    pub(super) element: u32,
-    pub(super) value: f64,
+    pub(crate) element: u32,
+    pub(crate) value: f64,
 }
 
 impl Request {
-    pub(super) fn of(&self) -> (Asked, u32) {
+    pub(crate) fn of(&self) -> (Asked, u32) {
         (self.quantity, self.element)
     }
 }
 
 /// What each row asks, by quantity and element; of two requests for one thing the later counts, as in a grant.
-pub(super) fn of_rows(decisions: &Decisions, rows: usize) -> Vec<Vec<Request>> {
+pub(crate) fn of_rows(decisions: &Decisions, rows: usize) -> Vec<Vec<Request>> {
     let of_row = |row: usize| {
         let of_tensor = |tensor: &AskedTensor| -> Vec<Request> {
             let quantity = tensor.quantity;
@@ -41,7 +41,7 @@ pub(super) fn of_rows(decisions: &Decisions, rows: usize) -> Vec<Vec<Request>> {
 }
 
 /// The same requests as tensors, one for each quantity that anybody asks.
-pub(super) fn tensors(rows: &[Vec<Request>]) -> Vec<AskedTensor> {
+pub(crate) fn tensors(rows: &[Vec<Request>]) -> Vec<AskedTensor> {
     let of_quantity = |quantity: &Asked| {
         let mine = |request: &&Request| request.quantity == *quantity;
         let mut elements: Vec<u32> =
