@@ -92,13 +92,15 @@ pub struct Episode {
 }
 
 impl Episode {
-    /// The line without what was found by living the episode again with other delays.
+    /// The line without what was found by living the episode again, with other delays or without its outages.
     #[must_use]
     pub fn as_lived(&self) -> Episode {
         let mut episode = self.clone();
-        episode.metrics.remove(crate::latency::MARGIN_MS);
+        let lived =
+            |id: &String| id != crate::latency::MARGIN_MS && !id.starts_with(metric::response::PREFIX);
+        episode.metrics.retain(|id, _| lived(id));
         if let Some(served) = &mut episode.as_served {
-            served.remove(crate::latency::MARGIN_MS);
+            served.retain(|id, _| lived(id));
         }
         episode
     }

@@ -73,7 +73,7 @@ fn suite_complaints(document: &Value) -> Vec<String> {
         Ok(suite) => suite,
         Err(found) => return said(found),
     };
-    let mut complaints = suite.check_metrics(&harness::metric::ids()).err().map(said).unwrap_or_default();
+    let mut complaints = suite.check_metrics(&harness::metric::known()).err().map(said).unwrap_or_default();
     for hazard in suite.populations.iter().flat_map(|population| &population.hazards) {
         complaints.extend(scenarios::hazard::parse(&hazard.table).err().map(said).unwrap_or_default());
     }

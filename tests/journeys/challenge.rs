@@ -115,6 +115,33 @@ fn new_failures_are_counted_scenario_by_scenario_and_a_gate_bounds_them() {
     desk.say(&["replay", "run", &command, "--candidate", "do_nothing"]).with(0);
 }
 
+/// The demand of a scenario is drawn apart from its outages: a population without them, of the same name and seed, is the twins.
+#[test]
+fn a_response_is_the_difference_to_the_same_scenario_without_its_outages() {
+    let desk = Desk::new();
+    let gate = "\n[[gate]]\nid = \"response\"\npopulation = \"swings\"\nmetric = \"response.losses_mwh\"\nkind = \"value\"\nmax = 1e6\n";
+    let whole = suite("do_nothing") + gate;
+    let calm = whole.replace(", { kind = \"line_trip\", k = 1, keep_connected = true }", "");
+    assert_ne!(whole, calm);
+    for (suite, run) in [(&whole, "whole"), (&calm, "calm")] {
+        desk.put("suite.toml", suite);
+        desk.run("suite.toml", run, &["--candidate", "greedy"]);
+        desk.say(&["verify", run]).with(0);
+    }
+    let number = |line: &Value, id: &str| line["metrics"][id].as_f64();
+    let mut compared = 0;
+    for (whole, calm) in desk.episodes("whole").iter().zip(desk.episodes("calm")) {
+        assert_eq!(number(&calm, "response.losses_mwh"), Some(0.0));
+        let difference = number(whole, "losses_mwh").zip(number(&calm, "losses_mwh")).map(|(a, b)| a - b);
+        assert_eq!(number(whole, "response.losses_mwh"), difference);
+        compared += u64::from(difference.is_some_and(|difference| difference != 0.0));
+    }
+    assert!(compared > 0, "some outage costs losses");
+    let evidence = desk.json("whole/evidence.json");
+    let told = |m: &Value| m["metric"] == "response.losses_mwh" && m["unit"] == "MWh";
+    assert_eq!(evidence["measurements"].as_array().expect("all").iter().filter(|m| told(m)).count(), 2);
+}
+
 #[test]
 fn the_tested_region_lies_beside_the_evidence() {
     let desk = Desk::new();

@@ -8,6 +8,7 @@ mod losses;
 mod oscillation;
 mod overload;
 mod redispatch;
+pub mod response;
 mod security;
 mod shedding;
 mod supervision;
@@ -122,6 +123,16 @@ pub fn measured(security: Option<Depth>) -> impl Iterator<Item = &'static Metric
 /// Ids of every metric.
 pub fn ids() -> Vec<&'static str> {
     LIST.iter().map(|m| m.id).collect()
+}
+
+/// Ids of everything that a gate may name: every metric, and every response.
+pub fn known() -> Vec<&'static str> {
+    [ids(), response::ids()].concat()
+}
+
+/// The unit of a metric or of a response; `1` of an id that is neither.
+pub fn unit(id: &str) -> &'static str {
+    by_id(id).map(|(_, metric)| metric).or_else(|| response::base(id)).map_or("1", |metric| metric.unit)
 }
 
 /// The metric of that id.

@@ -157,6 +157,9 @@ pub(super) fn key(
         "{world}population {}\nwho {:?} {} {} margin {margin_max_ms:?}\n",
         population.id, who.name, who.adapter, who.digest.sha256
     );
+    for metric in prepared.responses(&population.id) {
+        text.push_str(&format!("response {}\n", metric.id));
+    }
     for index in indices {
         let drawn = scenario(prepared.seed(), population, &prepared.world(), *index);
         text.push_str(&format!("{index} {}\n", drawn.digest()));

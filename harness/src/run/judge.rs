@@ -208,7 +208,7 @@ pub(super) fn verdicts(prepared: &Prepared, simulated: &Simulated) -> Verdicts {
     for (gate, alpha) in suite.gates.iter().zip(levels) {
         let Some(own) = of(gate) else { continue };
         let judgement = judge_gate(prepared, gate, own, alpha);
-        let unit = metric::by_id(&gate.metric).map_or("1", |(_, m)| m.unit);
+        let unit = metric::unit(&gate.metric);
         gates.push(GateRecord {
             id: gate.id.clone(),
             claim: gate.gate.claim(&gate.metric, unit, &gate.population),
@@ -306,24 +306,19 @@ fn outcome_in_words(episode: &Episode) -> String {
 pub(super) fn measurements(prepared: &Prepared, simulated: &Simulated) -> Vec<Measurement> {
     let mut all = Vec::new();
     for (population, own) in prepared.populations.iter().zip(&simulated.populations) {
-        for metric in metric::LIST {
+        for id in metric::known() {
             for episodes in std::iter::once(&own.candidate).chain(&own.champions) {
-                let known = |e: &&Episode| e.metrics.contains_key(metric.id);
+                let known = |e: &&Episode| e.metrics.contains_key(id);
                 let Some(first) = episodes.first().filter(known) else { continue };
-                let values: Vec<f64> = episodes.iter().filter_map(|e| e.metric(metric.id)).collect();
-                all.push(measurement(metric, &population.id, &first.subject, values));
+                let values: Vec<f64> = episodes.iter().filter_map(|e| e.metric(id)).collect();
+                all.push(measurement(id, &population.id, &first.subject, values));
             }
         }
     }
     all
 }
 
-fn measurement(
-    metric: &metric::Metric,
-    population: &str,
-    subject: &str,
-    mut values: Vec<f64>,
-) -> Measurement {
+fn measurement(metric: &str, population: &str, subject: &str, mut values: Vec<f64>) -> Measurement {
     let n = values.len();
     let count = n as f64;
     let mean = (n > 0).then(|| values.iter().sum::<f64>() / count);
@@ -336,8 +331,8 @@ fn measurement(
     values.sort_by(f64::total_cmp);
     let rank = |q: f64| (n > 0).then(|| values[((q * count).ceil() as usize).clamp(1, n) - 1]);
     Measurement {
-        metric: metric.id.into(),
-        unit: metric.unit.into(),
+        metric: metric.into(),
+        unit: metric::unit(metric).into(),
         population: population.into(),
         subject: subject.into(),
         n: n as u64,

@@ -19,6 +19,7 @@ use crate::candidate::{Candidate, Source};
 use crate::cohort::{Cohort, Envelope};
 use crate::latency;
 use crate::live::{COHORT, live};
+use crate::metric::response;
 use crate::suite::Stop;
 use crate::trajectory::{Episode, Trajectory};
 
@@ -285,6 +286,7 @@ impl<'a> Worker<'a> {
         let mut made = Block { population: at, block, ..Block::default() };
         let Worker { prepared, means, solver, candidate, champions } = self;
         let margin = prepared.margin_max_ms(&population.id);
+        let responses = prepared.responses(&population.id);
         let mut episodes_of = |source: &Arc<dyn Source>, who: &mut dyn Candidate, judged: bool| {
             let margin = margin.filter(|_| judged);
             let kept = means.cache.and_then(|cache| {
@@ -305,11 +307,21 @@ impl<'a> Worker<'a> {
             let mut episodes = Vec::with_capacity(indices.len());
             for group in indices.chunks(rows) {
                 let mut cohort = cohort(prepared, solver, population, subject, group, rows, false);
-                episodes.extend(live(&mut cohort, who).into_iter().map(|t| t.episode));
+                let mut lived: Vec<Episode> = live(&mut cohort, who).into_iter().map(|t| t.episode).collect();
                 envelope.join(cohort.envelope());
                 if judged {
                     made.decision_ns.extend(cohort.decided_in().iter().map(|d| d.as_nanos() as u64));
                 }
+                if !responses.is_empty() {
+                    let twins = drawn(prepared, population, group);
+                    let twins = twins.into_iter().map(|(scenario, own)| (response::twin(&scenario), own));
+                    let mut cohort = cohort_of(prepared, solver, subject, twins.collect(), rows, false);
+                    for (episode, twin) in lived.iter_mut().zip(live(&mut cohort, who)) {
+                        response::put(episode, &twin.episode, &responses);
+                    }
+                    envelope.join(cohort.envelope());
+                }
+                episodes.extend(lived);
             }
             if let Some(max_ms) = margin {
                 let found = latency::of_block(prepared, solver, who, population, &indices, max_ms);
@@ -350,15 +362,17 @@ pub(crate) fn cohort<'a>(
     rows: usize,
     record: bool,
 ) -> Cohort<'a> {
+    cohort_of(prepared, solver, subject, drawn(prepared, population, indices), rows, record)
+}
+
+/// These scenarios of a population, each with the seed of its candidate.
+fn drawn(prepared: &Prepared, population: &Population, indices: &[u64]) -> Vec<(Arc<Scenario>, u64)> {
     let (seed, world) = (prepared.seed(), prepared.world());
-    let drawn = indices
-        .iter()
-        .map(|index| {
-            let own = streams(seed, &population.id, *index).named("candidate").word();
-            (Arc::new(scenario(seed, population, &world, *index)), own)
-        })
-        .collect();
-    cohort_of(prepared, solver, subject, drawn, rows, record)
+    let one = |index: &u64| {
+        let own = streams(seed, &population.id, *index).named("candidate").word();
+        (Arc::new(scenario(seed, population, &world, *index)), own)
+    };
+    indices.iter().map(one).collect()
 }
 
 /// A cohort of scenarios, each with the seed of its candidate.

@@ -196,7 +196,7 @@ fn prepare_from(
     if let Some(grid) = copies.grid {
         suite.grid_path = grid.to_owned();
     }
-    suite.check_metrics(&metric::ids())?;
+    suite.check_metrics(&metric::known())?;
     let grid_bytes = read(&suite.grid_path, "suite.grid.read", "the case that the suite names")?;
     let network = Network::build(powerflow::case::read(&suite.grid_path)?)?;
     covers::check(&suite)?;
@@ -474,6 +474,18 @@ impl Prepared {
     /// Whether delays are those of this run's clock, so that no release can rest on it.
     pub(crate) fn by_the_clock(&self) -> bool {
         self.latency.as_ref().is_some_and(|latency| latency.timing.delay == Delay::WallClock)
+    }
+
+    /// The metrics that gates on a population ask the response of.
+    pub(crate) fn responses(&self, population: &str) -> Vec<&'static metric::Metric> {
+        let own = self.suite.gates.iter().filter(|gate| gate.population == population);
+        let mut asked: Vec<&'static metric::Metric> = Vec::new();
+        for metric in own.filter_map(|gate| metric::response::base(&gate.metric)) {
+            if asked.iter().all(|other| other.id != metric.id) {
+                asked.push(metric);
+            }
+        }
+        asked
     }
 
     /// How far margins are looked for in each episode of a population, ms; `None` where no gate asks.

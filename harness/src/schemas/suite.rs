@@ -631,7 +631,7 @@ fn gates(defs: &mut Map<String, Value>) -> Value {
         let table = Table::new(&format!("{}.", kind.summary))
             .need("id", id("Its id."))
             .need("population", text("Population that it is about."))
-            .need("metric", choice(metric::ids(), "Metric."))
+            .need("metric", choice(metric::known(), "Metric."))
             .need("kind", constant(kind.name, "This kind."))
             .may("severity", choice(["required", "warn"], "Whether it decides the suite (`required`)."))
             .may("evidence", list(any_text("An obligation."), "Obligations that it serves."));

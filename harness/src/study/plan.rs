@@ -76,7 +76,7 @@ fn planned(prepared: &Prepared, gate: &SuiteGate) -> PlannedGate {
     let alpha = prepared.suite.gate_alpha();
     let size = prepared.populations.iter().find(|p| p.id == gate.population).map_or(0, |p| p.size_max);
     let (power, n_of_power, note) = power(prepared, gate, alpha, size);
-    let unit = metric::by_id(&gate.metric).map_or("1", |(_, m)| m.unit);
+    let unit = metric::unit(&gate.metric);
     PlannedGate {
         id: gate.id.clone(),
         claim: gate.gate.claim(&gate.metric, unit, &gate.population),

@@ -56,17 +56,17 @@ pub const BOUNDS: [&str; 5] = ["demand", "branches_out", "units_out", "voltage_p
 pub(crate) fn read(mut fields: Fields<'_>) -> Option<Limiter> {
     let fallback = fields.choice("fallback", StandIn::LIST);
     let fallback = fields.or("fallback", fallback.map(Some), None);
-    let step = fields.table("step", "suite.limiter.step").and_then(|mut table| {
+    let step = fields.table("step", "suite.limiter.step").map(|mut table| {
         let one = |asked: &Asked| Some((*asked, table.number(asked.id(), "above 0", |most| most > 0.0)?));
         let step = STEPPED.iter().filter_map(one).collect();
         table.finish();
-        Some(step)
+        step
     });
     let step = fields.or("step", step, Vec::new());
-    let range = fields.table("range", "suite.limiter.range").and_then(|mut table| {
+    let range = fields.table("range", "suite.limiter.range").map(|mut table| {
         let range = RANGED.iter().filter_map(|asked| Some((*asked, table.range(asked.id())?))).collect();
         table.finish();
-        Some(range)
+        range
     });
     let range = fields.or("range", range, Vec::new());
     let envelope = fields.table("envelope", "suite.limiter.envelope").map(|mut table| {
