@@ -48,8 +48,11 @@ max = 0.3
 engine = "none"
 "#;
 
-/// A suite on [`CASE14`] that every candidate that asks nothing passes, and that is decided long before its end.
-pub(crate) const MILD: &str = r#"schema = "gridgate/suite/1"
+/// A suite on [`CASE14`] that stops when it is decided, with a limit for its blackouts and what is added.
+macro_rules! mild {
+    ($max:literal, $more:literal) => {
+        concat!(
+            r#"schema = "gridgate/suite/1"
 name = "mild"
 seed = 7
 grid = "case14.m"
@@ -71,60 +74,24 @@ id = "blackout"
 population = "swings"
 metric = "blackout"
 kind = "rate"
-max = 0.008
-"#;
+max = "#,
+            $max,
+            "\n",
+            $more
+        )
+    };
+}
 
-/// As [`MILD`], decided after the first block, and nobody is compared.
-pub(crate) const QUICK: &str = r#"schema = "gridgate/suite/1"
-name = "mild"
-seed = 7
-grid = "case14.m"
-candidate = "idle/candidate.toml"
-stop = "decided"
+/// One that every candidate that asks nothing passes, and that is decided long before its end.
+pub(crate) const MILD: &str = mild!("0.008", "");
 
-[loop]
-task = "volt_var"
-step_s = 60
-steps = 3
-
-[[population]]
-id = "swings"
-hazards = [{ kind = "load_swing", sigma = 0.02 }]
-size_max = 5000
-
-[[gate]]
-id = "blackout"
-population = "swings"
-metric = "blackout"
-kind = "rate"
-max = 0.3
-"#;
+/// As [`MILD`], decided after the first block.
+pub(crate) const QUICK: &str = mild!("0.3", "");
 
 /// As [`QUICK`], with a gate that fails: a grid has losses.
-pub(crate) const FAILING: &str = r#"schema = "gridgate/suite/1"
-name = "mild"
-seed = 7
-grid = "case14.m"
-candidate = "idle/candidate.toml"
-stop = "decided"
-
-[loop]
-task = "volt_var"
-step_s = 60
-steps = 3
-
-[[population]]
-id = "swings"
-hazards = [{ kind = "load_swing", sigma = 0.02 }]
-size_max = 5000
-
-[[gate]]
-id = "blackout"
-population = "swings"
-metric = "blackout"
-kind = "rate"
-max = 0.3
-
+pub(crate) const FAILING: &str = mild!(
+    "0.3",
+    r#"
 [[gate]]
 id = "losses"
 population = "swings"
@@ -132,7 +99,8 @@ metric = "losses_mwh"
 kind = "rate"
 over = 0.0
 max = 0.3
-"#;
+"#
+);
 
 /// A candidate that asks nothing.
 const DO_NOTHING: &str = r#"schema = "gridgate/candidate/1"

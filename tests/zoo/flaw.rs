@@ -8,9 +8,20 @@ use harness::observation::{Observations, Observed, Tensor};
 use powerflow::Diagnostics;
 use reports::{CandidateRecord, Digest};
 
-/// One way to be wrong.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Flaw {
+macro_rules! flaws {
+    ($($(#[$doc:meta])* $flaw:ident,)+) => {
+        /// One way to be wrong.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub(crate) enum Flaw { $($(#[$doc])* $flaw),+ }
+
+        impl Flaw {
+            /// All of them.
+            const LIST: &'static [Flaw] = &[$(Flaw::$flaw),+];
+        }
+    };
+}
+
+flaws! {
     /// Moves every set-point the other way.
     SignFlip,
     /// Moves ten times as far.
@@ -88,40 +99,7 @@ impl Flaw {
 
     /// All of them that can show in a task.
     pub(crate) fn of(task: Task) -> impl Iterator<Item = Flaw> {
-        use Flaw::*;
-        [
-            SignFlip,
-            TooKeen,
-            TooTimid,
-            UnitsShifted,
-            OutputUnits,
-            Saturates,
-            Hunts,
-            NanInARegion,
-            Crashes,
-            Biased,
-            OneUnitOnly,
-            Random,
-            WindsUp,
-            Coarse,
-            LeansOnTheSlack,
-            OpensTheLine,
-            Remembers,
-            Unrepeatable,
-            StaleForEver,
-            Late,
-            BusesShifted,
-            BranchesShifted,
-            HalfBlind,
-            WrongBase,
-            WrongRating,
-            OneTopology,
-            NoDirection,
-            InputUnits,
-            Noisy,
-        ]
-        .into_iter()
-        .filter(move |flaw| flaw.shows_in(task))
+        Flaw::LIST.iter().copied().filter(move |flaw| flaw.shows_in(task))
     }
 }
 

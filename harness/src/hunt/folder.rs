@@ -11,7 +11,7 @@ use super::{Hunted, PreparedHunt};
 use crate::regression;
 use crate::run::Prepared;
 use crate::run::folder::{Staged, json, problems, publish as rename, remove};
-use crate::run::local::partial_folder;
+use crate::run::journal::partial_folder;
 
 /// The population of the suite that replays what was found.
 pub(super) const POPULATION: &str = "regressions";

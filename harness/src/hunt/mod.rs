@@ -211,7 +211,7 @@ impl PreparedHunt<'_> {
     /// Where the candidate cannot be started or the folder cannot be written; `run.interrupted` where `watch` stopped it.
     pub fn run(&self, watch: &dyn Watch) -> Result<Hunted, Diagnostics> {
         // Held until the folder is published: it keeps others out.
-        let mut journal = Journal::open(&self.out)?;
+        let mut journal = Journal::open(&self.out, "hunt")?;
         let losses = Losses::of(self.prepared.seed(), self.population, self.prepared.world());
         crew::with_crew(self.prepared, self.threads, |crew| match self.options.method {
             Method::Chemistry => chemistry::hunt(self, crew, &losses, &mut journal, watch),

@@ -11,7 +11,7 @@ use powerflow::{Diagnostic, Diagnostics};
 use scenarios::{Population, scenario};
 use serde::{Deserialize, Serialize};
 
-use super::local::sound;
+use super::journal::sound;
 use super::{ENGINE, Prepared};
 use crate::candidate::Source;
 use crate::cohort::Envelope;

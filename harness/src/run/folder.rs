@@ -11,8 +11,9 @@ use reports::{
     WaiverRecord, WaiverStatus,
 };
 
+use super::journal::{BLOCKS, partial_folder};
 use super::judge;
-use super::local::{BLOCKS, Simulated, cannot_write, partial_folder};
+use super::local::{Simulated, cannot_write};
 use super::recorded::{Kept, trajectory_name};
 use super::{Completed, ListedFile, Prepared, RunOptions};
 use crate::gate;

@@ -9,14 +9,39 @@ use powerflow::{Diagnostic, Diagnostics};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::local::{BLOCKS, cannot_write, partial_folder, sound};
+use super::local::cannot_write;
 
+/// Name of the record in the folder of an unfinished run.
+pub(crate) const BLOCKS: &str = "blocks.jsonl";
+
+/// The folder that an unfinished run keeps beside its own.
+pub(crate) fn partial_folder(out: &Path) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_os_string();
+    name.push(".partial");
+    out.with_file_name(name)
+}
+
+/// First line of a record.
 #[derive(Debug, Serialize, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
-struct Header {
+pub(super) struct Header {
     schema: String,
     /// Digest of all that decides what the parts hold.
     key: String,
+}
+
+impl Header {
+    pub(super) fn of(schema: &str, key: &str) -> Self {
+        Header { schema: schema.into(), key: key.into() }
+    }
+}
+
+/// The content of a line of the record, where it is whole and as it was written: not the line that was being written
+/// when the run was killed, nor one that a disk has changed since.
+pub(crate) fn sound(line: &[u8]) -> Option<&[u8]> {
+    let (digest, content) = line.split_at_checked(64)?;
+    let content = content.strip_prefix(b" ").filter(|content| content.ends_with(b"\n"))?;
+    (reports::Digest::of(content).sha256.as_bytes() == digest).then_some(content)
 }
 
 /// See the module.
@@ -27,11 +52,11 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Opens the record beside `out` and keeps others away from it.
+    /// Opens the record beside `out` and keeps others away from it; `what` is a "run", a "study" or a "hunt".
     ///
     /// # Errors
-    /// `study.busy` where somebody else works on it, `run.write`.
-    pub(crate) fn open(out: &Path) -> Result<Self, Diagnostics> {
+    /// `run.busy` where somebody else works on it, `run.write`.
+    pub(crate) fn open(out: &Path, what: &str) -> Result<Self, Diagnostics> {
         let folder = partial_folder(out);
         let path = folder.join(BLOCKS);
         let complain = |error: std::io::Error| cannot_write(&path, &error);
@@ -41,7 +66,7 @@ impl Journal {
         let file = options.open(&path).map_err(complain)?;
         // A file system without locks is as safe as the user is careful.
         if let Err(std::fs::TryLockError::WouldBlock) = file.try_lock() {
-            return Err(Diagnostic::error("study.busy", "another study is writing these results")
+            return Err(Diagnostic::error("run.busy", format!("another {what} is writing these results"))
                 .at(out.display().to_string(), None)
                 .hint("wait until it has ended, or choose another folder with --out")
                 .into());
@@ -62,7 +87,7 @@ impl Journal {
         take: &mut dyn FnMut(P) -> Result<bool, Diagnostics>,
     ) -> Result<u64, Diagnostics> {
         let complain = |error: std::io::Error| cannot_write(&self.path, &error);
-        let header = Header { schema: schema.into(), key: key.into() };
+        let header = Header::of(schema, key);
         let (mut parts, mut sound_bytes) = (0, 0);
         let mut reader = BufReader::new(&self.file);
         let mut line = Vec::new();
@@ -101,7 +126,7 @@ impl Journal {
 
     fn line(&mut self, line: &impl Serialize) -> Result<(), Diagnostics> {
         let mut bytes = serde_json::to_vec(line).map_err(|error| {
-            Diagnostics::from(Diagnostic::error("study.partial", format!("a part cannot be kept: {error}")))
+            Diagnostics::from(Diagnostic::error("run.partial", format!("a part cannot be kept: {error}")))
         })?;
         bytes.push(b'\n');
         let line = [reports::Digest::of(&bytes).sha256.as_bytes(), b" ", &bytes].concat();

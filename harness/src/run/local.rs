@@ -1,8 +1,7 @@
 //! Blocks of episodes on the threads of this machine, and a partial record from which a killed run goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use scenarios::{Population, Scenario, scenario, streams};
 use serde::{Deserialize, Serialize};
 
 use super::cache::{self, Cache};
+use super::journal::{BLOCKS, Header, Journal, partial_folder, sound};
 use super::judge;
 use super::progress::{Progress, Watch};
 use super::{Prepared, RunOptions};
@@ -71,31 +71,7 @@ struct Block {
     cached: u64,
 }
 
-/// First line of the partial record.
-#[derive(Debug, Serialize, Deserialize, PartialEq)]
-#[serde(deny_unknown_fields)]
-struct Header {
-    schema: String,
-    key: String,
-}
-
 const PARTIAL_SCHEMA: &str = "gridgate/partial/4";
-
-impl Header {
-    fn of(prepared: &Prepared) -> Self {
-        Header { schema: PARTIAL_SCHEMA.into(), key: prepared.key() }
-    }
-}
-
-/// Name of the record in the folder of an unfinished run.
-pub(crate) const BLOCKS: &str = "blocks.jsonl";
-
-/// The folder that an unfinished run keeps beside its own.
-pub(crate) fn partial_folder(out: &Path) -> PathBuf {
-    let mut name = out.file_name().unwrap_or_default().to_os_string();
-    name.push(".partial");
-    out.with_file_name(name)
-}
 
 pub(super) fn simulate(
     prepared: &Prepared,
@@ -223,7 +199,7 @@ fn simulate_population(
                     failed = Some(super::interrupted());
                 }
                 Ok(block) if !finished && failed.is_none() => {
-                    if let Err(complaint) = partial.append(&block) {
+                    if let Err(complaint) = partial.journal.append(&block) {
                         failed = Some(complaint);
                         enough.store(true, Ordering::Relaxed);
                         continue;
@@ -434,87 +410,22 @@ pub(super) fn relive_after(
 /// killed loses the blocks that were under way, and nothing else; the next run of the same inputs into the same folder
 /// goes on from here.
 pub(super) struct Partial {
-    /// Locked as long as this run works on the folder: two runs of one folder would publish a mixture.
-    file: std::fs::File,
-    path: PathBuf,
+    journal: Journal,
     done: BTreeMap<(usize, u64), Block>,
 }
 
 impl Partial {
     pub(super) fn open(prepared: &Prepared, out: &Path) -> Result<Self, Diagnostics> {
-        let folder = partial_folder(out);
-        let path = folder.join(BLOCKS);
-        let complain = |error: std::io::Error| cannot_write(&path, &error);
-        std::fs::create_dir_all(&folder).map_err(complain)?;
-        let mut file = std::fs::OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(complain)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(Diagnostic::error("run.busy", "another run is writing these results")
-                    .at(out.display().to_string(), None)
-                    .hint("wait until it has ended, or choose another folder with --out")
-                    .into());
-            }
-            // A file system without locks: as safe as the user is careful.
-            Err(std::fs::TryLockError::Error(_)) => {}
-        }
-        let mut earlier = Vec::new();
-        if prepared.candidate.known_by_digest() {
-            std::io::Read::read_to_end(&mut file, &mut earlier).map_err(complain)?;
-        }
-        let header = Header::of(prepared);
+        let mut journal = Journal::open(out, "run")?;
         let mut done = BTreeMap::new();
-        let mut sound_bytes = 0;
-        if !prepared.candidate.known_by_digest() {
-            earlier.clear();
-        }
-        for (number, line) in earlier.split_inclusive(|b| *b == b'\n').enumerate() {
-            let Some(content) = sound(line) else { break };
-            if number == 0 {
-                if serde_json::from_slice::<Header>(content).ok().as_ref() != Some(&header) {
-                    break;
-                }
-            } else {
-                let Ok(block) = serde_json::from_slice::<Block>(content) else { break };
-                done.insert((block.population, block.block), block);
-            }
-            sound_bytes += line.len() as u64;
-        }
-        file.set_len(sound_bytes).map_err(complain)?;
-        std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).map_err(complain)?;
-        let mut partial = Partial { file, path: path.clone(), done };
-        if sound_bytes == 0 {
-            partial.append_line(&header)?;
-        }
-        Ok(partial)
-    }
-
-    fn append(&mut self, block: &Block) -> Result<(), Diagnostics> {
-        self.append_line(block)
-    }
-
-    fn append_line(&mut self, line: &impl Serialize) -> Result<(), Diagnostics> {
-        let mut bytes = serde_json::to_vec(line).map_err(|error| {
-            Diagnostics::from(Diagnostic::error("run.partial", format!("a block cannot be written: {error}")))
+        // What another candidate of the same name may have begun nobody goes on with.
+        let known = prepared.candidate.known_by_digest();
+        journal.resume(PARTIAL_SCHEMA, &prepared.key(), &mut |block: Block| {
+            done.extend(known.then_some(((block.population, block.block), block)));
+            Ok(known)
         })?;
-        bytes.push(b'\n');
-        let line = [reports::Digest::of(&bytes).sha256.as_bytes(), b" ", &bytes].concat();
-        self.file.write_all(&line).map_err(|error| cannot_write(&self.path, &error))
+        Ok(Partial { journal, done })
     }
-}
-
-/// The content of a line of the record, where it is whole and as it was written: not the line that was being written
-/// when the run was killed, nor one that a disk has changed since.
-pub(crate) fn sound(line: &[u8]) -> Option<&[u8]> {
-    let (digest, content) = line.split_at_checked(64)?;
-    let content = content.strip_prefix(b" ").filter(|content| content.ends_with(b"\n"))?;
-    (reports::Digest::of(content).sha256.as_bytes() == digest).then_some(content)
 }
 
 pub(crate) fn cannot_write(path: &Path, error: &std::io::Error) -> Diagnostics {
@@ -537,7 +448,7 @@ pub(super) fn check_unfinished(prepared: &Prepared, out: &Path) -> Result<(), Di
     let Ok(record) = std::fs::read(&path) else { return Ok(()) };
     let mut lines = record.split_inclusive(|b| *b == b'\n').map_while(sound);
     let header = lines.next().and_then(|content| serde_json::from_slice::<Header>(content).ok());
-    let ours = header.is_some_and(|header| header == Header::of(prepared));
+    let ours = header.is_some_and(|header| header == Header::of(PARTIAL_SCHEMA, &prepared.key()));
     let blocks = lines.count();
     if ours || blocks == 0 {
         return Ok(());

@@ -587,7 +587,7 @@ pub fn run(prepared: &Prepared, options: &RunOptions, watch: &dyn Watch) -> Resu
 /// `run.write` where it cannot be removed.
 pub fn discard_unfinished(out: &Path) -> Result<(), Diagnostics> {
     folder::check_out(out)?;
-    folder::remove(&local::partial_folder(out))
+    folder::remove(&journal::partial_folder(out))
 }
 
 /// So many threads, or one for each core.

@@ -7,7 +7,7 @@ use minijinja::value::Serde;
 use serde::Serialize;
 
 use super::cascade::{events, words};
-use super::html::{STYLE, fill};
+use super::html::{STYLE, digests, fill, rows};
 use super::layout::{HEIGHT, Point, WIDTH, layout};
 use super::svg::{coordinate, line, open, rectangle, text, text_width};
 use crate::cascade::{CascadeStudy, ElementKind};
@@ -119,17 +119,8 @@ pub fn render(study: &CascadeStudy, network: &NetworkRecord) -> Result<String, P
             })
             .collect(),
         notes: study.notes.iter().map(String::as_str).collect(),
-        settings: study
-            .settings
-            .iter()
-            .chain(&study.program)
-            .map(|(name, text)| (name.as_str(), text.as_str()))
-            .collect(),
-        inputs: study
-            .inputs
-            .iter()
-            .map(|input| (input.role.as_str(), input.name.as_str(), input.digest.sha256.as_str()))
-            .collect(),
+        settings: rows(study.settings.iter().chain(&study.program)),
+        inputs: digests(&study.inputs),
     };
     fill("cascade.html", PAGE, Serde(&page))
 }

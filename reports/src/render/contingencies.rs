@@ -6,7 +6,7 @@ use minijinja::Value;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use super::html::{STYLE, fill};
+use super::html::{STYLE, digests, fill, rows};
 use super::layout::Point;
 use super::svg::{coordinate, line, open, text as label};
 use super::{network_picture, svg};
@@ -101,17 +101,8 @@ pub fn html(study: &ContingencyStudy, network: &NetworkRecord) -> Result<String,
             shown(study.strained.len())
         ),
         notes: NOTES.iter().copied().chain(study.notes.iter().map(String::as_str)).collect(),
-        settings: study
-            .settings
-            .iter()
-            .chain(&study.engine)
-            .map(|(name, text)| (name.as_str(), text.as_str()))
-            .collect(),
-        inputs: study
-            .inputs
-            .iter()
-            .map(|input| (input.role.as_str(), input.name.as_str(), input.digest.sha256.as_str()))
-            .collect(),
+        settings: rows(study.settings.iter().chain(&study.engine)),
+        inputs: digests(&study.inputs),
     };
     fill("contingencies.html", PAGE, Serde(&page))
 }

@@ -5,7 +5,7 @@ use minijinja::value::Serde;
 use serde::Serialize;
 
 use super::explanation::{doubt, how, share};
-use super::html::{STYLE, fill};
+use super::html::{STYLE, digests, fill};
 use super::svg::{coordinate, line, open, rectangle, text};
 use super::{network_picture, time_plot};
 use crate::evidence::{EpisodeRecord, NetworkRecord};
@@ -166,11 +166,7 @@ pub fn render(
         plot: time_plot::render(Some(network), record, "plot").map(Value::from_safe_string),
         notes,
         runs: runs(explanation),
-        inputs: explanation
-            .inputs
-            .iter()
-            .map(|input| (input.role.as_str(), input.name.as_str(), input.digest.sha256.as_str()))
-            .collect(),
+        inputs: digests(&explanation.inputs),
     };
     fill("explanation.html", PAGE, Serde(&page))
 }

@@ -7,12 +7,14 @@ use serde::Serialize;
 
 use super::svg::{coordinate, line, open, rectangle, text};
 use super::{network_picture, time_plot};
-use crate::evidence::{Covers, Measurement, Severity, Verdict};
+use crate::evidence::{Covers, InputRecord, Measurement, Severity, Verdict};
 use crate::problem::Problem;
 use crate::report::{Gate, Report, Scenario};
 use crate::words;
 
 const PAGE: &str = include_str!("../../pages/report.html");
+/// Tables and lists that several pages have.
+const PARTS: &str = include_str!("../../pages/parts.html");
 pub(super) const STYLE: &str = include_str!("../../pages/report.css");
 
 /// The page.
@@ -30,10 +32,8 @@ pub fn render(report: &Report) -> Result<String, Problem> {
     let gates: Vec<GateView> =
         report.gates.iter().enumerate().map(|(row, gate)| GateView::new(gate, row)).collect();
     let evidence = &report.evidence;
-    let inputs: Vec<(&str, &str, &str)> = evidence
-        .inputs
-        .iter()
-        .map(|input| (input.role.as_str(), input.name.as_str(), input.digest.sha256.as_str()))
+    let inputs: Vec<(&str, &str, &str)> = digests(&evidence.inputs)
+        .into_iter()
         .chain(evidence.populations.iter().map(|p| ("population", p.id.as_str(), p.digest.sha256.as_str())))
         .chain(evidence.files.iter().map(|(name, digest)| ("result", name.as_str(), digest.sha256.as_str())))
         .collect();
@@ -74,7 +74,20 @@ pub fn render(report: &Report) -> Result<String, Problem> {
     fill("report.html", PAGE, Serde(&page))
 }
 
-/// A template filled in. What it does not know is an error, and all text is escaped.
+/// Rows of (name, text), as tables of facts are filled with.
+pub(super) fn rows<'a>(pairs: impl IntoIterator<Item = (&'a String, &'a String)>) -> Vec<(&'a str, &'a str)> {
+    pairs.into_iter().map(|(name, text)| (name.as_str(), text.as_str())).collect()
+}
+
+/// Rows of (role, name, SHA-256), as tables of digests are filled with.
+pub(super) fn digests(inputs: &[InputRecord]) -> Vec<(&str, &str, &str)> {
+    inputs
+        .iter()
+        .map(|input| (input.role.as_str(), input.name.as_str(), input.digest.sha256.as_str()))
+        .collect()
+}
+
+/// A template filled in; all of them may use the parts. What it does not know is an error, and all text is escaped.
 pub(super) fn fill(
     name: &'static str,
     template: &'static str,
@@ -86,6 +99,7 @@ pub(super) fn fill(
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment
         .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(refused)?);
+    environment.add_template("parts.html", PARTS).map_err(refused)?;
     environment.add_template(name, template).map_err(refused)?;
     environment.get_template(name).and_then(|template| template.render(page)).map_err(refused)
 }

@@ -8,7 +8,8 @@ use powerflow::{Diagnostics, Network};
 use reports::contingencies::{ContingencyRecord, ContingencyStudy};
 
 use crate::run::folder::{Staged, json, network_record, problems, publish, remove};
-use crate::run::local::{cannot_write, partial_folder};
+use crate::run::journal::partial_folder;
+use crate::run::local::cannot_write;
 
 const TABLE: &str = "contingencies.csv";
 

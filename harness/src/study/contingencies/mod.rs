@@ -186,7 +186,7 @@ impl PreparedStudy {
         };
         let mut tally = Tally::new(selection.len());
         // The record first: it keeps others out of the folder.
-        let mut journal = self.settings.out.as_deref().map(Journal::open).transpose()?;
+        let mut journal = self.settings.out.as_deref().map(|out| Journal::open(out, "study")).transpose()?;
         let mut folder = self.settings.out.as_deref().map(Folder::stage).transpose()?;
         let mut take = |block: Block, folder: &mut Option<Folder>| -> Result<(), Diagnostics> {
             for record in &block.rows {
