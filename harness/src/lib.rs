@@ -17,6 +17,7 @@ pub mod live;
 pub mod metric;
 pub mod observation;
 pub mod regression;
+pub mod response;
 pub mod run;
 #[cfg(feature = "schema")]
 pub mod schemas;

@@ -96,8 +96,7 @@ impl Episode {
     #[must_use]
     pub fn as_lived(&self) -> Episode {
         let mut episode = self.clone();
-        let lived =
-            |id: &String| id != crate::latency::MARGIN_MS && !id.starts_with(metric::response::PREFIX);
+        let lived = |id: &String| id != crate::latency::MARGIN_MS && !id.starts_with(crate::response::PREFIX);
         episode.metrics.retain(|id, _| lived(id));
         if let Some(served) = &mut episode.as_served {
             served.retain(|id, _| lived(id));

@@ -684,7 +684,7 @@ fn choose<'a>(
     let of_one_life = |gate: &&&SuiteGate| {
         let elsewhere = [latency::COMPUTE_MS, latency::MARGIN_MS].contains(&gate.metric.as_str());
         let comparable = champion.is_some() || !gate.gate.needs_champion();
-        !elsewhere && metric::response::base(&gate.metric).is_none() && comparable
+        !elsewhere && crate::response::base(&gate.metric).is_none() && comparable
     };
     let judged = |gate: &SuiteGate| dossier.evidence.gates.iter().find(|judged| judged.id == gate.id);
     let mut broken = Vec::new();

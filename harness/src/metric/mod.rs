@@ -8,7 +8,6 @@ mod losses;
 mod oscillation;
 mod overload;
 mod redispatch;
-pub mod response;
 mod security;
 mod shedding;
 mod supervision;
@@ -23,6 +22,7 @@ use reports::SupervisionTally;
 use crate::cascade::Shed;
 use crate::grid::Grid;
 use crate::grid::grant::Grants;
+use crate::response;
 
 /// A state as a metric sees it: it holds over `[t, t + duration)`, a step or a part of one. What was granted in a step is shown with its
 /// first part only.

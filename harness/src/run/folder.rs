@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use powerflow::{Diagnostic, Diagnostics, Index, Network, ReactiveLimits, Slack};
 use reports::{
     CandidateRecord, Digest, EVIDENCE_SCHEMA, EpisodeRecord, Evidence, LatencyTally, NETWORK_SCHEMA,
-    NetworkRecord, PopulationRecord, Problem, RUN_SCHEMA, RunRecord, SupervisionRecord, Verdict,
-    WaiverRecord, WaiverStatus,
+    NetworkRecord, PopulationRecord, Problem, RUN_SCHEMA, RunRecord, Verdict, WaiverRecord, WaiverStatus,
 };
 
 use super::journal::{BLOCKS, partial_folder};
 use super::judge;
 use super::local::{Simulated, cannot_write};
 use super::recorded::{Kept, trajectory_name};
+use super::tested;
 use super::{Completed, ListedFile, Prepared, RunOptions};
 use crate::gate;
 use crate::trajectory::Episode;
@@ -126,7 +126,7 @@ pub(super) fn write(
     for episode in &kept.episodes {
         folder.put(&trajectory_name(&episode.population, episode.index), &json(episode)?)?;
     }
-    folder.put(ENVELOPE, &json(&tested(prepared, simulated))?)?;
+    folder.put(ENVELOPE, &json(&tested::envelope(prepared, simulated, tally(simulated).effect_max_ns))?)?;
     let presented = options.waivers.as_ref().map(|waivers| {
         waivers.present(&prepared.suite.name, &prepared.candidate.record(), &kept.verdicts.gates)
     });
@@ -398,10 +398,10 @@ fn evidence(
         covers: crate::covers::of(&prepared.config, prepared.latency.as_deref()),
         assumptions: assumptions(prepared),
         fidelity: fidelity(prepared, simulated),
-        envelope: envelope(simulated),
+        envelope: tested::extremes(&simulated.envelope.region),
         limits: limits(prepared, simulated, kept),
         latency: prepared.latency.as_ref().map(|latency| latency.record(tally(simulated))),
-        supervision: supervision(prepared, simulated),
+        supervision: tested::supervision(prepared, simulated),
         challenges: super::challenge::challenges(prepared, simulated),
         tier: prepared.tier.as_ref().map(|tier| tier.name.to_owned()),
         verdict_as_waived: as_waived(kept, &waivers, prepared.by_the_clock() || simulated.out_of_time),
@@ -418,24 +418,6 @@ fn as_waived(kept: &Kept, waivers: &[WaiverRecord], by_the_clock: bool) -> Optio
             verdict => verdict,
         }
     })
-}
-
-/// What became of the candidate's decisions before they were asked, where something stands between.
-fn supervision(prepared: &Prepared, simulated: &Simulated) -> Vec<SupervisionRecord> {
-    if prepared.suite.limiter.is_none() && prepared.suite.advisory.is_none() {
-        return Vec::new();
-    }
-    let record = |(population, own): (&scenarios::Population, &super::local::SimulatedPopulation)| {
-        let mut record =
-            SupervisionRecord { population: population.id.clone(), ..SupervisionRecord::default() };
-        for tally in own.candidate.iter().filter_map(|episode| episode.supervision.as_ref()) {
-            record.tally.add(tally);
-            record.episodes_limited += u64::from(tally.limited > 0);
-            record.episodes_fallback += u64::from(tally.fell_back() > 0);
-        }
-        record
-    };
-    prepared.populations.iter().zip(&simulated.populations).map(record).collect()
 }
 
 /// What became of all of the candidate's decisions.
@@ -636,41 +618,6 @@ fn fidelity(prepared: &Prepared, simulated: &Simulated) -> BTreeMap<String, Stri
         ("episodes_numerically_doubtful".into(), doubtful.to_string()),
         ("power_flows_with_unsettled_limits".into(), envelope.unsettled.to_string()),
     ])
-}
-
-fn envelope(simulated: &Simulated) -> BTreeMap<String, (f64, f64)> {
-    let bounds = &simulated.envelope.region.bounds;
-    [
-        ("demand_share_of_case", bounds.demand),
-        ("branches_out", bounds.branches_out),
-        ("units_out", bounds.units_out),
-        ("voltage_pu", bounds.voltage_pu),
-        ("frequency_hz", bounds.frequency_hz),
-    ]
-    .into_iter()
-    .filter_map(|(name, range)| range.map(|range| (name.to_owned(), range)))
-    .collect()
-}
-
-/// The tested region, for whoever asks later whether a state lies inside.
-fn tested(prepared: &Prepared, simulated: &Simulated) -> reports::Envelope {
-    let mut region = simulated.envelope.region.clone();
-    // The shortest time to an effect is not recorded; less delay than was tested is taken to be inside.
-    let longest_ns = prepared.latency.as_ref().map_or(0, |_| tally(simulated).effect_max_ns);
-    region.bounds.delay_ms = Some((0.0, crate::latency::milliseconds(longest_ns)));
-    let mut untested = vec!["forecasts: a candidate sees none".to_owned()];
-    if region.bounds.frequency_hz.is_none() {
-        untested.push("frequencies: they were nominal throughout".to_owned());
-    }
-    reports::Envelope {
-        schema: reports::ENVELOPE_SCHEMA.into(),
-        suite: prepared.suite.name.clone(),
-        seed: prepared.suite.seed,
-        candidate: prepared.candidate.record(),
-        inputs: prepared.inputs(),
-        region,
-        untested,
-    }
 }
 
 /// Blocked relays that are named.

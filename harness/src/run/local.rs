@@ -19,7 +19,7 @@ use crate::candidate::{Candidate, Source};
 use crate::cohort::{Cohort, Envelope};
 use crate::latency;
 use crate::live::{COHORT, live};
-use crate::metric::response;
+use crate::response;
 use crate::suite::Stop;
 use crate::trajectory::{Episode, Trajectory};
 

@@ -9,6 +9,7 @@ pub(crate) mod local;
 mod progress;
 mod recorded;
 pub mod replay;
+mod tested;
 mod watched;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +36,7 @@ use crate::latency::{self, Delay, Latency};
 use crate::live::LoopConfig;
 use crate::metric;
 use crate::regression;
+use crate::response;
 use crate::suite::{Champion, Suite, TIERS, Tier};
 use crate::supervision::{self, Advisory};
 use crate::waiver::Waivers;
@@ -480,7 +482,7 @@ impl Prepared {
     pub(crate) fn responses(&self, population: &str) -> Vec<&'static metric::Metric> {
         let own = self.suite.gates.iter().filter(|gate| gate.population == population);
         let mut asked: Vec<&'static metric::Metric> = Vec::new();
-        for metric in own.filter_map(|gate| metric::response::base(&gate.metric)) {
+        for metric in own.filter_map(|gate| response::base(&gate.metric)) {
             if asked.iter().all(|other| other.id != metric.id) {
                 asked.push(metric);
             }

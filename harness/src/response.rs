@@ -5,23 +5,21 @@ use std::sync::{Arc, LazyLock};
 
 use scenarios::{Event, Scenario};
 
-use super::{LIST, Metric, latency};
+use crate::metric::{self, Metric};
 use crate::trajectory::Episode;
 
 /// What the id of a response begins with; the id of its metric follows.
 pub const PREFIX: &str = "response.";
 
-static IDS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let measured = LIST.iter().filter(|metric| has_response(metric));
-    measured.map(|metric| format!("{PREFIX}{}", metric.id)).collect()
-});
+static IDS: LazyLock<Vec<String>> =
+    LazyLock::new(|| with_response().map(|metric| format!("{PREFIX}{}", metric.id)).collect());
 
-/// Security is looked at where a gate asks for the metric itself, and delays are no matter of two scenarios.
-fn has_response(metric: &Metric) -> bool {
-    metric.security.is_none() && !latency::is_elsewhere(metric)
+/// Every metric that is measured along the way in every run.
+fn with_response() -> impl Iterator<Item = &'static Metric> {
+    metric::measured(None)
 }
 
-/// Ids of every response, in the order of [`LIST`].
+/// Ids of every response, in the order of [`metric::LIST`].
 pub fn ids() -> Vec<&'static str> {
     IDS.iter().map(String::as_str).collect()
 }
@@ -29,7 +27,7 @@ pub fn ids() -> Vec<&'static str> {
 /// The metric that an id is the response of; `None` of an id that is none.
 pub fn base(id: &str) -> Option<&'static Metric> {
     let base = id.strip_prefix(PREFIX)?;
-    LIST.iter().find(|metric| metric.id == base && has_response(metric))
+    with_response().find(|metric| metric.id == base)
 }
 
 /// The scenario without its outages: what is left is how demand moves. It has the population and the index of the other, and so what delays
