@@ -48,8 +48,8 @@ method = "fixed"
     )
 }
 
-/// pu min in four minutes.
-const OVER: f64 = 0.001;
+/// pu min in four minutes: doing nothing breaks it nearly always, looking ahead about half of the time.
+const OVER: f64 = 0.0235;
 
 fn lines(desk: &Desk, file: &str) -> Vec<Value> {
     desk.text(file).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
@@ -80,6 +80,11 @@ fn counted(desk: &Desk, run: &str) -> [u64; 4] {
     counts
 }
 
+/// What a record tells, in the same order.
+fn told(record: &Value) -> [u64; 4] {
+    ["new", "cured", "both", "neither"].map(|key| record[key].as_u64().expect("a count"))
+}
+
 #[test]
 fn new_failures_are_counted_scenario_by_scenario_and_a_gate_bounds_them() {
     let desk = Desk::new();
@@ -88,10 +93,12 @@ fn new_failures_are_counted_scenario_by_scenario_and_a_gate_bounds_them() {
     let evidence = desk.json("run/evidence.json");
     assert_eq!(evidence["champion"]["name"], "greedy");
     let counts = counted(&desk, "run");
-    assert!(counts[0] > 0, "who looks ahead is better somewhere: {counts:?}");
+    assert!(
+        counts[0] > 0 && counts[2] > 0,
+        "who looks ahead is better somewhere, and not everywhere: {counts:?}"
+    );
     let record = &evidence["challenges"][0];
-    let told = ["new", "cured", "both", "neither"].map(|key| record[key].as_u64().expect("a count"));
-    assert_eq!((record["gate"].as_str(), told), (Some("voltage"), counts));
+    assert_eq!((record["gate"].as_str(), told(record)), (Some("voltage"), counts));
     // The gate on what is new counts the same scenarios, and every page says so.
     let gates: BTreeMap<&str, &Value> = evidence["gates"]
         .as_array()
@@ -105,12 +112,14 @@ fn new_failures_are_counted_scenario_by_scenario_and_a_gate_bounds_them() {
     for page in ["run/summary.txt", "run/summary.md", "run/report.html"] {
         assert!(desk.text(page).replace('\n', " ").contains(&said), "{page}: {said}");
     }
-    // The other way round the new are the cured.
+    // The other way round what was new is cured, but for scenarios in which somebody has no number: those count against whoever is judged.
     desk.put("suite.toml", suite("do_nothing"));
     desk.run("suite.toml", "turned", &["--candidate", "greedy", "--threads", "2"]);
-    let turned = &desk.json("turned/evidence.json")["challenges"][0];
-    assert_eq!((&turned["both"], &turned["neither"]), (&record["both"], &record["neither"]));
-    assert_eq!((&turned["new"], &turned["cured"]), (&record["cured"], &record["new"]));
+    let turned = told(&desk.json("turned/evidence.json")["challenges"][0]);
+    assert_eq!(turned, counted(&desk, "turned"));
+    let unknown =
+        |file: &str| lines(&desk, file).iter().filter(|line| line["as_served"].is_object()).count() as u64;
+    assert!(counts[0] - turned[1] <= unknown("run/episodes.jsonl"), "{counts:?} {turned:?}");
     let command = format!("swings/{}", first["index"]);
     desk.say(&["replay", "run", &command, "--candidate", "do_nothing"]).with(0);
 }
