@@ -308,7 +308,8 @@ mod tests {
         let mut region = Region::default();
         (0..10).for_each(|number| region.include(&state(number)));
         let base = state(3);
-        let beyond: [(&str, fn(&mut Situation)); 9] = [
+        type Change = fn(&mut Situation);
+        let beyond: [(&str, Change); 9] = [
             ("demand", |s| s.demand = Some(0.99 + 1e-9)),
             ("branches_out", |s| s.branches_out = Some(3.0)),
             ("units_out", |s| s.units_out = None),
