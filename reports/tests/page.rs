@@ -53,6 +53,7 @@ fn episode(population: &str, index: u64, steps: usize) -> EpisodeRecord {
             demand_mw: 4242.0 * (1.0 + 0.1 * phase),
             asked: BTreeMap::from([("act.gen.v_set".to_owned(), asked)]),
             granted: BTreeMap::from([("act.gen.v_set".to_owned(), granted)]),
+            handling: None,
             refused: if phase > 0.3 {
                 vec![("v_set of unit at bus 12".into(), "range".into(), 1)]
             } else {

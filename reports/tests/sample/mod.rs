@@ -191,6 +191,8 @@ pub(crate) fn evidence() -> Evidence {
         envelope: BTreeMap::from([("load share of the case".into(), (0.71, 1.32))]),
         limits: text(&["40 of 56 scenarios of the storm have no value"]),
         latency: None,
+        supervision: Vec::new(),
+        challenges: Vec::new(),
         tier: None,
         waivers: Vec::new(),
         verdict_as_waived: None,
