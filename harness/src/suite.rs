@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use powerflow::{Diagnostic, Diagnostics, NewtonConfig, ReactiveLimits, Rescue, Slack};
 
 use crate::action::Task;
+use crate::assumption;
 use crate::fields::{Document, Fields};
 use crate::gate::{self, Gate, Severity};
 use crate::grid::{autonomous, frequency, protection};
@@ -211,6 +212,8 @@ pub struct Suite {
     pub frequency: Option<frequency::Written>,
     /// What else acts by itself.
     pub autonomous: autonomous::Written,
+    /// Which of these assumptions are varied; `None`: none.
+    pub assumptions: Option<assumption::Written>,
     /// Populations, in the order of the file; ids are distinct.
     pub populations: Vec<Population>,
     /// Gates, in the order of the file, then the implied ones; ids are distinct, and each names a population.
@@ -224,7 +227,7 @@ pub struct Suite {
 
 /// Keys of a suite that move no episode, or that a cache knows by other means (the seed, the grid's bytes, scenarios, who acts). A key that is
 /// not in this list counts, so that a new one cannot be forgotten.
-const NO_PART_OF_AN_EPISODE: [&str; 13] = [
+const NO_PART_OF_AN_EPISODE: [&str; 14] = [
     "schema",
     "name",
     "seed",
@@ -235,6 +238,7 @@ const NO_PART_OF_AN_EPISODE: [&str; 13] = [
     "alpha",
     "claim",
     "screening",
+    "assumptions",
     "population",
     "gate",
     "tier",
@@ -341,6 +345,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let frequency = frequency::of_suite(&mut fields, loop_config.map(|settings| settings.task));
 
     let autonomous = autonomous::read(&mut fields);
+    let assumptions = assumption::read(&mut fields);
 
     let tables = fields.tables("population", "suite.population");
     if tables.is_empty() {
@@ -383,6 +388,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
         protection: protection?,
         frequency: frequency?,
         autonomous: autonomous?,
+        assumptions: assumptions?,
         populations,
         gates,
         tiers: tiers?,

@@ -21,6 +21,7 @@ pub mod render;
 pub mod report;
 #[cfg(feature = "schema")]
 pub mod schemas;
+pub mod variant;
 pub mod waiver;
 mod words;
 
@@ -42,4 +43,7 @@ pub use playback::Playback;
 pub use problem::Problem;
 pub use regressions::{REGRESSIONS_SCHEMA, Regressions};
 pub use report::{Report, compose};
+pub use variant::{
+    SkippedVariantRecord, StratumRecord, SubsetRecord, VariantRecord, VariantsRecord, VariedGateRecord,
+};
 pub use waiver::{WAIVER_SCHEMA, Waiver, WaiverRecord, WaiverStatus};

@@ -15,6 +15,7 @@ use super::judge;
 use super::local::{Simulated, cannot_write};
 use super::recorded::{Kept, trajectory_name};
 use super::{Completed, ListedFile, Prepared, RunOptions};
+use crate::assumption;
 use crate::candidate::Cause;
 use crate::gate;
 use crate::trajectory::Episode;
@@ -393,7 +394,8 @@ fn evidence(
         measurements: judge::measurements(prepared, simulated),
         files,
         covers: crate::covers::of(&prepared.config, prepared.latency.as_deref()),
-        assumptions: assumptions(prepared),
+        assumptions: assumptions(prepared, simulated, kept),
+        variants: kept.verdicts.variants.clone(),
         fidelity: fidelity(prepared, simulated),
         envelope: envelope(simulated),
         limits: limits(prepared, simulated, kept),
@@ -538,7 +540,7 @@ fn follows_voltage(prepared: &Prepared) -> bool {
     autonomous.is_some_and(|autonomous| autonomous.settings.slow.load_recovery.is_some())
 }
 
-fn assumptions(prepared: &Prepared) -> Vec<String> {
+fn assumptions(prepared: &Prepared, simulated: &Simulated, kept: &Kept) -> Vec<String> {
     let network = &prepared.network;
     let mut all = vec![
         match follows_voltage(prepared) {
@@ -578,17 +580,65 @@ fn assumptions(prepared: &Prepared) -> Vec<String> {
         all.push(format!("{unrated} of {} branches have no rating and cannot be overloaded", rating.len()));
     }
     all.extend(network.case.ignored.iter().map(|what| format!("left out of the case: {what}")));
+    let gave_up = gave_up(simulated);
+    if gave_up > 0 {
+        all.push(format!(
+            "where the solver gave up nobody knows how it went on: {gave_up} episodes were counted as lost and as served, and a gate that \
+             depends on it is undecided"
+        ));
+    }
+    all.extend(in_other_worlds(kept));
     all
+}
+
+/// Whether the verdict depends on these assumptions.
+fn in_other_worlds(kept: &Kept) -> Vec<String> {
+    let Some(record) = &kept.verdicts.variants else {
+        return vec!["whether a verdict depends on these assumptions was not tried".into()];
+    };
+    let ids: Vec<&str> = record.variants.iter().map(|variant| variant.id.as_str()).collect();
+    if ids.is_empty() {
+        return vec![
+            "whether a verdict depends on these assumptions was not tried: no variant could be".into(),
+        ];
+    }
+    let mut all: Vec<String> = record
+        .subsets
+        .iter()
+        .map(|subset| {
+            let sum = |of: fn(&reports::StratumRecord) -> u64| subset.strata.iter().map(of).sum();
+            format!(
+                "{} of {} were lived again in {} variants, which change one assumption each: {}",
+                assumption::part_in_words(sum(|s| s.replayed), sum(|s| s.n)),
+                subset.population,
+                ids.len(),
+                ids.join(", ")
+            )
+        })
+        .collect();
+    for variant in &record.variants {
+        let gates = kept.verdicts.gates.iter().filter(|gate| gate.depends_on.contains(&variant.id));
+        let gates: Vec<&str> = gates.map(|gate| gate.id.as_str()).collect();
+        if !gates.is_empty() {
+            all.push(format!(
+                "verdicts that depend on it: {} ({}): {}",
+                variant.id,
+                variant.changes,
+                gates.join(", ")
+            ));
+        }
+    }
+    all
+}
+
+/// Episodes in which the solver gave up.
+fn gave_up(simulated: &Simulated) -> usize {
+    let episodes = simulated.populations.iter().flat_map(|population| &population.candidate);
+    episodes.filter(|episode| episode.outcome == crate::trajectory::Outcome::SolverGaveUp).count()
 }
 
 fn fidelity(prepared: &Prepared, simulated: &Simulated) -> BTreeMap<String, String> {
     let envelope = &simulated.envelope;
-    let gave_up: usize = simulated
-        .populations
-        .iter()
-        .flat_map(|p| &p.candidate)
-        .filter(|e| e.outcome == crate::trajectory::Outcome::SolverGaveUp)
-        .count();
     let episodes = simulated.populations.iter().flat_map(|p| &p.candidate);
     let doubtful = episodes.filter(|e| e.numerically_doubtful).count();
     BTreeMap::from([
@@ -602,7 +652,7 @@ fn fidelity(prepared: &Prepared, simulated: &Simulated) -> BTreeMap<String, Stri
             "every solution was balanced again, bus by bus, from the rows of the case by code apart from the solver"
                 .into(),
         ),
-        ("episodes_the_solver_gave_up".into(), gave_up.to_string()),
+        ("episodes_the_solver_gave_up".into(), gave_up(simulated).to_string()),
         ("episodes_numerically_doubtful".into(), doubtful.to_string()),
         ("power_flows_with_unsettled_limits".into(), envelope.unsettled.to_string()),
     ])

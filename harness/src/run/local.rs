@@ -14,11 +14,12 @@ use super::cache::{self, Cache};
 use super::journal::{BLOCKS, Header, Journal, partial_folder, sound};
 use super::judge;
 use super::progress::{Progress, Watch};
+use super::varied::{self, Replay, Varied};
 use super::{Prepared, RunOptions};
 use crate::candidate::{Candidate, Source};
 use crate::cohort::{Cohort, Envelope};
 use crate::latency;
-use crate::live::{COHORT, live};
+use crate::live::{COHORT, LoopConfig, live};
 use crate::suite::Stop;
 use crate::trajectory::{Episode, Trajectory};
 
@@ -41,6 +42,8 @@ pub(super) struct Simulated {
     pub(super) out_of_time: bool,
     /// What was wrong with the cache.
     pub(super) warnings: Diagnostics,
+    /// A part of the episodes in other models of the world, where the suite asks.
+    pub(super) varied: Option<Varied>,
 }
 
 /// Episodes of one population, in index order.
@@ -70,7 +73,15 @@ struct Block {
     cached: u64,
 }
 
-const PARTIAL_SCHEMA: &str = "gridgate/partial/3";
+/// Any line of the partial record.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Block(Block),
+    Replay(Replay),
+}
+
+const PARTIAL_SCHEMA: &str = "gridgate/partial/4";
 
 pub(super) fn simulate(
     prepared: &Prepared,
@@ -95,6 +106,7 @@ pub(super) fn simulate(
         )?;
         all.populations.push(simulated);
     }
+    all.varied = varied::live_again(prepared, options, watch, partial, &all)?;
     all.warnings = cache.map(Cache::warnings).unwrap_or_default();
     all.elapsed_s = start.elapsed().as_secs_f64();
     Ok(all)
@@ -198,7 +210,7 @@ fn simulate_population(
                     failed = Some(super::interrupted());
                 }
                 Ok(block) if !finished && failed.is_none() => {
-                    if let Err(complaint) = partial.journal.append(&block) {
+                    if let Err(complaint) = partial.append(&block) {
                         failed = Some(complaint);
                         enough.store(true, Ordering::Relaxed);
                         continue;
@@ -321,15 +333,31 @@ pub(crate) fn cohort<'a>(
     rows: usize,
     record: bool,
 ) -> Cohort<'a> {
-    let (seed, world) = (prepared.seed(), prepared.world());
-    let drawn = indices
-        .iter()
-        .map(|index| {
-            let own = streams(seed, &population.id, *index).named("candidate").word();
-            (Arc::new(scenario(seed, population, &world, *index)), own)
-        })
-        .collect();
+    let drawn = drawn(prepared, population, indices);
     cohort_of(prepared, solver, subject, drawn, rows, record)
+}
+
+/// The same in another model of the world, without recording.
+pub(super) fn cohort_in<'a>(
+    prepared: &'a Prepared,
+    config: &'a LoopConfig,
+    solver: &'a mut Solver,
+    population: &Population,
+    subject: &'a str,
+    indices: &[u64],
+    rows: usize,
+) -> Cohort<'a> {
+    delayed(prepared, Cohort::new(solver, config, subject, drawn(prepared, population, indices), rows, false))
+}
+
+/// Scenarios of a population, each with the seed of its candidate.
+fn drawn(prepared: &Prepared, population: &Population, indices: &[u64]) -> Vec<(Arc<Scenario>, u64)> {
+    let (seed, world) = (prepared.seed(), prepared.world());
+    let one = |index: &u64| {
+        let own = streams(seed, &population.id, *index).named("candidate").word();
+        (Arc::new(scenario(seed, population, &world, *index)), own)
+    };
+    indices.iter().map(one).collect()
 }
 
 /// A cohort of scenarios, each with the seed of its candidate.
@@ -341,7 +369,11 @@ pub(crate) fn cohort_of<'a>(
     rows: usize,
     record: bool,
 ) -> Cohort<'a> {
-    let cohort = Cohort::new(solver, &prepared.config, subject, scenarios, rows, record);
+    delayed(prepared, Cohort::new(solver, &prepared.config, subject, scenarios, rows, record))
+}
+
+/// A cohort with the delays of the suite.
+fn delayed<'a>(prepared: &Prepared, cohort: Cohort<'a>) -> Cohort<'a> {
     match &prepared.latency {
         Some(latency) => cohort.delayed(&latency.timing),
         None => cohort,
@@ -393,19 +425,37 @@ pub(super) fn relive_after(
 pub(super) struct Partial {
     journal: Journal,
     done: BTreeMap<(usize, u64), Block>,
+    replays: BTreeMap<(String, usize, usize), Replay>,
 }
 
 impl Partial {
     pub(super) fn open(prepared: &Prepared, out: &Path) -> Result<Self, Diagnostics> {
         let mut journal = Journal::open(out, "run")?;
-        let mut done = BTreeMap::new();
+        let (mut done, mut replays) = (BTreeMap::new(), BTreeMap::new());
         // What another candidate of the same name may have begun nobody goes on with.
         let known = prepared.candidate.known_by_digest();
-        journal.resume(PARTIAL_SCHEMA, &prepared.key(), &mut |block: Block| {
-            done.extend(known.then_some(((block.population, block.block), block)));
+        journal.resume(PARTIAL_SCHEMA, &prepared.key(), &mut |line: Line| {
+            match line {
+                _ if !known => {}
+                Line::Block(block) => drop(done.insert((block.population, block.block), block)),
+                Line::Replay(replay) => drop(replays.insert(replay.key(), replay)),
+            }
             Ok(known)
         })?;
-        Ok(Partial { journal, done })
+        Ok(Partial { journal, done, replays })
+    }
+
+    /// Adds a part that is done.
+    ///
+    /// # Errors
+    /// `run.write`.
+    pub(super) fn append(&mut self, part: &impl Serialize) -> Result<(), Diagnostics> {
+        self.journal.append(part)
+    }
+
+    /// A part of a subset in a variant that an interrupted run had done.
+    pub(super) fn take_replay(&mut self, key: &(String, usize, usize)) -> Option<Replay> {
+        self.replays.remove(key)
     }
 }
 

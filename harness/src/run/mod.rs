@@ -6,8 +6,10 @@ pub(crate) mod journal;
 mod judge;
 pub(crate) mod local;
 mod progress;
+mod readings;
 mod recorded;
 pub mod replay;
+mod varied;
 mod watched;
 
 use std::path::{Path, PathBuf};
@@ -21,11 +23,12 @@ pub use judge::Verdicts;
 pub use progress::{Progress, Silent, Watch};
 
 use crate::action::Task;
+use crate::assumption::{self, Assumptions};
 use crate::candidate::operator::{Model, Operator};
 use crate::candidate::{self, Source};
 use crate::covers;
 use crate::gate::Frame;
-use crate::grid::autonomous::{self, Autonomous};
+use crate::grid::autonomous::Autonomous;
 use crate::grid::protection::{Protection, frequency};
 use crate::grid::{GridRules, units};
 use crate::latency::{self, Delay, Latency};
@@ -50,6 +53,8 @@ pub struct Prepared {
     pub populations: Vec<Population>,
     /// The loop.
     pub config: LoopConfig,
+    /// What the loop takes the world to be.
+    pub assumptions: Assumptions,
     /// Who is judged.
     pub candidate: Arc<dyn Source>,
     /// Whom it is compared with: nobody, one, or several models of the operator, of which the first is shown.
@@ -200,7 +205,8 @@ fn prepare_from(
         .is_some_and(|relays| relays.of(network.frequency_hz).balance() == frequency::Balance::Droop);
     let autonomous = suite.autonomous.of(&network, &suite.file, droop)?;
     let network = units::with_modes(&network, &autonomous.units);
-    let config = loop_config(&suite, &network, autonomous)?;
+    let assumptions = Assumptions::of(&suite, &network, autonomous);
+    let config = loop_config(&suite, &network, &assumptions)?;
     let (populations, listed) = populations(&suite, copies.scenarios, &network, &config)?;
     let task = config.task;
     let latency_draws = suite.latency.as_ref().is_some_and(latency::Written::draws);
@@ -222,16 +228,7 @@ fn prepare_from(
             }
         },
     };
-    let champions = match suite.champion {
-        None => Vec::new(),
-        Some(Champion::DoNothing) => vec![Arc::from(candidate::open("do_nothing", task, &network)?)],
-        Some(Champion::Operator) => {
-            let open = |model: &Model| -> Arc<dyn Source> {
-                Arc::new(Operator::new(*model, task, &network, suite.operators.settings))
-            };
-            suite.operators.models.iter().map(open).collect()
-        }
-    };
+    let champions = champions(&suite, &network, &assumptions)?;
     let latency = if copies.undelayed {
         None
     } else {
@@ -246,6 +243,7 @@ fn prepare_from(
         network,
         populations,
         config,
+        assumptions,
         candidate,
         champions,
         latency,
@@ -263,21 +261,45 @@ fn read(path: &Path, code: &'static str, what: &str) -> Result<Vec<u8>, Diagnost
     })
 }
 
+/// Whom the candidate is compared with.
+fn champions(
+    suite: &Suite,
+    network: &Arc<Network>,
+    assumptions: &Assumptions,
+) -> Result<Vec<Arc<dyn Source>>, Diagnostics> {
+    let task = suite.loop_config.task;
+    Ok(match suite.champion {
+        None => Vec::new(),
+        Some(Champion::DoNothing) => vec![Arc::from(candidate::open("do_nothing", task, network)?)],
+        Some(Champion::Operator) => {
+            let open = |model: &Model| -> Arc<dyn Source> {
+                Arc::new(Operator::new(*model, task, network, assumptions.operator))
+            };
+            suite.operators.models.iter().map(open).collect()
+        }
+    })
+}
+
+/// The loop of a suite in a world of these assumptions.
 fn loop_config(
     suite: &Suite,
     network: &Arc<Network>,
-    autonomous: autonomous::Settings,
+    assumptions: &Assumptions,
 ) -> Result<LoopConfig, Diagnostics> {
-    let (settings, physics) = (&suite.loop_config, &suite.physics);
+    let (settings, physics) = (&suite.loop_config, &assumptions.physics);
     let newton = powerflow::NewtonConfig { unsolved_islands_die: true, ..physics.newton() };
-    let relays = suite.protection.as_ref().map(|written| written.of(network.frequency_hz));
-    let autonomous = Autonomous::new(network, autonomous, relays.as_ref(), &newton);
+    let relays = assumptions.relays.clone();
+    let autonomous = Autonomous::new(network, assumptions.autonomous.clone(), relays.as_ref(), &newton);
     let by_kind = autonomous.has_ride_through();
     let protection = relays.map(|relays| Protection::new(network, relays, &newton));
     let protection = protection.map(|p| Arc::new(if by_kind { p.without_ride_through() } else { p }));
     let of_protection = protection.as_ref().map(|protection| &protection.settings);
     let frequency = suite.frequency.as_ref();
-    let frequency = frequency.map(|written| written.of(network, of_protection, &suite.file)).transpose()?;
+    let mut frequency =
+        frequency.map(|written| written.of(network, of_protection, &suite.file)).transpose()?;
+    for unit in frequency.iter_mut().flat_map(|elements| &mut elements.units) {
+        unit.model.inertia_s *= assumptions.inertia_share;
+    }
     Ok(LoopConfig {
         task: settings.task,
         step_s: settings.step_s,
@@ -286,6 +308,7 @@ fn loop_config(
         rules: Arc::new(GridRules {
             ramp_share_per_min: physics.ramp_share_per_min,
             cooldown_s: physics.cooldown_s,
+            tap_range: assumptions.tap_range,
             protection,
             frequency: frequency.map(Arc::new),
             measures_frequency: settings.task == Task::FrequencyResponse,
@@ -432,6 +455,13 @@ impl Prepared {
     /// Whether delays are those of this run's clock, so that no release can rest on it.
     pub(crate) fn by_the_clock(&self) -> bool {
         self.latency.as_ref().is_some_and(|latency| latency.timing.delay == Delay::WallClock)
+    }
+
+    /// Other models of the world that the suite wants tried and that can matter to it, and why the others cannot; `None` where it wants none.
+    pub(crate) fn variants(&self) -> Option<(Vec<assumption::Taken>, Vec<(&'static str, String)>)> {
+        let setting = assumption::Setting { suite: &self.suite, network: &self.network };
+        let written = self.suite.assumptions.as_ref()?;
+        Some(assumption::taken(written, &self.assumptions, &setting))
     }
 
     /// How far margins are looked for in each episode of a population, ms; `None` where no gate asks.

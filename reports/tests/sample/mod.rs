@@ -56,6 +56,7 @@ fn gate(id: &str, verdict: Verdict) -> GateRecord {
         decided_at: None,
         threshold: BTreeMap::from([("over".into(), 0.5), ("max".into(), 0.01)]),
         missing: 0,
+        depends_on: Vec::new(),
         worst: vec![],
         evidence: Vec::new(),
         line: Some(17),
