@@ -301,20 +301,25 @@ pub struct Taken {
     pub assumptions: Assumptions,
 }
 
+/// The variants that a suite wants.
+#[derive(Clone, Debug, Default)]
+pub struct Chosen {
+    /// Those that can matter to it.
+    pub taken: Vec<Taken>,
+    /// The names of the others, and why they cannot.
+    pub skipped: Vec<(&'static str, String)>,
+}
+
 /// Of the variants that a suite wants those that can matter to it, and why the others cannot.
-pub fn taken(
-    written: &Written,
-    nominal: &Assumptions,
-    setting: &Setting<'_>,
-) -> (Vec<Taken>, Vec<(&'static str, String)>) {
-    let (mut taken, mut skipped) = (Vec::new(), Vec::new());
+pub fn chosen(written: &Written, nominal: &Assumptions, setting: &Setting<'_>) -> Chosen {
+    let mut chosen = Chosen::default();
     for &variant in &written.vary {
         match (variant.of)(nominal, setting) {
-            Ok(assumptions) => taken.push(Taken { variant, assumptions }),
-            Err(why) => skipped.push((variant.id, why)),
+            Ok(assumptions) => chosen.taken.push(Taken { variant, assumptions }),
+            Err(why) => chosen.skipped.push((variant.id, why)),
         }
     }
-    (taken, skipped)
+    chosen
 }
 
 /// How much of a population was lived again, for sentences: "64 of 600 episodes (10.7 %)".

@@ -6,7 +6,7 @@ use scenarios::streams;
 use super::Prepared;
 use super::local::{Simulated, SimulatedPopulation};
 use super::readings::Readings;
-use super::varied;
+use super::weighed::weighed;
 use crate::gate::{self, Frame, Judgement, Sample};
 use crate::latency;
 use crate::metric;
@@ -201,7 +201,7 @@ pub(super) fn verdicts(prepared: &Prepared, simulated: &Simulated) -> Verdicts {
         let readings = Readings::of(own, &gate.metric);
         let judgement = judge_gate(prepared, gate, &readings, alpha);
         let (judgement, depends_on) =
-            varied::weighed(prepared, simulated, gate, &readings, judgement, alpha, &mut variants);
+            weighed(prepared, simulated, gate, &readings, judgement, alpha, &mut variants);
         let unit = metric::by_id(&gate.metric).map_or("1", |(_, m)| m.unit);
         gates.push(GateRecord {
             id: gate.id.clone(),

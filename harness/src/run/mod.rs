@@ -11,6 +11,7 @@ mod recorded;
 pub mod replay;
 mod varied;
 mod watched;
+mod weighed;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -314,7 +315,6 @@ fn loop_config(
             measures_frequency: settings.task == Task::FrequencyResponse,
             autonomous: Some(Arc::new(autonomous)),
             seed: Seed(suite.seed),
-            ..GridRules::default()
         }),
         security: suite.gates.iter().filter_map(|gate| metric::by_id(&gate.metric)?.1.security).max(),
     })
@@ -458,10 +458,10 @@ impl Prepared {
     }
 
     /// Other models of the world that the suite wants tried and that can matter to it, and why the others cannot; `None` where it wants none.
-    pub(crate) fn variants(&self) -> Option<(Vec<assumption::Taken>, Vec<(&'static str, String)>)> {
+    pub(crate) fn variants(&self) -> Option<assumption::Chosen> {
         let setting = assumption::Setting { suite: &self.suite, network: &self.network };
         let written = self.suite.assumptions.as_ref()?;
-        Some(assumption::taken(written, &self.assumptions, &setting))
+        Some(assumption::chosen(written, &self.assumptions, &setting))
     }
 
     /// How far margins are looked for in each episode of a population, ms; `None` where no gate asks.
