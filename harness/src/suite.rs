@@ -245,7 +245,7 @@ const NO_PART_OF_AN_EPISODE: [&str; 14] = [
 ];
 
 impl Suite {
-    /// Reads a suite: JSON where the name ends in `.json`, TOML otherwise.
+    /// Reads a suite: JSON where the name ends in `.json`, YAML where it ends in `.yaml` or `.yml`, TOML otherwise.
     ///
     /// # Errors
     /// All that is wrong with it, each with its line where known: `suite.read` where there is no readable file,
@@ -264,9 +264,7 @@ impl Suite {
     /// As [`Self::read`].
     pub fn from_text(text: &str, path: &Path) -> Result<Self, Diagnostics> {
         let file = path.display().to_string();
-        let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-        let document =
-            if json { Document::json(&file, text, "suite") } else { Document::toml(&file, text, "suite") }?;
+        let document = Document::by_name(path, text, "suite")?;
         let world = document.text_without(&NO_PART_OF_AN_EPISODE);
         let mut fields = document.root("suite", "the suite");
         // Of a file of another version every other complaint would mislead.
