@@ -562,7 +562,7 @@ pub fn discard_unfinished(out: &Path) -> Result<(), Diagnostics> {
 ///
 /// # Errors
 /// `usage.threads` where the number is none that a machine could have.
-pub(crate) fn worker_threads(threads: Option<usize>) -> Result<usize, Diagnostics> {
+pub fn worker_threads(threads: Option<usize>) -> Result<usize, Diagnostics> {
     let refuse = |message: String| {
         Err(Diagnostic::error("usage.threads", message).hint("leave the number out to use every core").into())
     };
