@@ -338,6 +338,8 @@ struct ScenarioView {
     metrics: Vec<(String, String)>,
     trajectory: Option<String>,
     replay: String,
+    /// The command that says why it broke a gate that failed.
+    explain: Option<String>,
     recorded: bool,
 }
 
@@ -376,6 +378,14 @@ impl ScenarioView {
             metrics: scenario.episode.iter().flat_map(|episode| episode.metrics.iter().map(metric)).collect(),
             trajectory: record.trajectory.clone(),
             replay: record.replay.clone(),
+            explain: report
+                .gates
+                .iter()
+                .find(|gate| gate.record.verdict == Verdict::Fail && gate.scenarios.contains(&row))
+                .map(|gate| {
+                    let episode = format!("{}/{}", record.population, record.index);
+                    format!("gridgate explain RUN {episode} --gate {}", gate.record.id)
+                }),
             recorded: scenario.episode.is_some(),
         }
     }
