@@ -46,7 +46,7 @@ impl Kind {
         }
     }
 
-    /// The value as a text that no other value has.
+    /// The value as a text that no other value has; tables in the order of their keys, which a language may keep or not.
     fn say(&self, text: &mut String) {
         match self {
             Kind::Flag(flag) => text.push_str(&flag.to_string()),
@@ -64,7 +64,7 @@ impl Kind {
             }
             Kind::Table(entries) => {
                 text.push('{');
-                for (name, value) in entries {
+                for (name, value) in in_order(entries) {
                     text.push_str(&format!("{name:?}="));
                     value.kind.say(text);
                     text.push(',');
@@ -74,6 +74,13 @@ impl Kind {
             Kind::Other(words) => text.push_str(words),
         }
     }
+}
+
+/// Entries by their names, which are distinct.
+fn in_order(entries: &[(String, Value)]) -> Vec<&(String, Value)> {
+    let mut entries: Vec<_> = entries.iter().collect();
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    entries
 }
 
 /// Syntax errors told of one file. One slip may bring others after it, and a file of another kind errs in every line.
@@ -166,7 +173,9 @@ impl Document {
     pub(crate) fn text_without(&self, keys: &[&str]) -> String {
         let mut text = String::new();
         if let Kind::Table(entries) = &self.root.kind {
-            for (name, value) in entries.iter().filter(|(name, _)| !keys.contains(&name.as_str())) {
+            for (name, value) in
+                in_order(entries).into_iter().filter(|(name, _)| !keys.contains(&name.as_str()))
+            {
                 text.push_str(&format!("{name:?}="));
                 value.kind.say(&mut text);
                 text.push('\n');
@@ -697,21 +706,8 @@ mod tests {
         }
     }
 
-    /// What a document says, with the keys of every table in order: languages keep them as they like.
     fn said(document: Result<Document, Diagnostics>) -> String {
-        fn sort(kind: &mut Kind) {
-            match kind {
-                Kind::List(list) => list.iter_mut().for_each(|value| sort(&mut value.kind)),
-                Kind::Table(entries) => {
-                    entries.iter_mut().for_each(|(_, value)| sort(&mut value.kind));
-                    entries.sort_by(|a, b| a.0.cmp(&b.0));
-                }
-                _ => {}
-            }
-        }
-        let mut document = document.unwrap_or_else(|wrong| panic!("{wrong}"));
-        sort(&mut document.root.kind);
-        document.text_without(&[])
+        document.unwrap_or_else(|wrong| panic!("{wrong}")).text_without(&[])
     }
 
     proptest! {

@@ -212,7 +212,6 @@ mod tests {
             ("a: 1\n? [x]\n: 2\n", 2, "a key is text"),
             ("a: 1\n---\nb: 2\n", 2, "second document"),
             ("a: 1\nb: [1, 2\n", 3, ""),
-            ("a: 1\n\tb: 2\n", 2, ""),
         ] {
             let mistake = read(text).expect_err(text);
             assert!(mistake.message.contains(part), "{text:?}: {}", mistake.message);
