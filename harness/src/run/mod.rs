@@ -1,5 +1,6 @@
 //! From a suite file to a verdict: prepare, simulate, judge, write.
 
+mod assumed;
 mod cache;
 pub mod folder;
 pub(crate) mod journal;
