@@ -9,6 +9,7 @@ mod envelope;
 mod errors;
 mod frequency;
 mod network;
+mod question;
 mod run;
 mod solution;
 mod sweep;
@@ -26,6 +27,8 @@ mod _native {
     use crate::frequency::{IslandResponse, simulate_island};
     #[pymodule_export]
     use crate::network::Network;
+    #[pymodule_export]
+    use crate::question::{explain, hunt};
     #[pymodule_export]
     use crate::run::{Progress, Run, run};
     #[pymodule_export]

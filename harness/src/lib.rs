@@ -1,6 +1,7 @@
 //! The closed loop: a candidate lives on a simulated grid, and is judged.
 
 pub mod action;
+pub mod assumption;
 pub mod candidate;
 pub mod cascade;
 pub mod cli;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use powerflow::{Diagnostic, Diagnostics, NewtonConfig, ReactiveLimits, Rescue, Slack};
 
 use crate::action::Task;
+use crate::assumption;
 use crate::fields::{Document, Fields};
 use crate::gate::{self, Gate, Severity};
 use crate::grid::{autonomous, frequency, protection};
@@ -216,6 +217,8 @@ pub struct Suite {
     pub frequency: Option<frequency::Written>,
     /// What else acts by itself.
     pub autonomous: autonomous::Written,
+    /// Which of these assumptions are varied; `None`: none.
+    pub assumptions: Option<assumption::Written>,
     /// Populations, in the order of the file; ids are distinct.
     pub populations: Vec<Population>,
     /// Gates, in the order of the file, then the implied ones; ids are distinct, and each names a population.
@@ -229,7 +232,7 @@ pub struct Suite {
 
 /// Keys of a suite that move no episode, or that a cache knows by other means (the seed, the grid's bytes, scenarios, who acts). A key that is
 /// not in this list counts, so that a new one cannot be forgotten.
-const NO_PART_OF_AN_EPISODE: [&str; 13] = [
+const NO_PART_OF_AN_EPISODE: [&str; 14] = [
     "schema",
     "name",
     "seed",
@@ -240,13 +243,14 @@ const NO_PART_OF_AN_EPISODE: [&str; 13] = [
     "alpha",
     "claim",
     "screening",
+    "assumptions",
     "population",
     "gate",
     "tier",
 ];
 
 impl Suite {
-    /// Reads a suite: JSON where the name ends in `.json`, TOML otherwise.
+    /// Reads a suite: JSON where the name ends in `.json`, YAML where it ends in `.yaml` or `.yml`, TOML otherwise.
     ///
     /// # Errors
     /// All that is wrong with it, each with its line where known: `suite.read` where there is no readable file,
@@ -265,9 +269,7 @@ impl Suite {
     /// As [`Self::read`].
     pub fn from_text(text: &str, path: &Path) -> Result<Self, Diagnostics> {
         let file = path.display().to_string();
-        let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-        let document =
-            if json { Document::json(&file, text, "suite") } else { Document::toml(&file, text, "suite") }?;
+        let document = Document::by_name(path, text, "suite")?;
         let world = document.text_without(&NO_PART_OF_AN_EPISODE);
         let mut fields = document.root("suite", "the suite");
         // Of a file of another version every other complaint would mislead.
@@ -355,6 +357,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let frequency = frequency::of_suite(&mut fields, loop_config.map(|settings| settings.task));
 
     let autonomous = autonomous::read(&mut fields);
+    let assumptions = assumption::read(&mut fields);
 
     let tables = fields.tables("population", "suite.population");
     if tables.is_empty() {
@@ -399,6 +402,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
         protection: protection?,
         frequency: frequency?,
         autonomous: autonomous?,
+        assumptions: assumptions?,
         populations,
         gates,
         tiers: tiers?,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::challenge::ChallengeRecord;
 use crate::latency::{DecisionRecord, LatencyRecord};
 use crate::supervision::{Handling, SupervisionRecord};
+use crate::variant::VariantsRecord;
 use crate::waiver::WaiverRecord;
 
 /// Schema of [`Evidence`].
@@ -182,6 +183,9 @@ pub struct GateRecord {
     pub missing: u64,
     /// The worst scenarios, worst first, at most three.
     pub worst: Vec<WorstRecord>,
+    /// Variants of the model of the world in which it would be another: the assumptions that the verdict depends on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<String>,
     /// Obligations that the gate serves, as the suite names them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<String>,
@@ -270,6 +274,9 @@ pub struct Evidence {
     pub covers: Covers,
     /// Modelling assumptions that the verdict rests on, each a sentence.
     pub assumptions: Vec<String>,
+    /// What became of the gates where such assumptions were changed, one at a time; absent where the suite does not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variants: Option<VariantsRecord>,
     /// How exact the physics was: solver, tolerance, largest mismatch, rungs, audits.
     pub fidelity: BTreeMap<String, String>,
     /// The tested region: quantity -> (lowest, highest) that occurred.

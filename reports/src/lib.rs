@@ -24,6 +24,7 @@ pub mod report;
 #[cfg(feature = "schema")]
 pub mod schemas;
 pub mod supervision;
+pub mod variant;
 pub mod waiver;
 mod words;
 
@@ -48,4 +49,7 @@ pub use problem::Problem;
 pub use regressions::{REGRESSIONS_SCHEMA, Regressions};
 pub use report::{Report, compose};
 pub use supervision::{Answer, Fallback, Handling, SupervisionRecord, SupervisionTally};
+pub use variant::{
+    SkippedVariantRecord, StratumRecord, SubsetRecord, VariantRecord, VariantsRecord, VariedGateRecord,
+};
 pub use waiver::{WAIVER_SCHEMA, Waiver, WaiverRecord, WaiverStatus};

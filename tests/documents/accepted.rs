@@ -281,6 +281,9 @@ metric = "latency.compute_ms"
 kind = "latency"
 q = 0.99
 max = 10
+[assumptions]
+vary = ["load_motors", "slack_single"]
+episodes = 64
 [tier.change]
 size_max = 256
 [tier.release]
@@ -325,6 +328,7 @@ population = "p"
 metric = "blackout"
 kind = "noninferiority"
 margin_rel = 0.1
+[assumptions]
 [tier.change]
 minutes = 5
 "#;

@@ -1,5 +1,6 @@
 //! Journeys by command line: from a case file to a report, and everything a user or an accident can put in the way.
 
+mod assumptions;
 mod cached;
 mod cascade;
 mod census;
@@ -14,6 +15,7 @@ mod frequency_response;
 mod github;
 mod hunt;
 mod interrupted;
+mod languages;
 mod latency;
 mod machines;
 mod misbehaving;

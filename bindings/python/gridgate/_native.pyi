@@ -282,6 +282,32 @@ def run(
 def census(path: _Path) -> dict[str, Any]: ...
 def verify(run_dir: _Path) -> dict[str, Any]: ...
 def replay(run_dir: _Path, episode: str) -> dict[str, Any]: ...
+def explain(
+    run_dir: _Path,
+    episode: str,
+    *,
+    gate: str | None = None,
+    candidate: _Path | None = None,
+    open_loop: bool = False,
+    pairs: int = 128,
+    threads: int | None = None,
+) -> dict[str, Any]: ...
+def hunt(
+    suite: _Path,
+    candidate: _Path | Controller | type[Controller] | None = None,
+    *,
+    population: str | None = None,
+    gate: str | None = None,
+    method: Literal["chemistry", "subset"] = "chemistry",
+    budget: int = 10_000,
+    size_max: int | None = None,
+    backgrounds: int = 4,
+    keep: Literal["caused", "all"] = "caused",
+    out: _Path | None = None,
+    threads: int | None = None,
+    seed: int | None = None,
+    progress: Callable[[Progress], object] | None = None,
+) -> dict[str, Any]: ...
 def simulate_island(
     *,
     inertia_s: npt.ArrayLike,

@@ -146,6 +146,7 @@ pub(super) fn key(
     world: &str,
     population: &Population,
     indices: &[u64],
+    subject: &str,
     source: &dyn Source,
     margin_max_ms: Option<u32>,
 ) -> Option<String> {
@@ -153,8 +154,9 @@ pub(super) fn key(
         return None;
     }
     let who = source.record();
+    // As whom: only who is judged passes through a limiter and people, and the same model may be both.
     let mut text = format!(
-        "{world}population {}\nwho {:?} {} {} margin {margin_max_ms:?}\n",
+        "{world}population {}\nas {subject:?} who {:?} {} {} margin {margin_max_ms:?}\n",
         population.id, who.name, who.adapter, who.digest.sha256
     );
     for metric in prepared.responses(&population.id) {

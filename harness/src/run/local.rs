@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::cache::{self, Cache};
 use super::journal::{BLOCKS, Header, Journal, partial_folder, sound};
 use super::judge;
+use super::lives::{Actor, Lives};
 use super::progress::{Progress, Watch};
+use super::varied::{self, Replay, Varied};
 use super::{Prepared, RunOptions};
 use crate::candidate::{Candidate, Source};
 use crate::cohort::{Cohort, Envelope};
 use crate::latency;
 use crate::live::{COHORT, live};
-use crate::response;
 use crate::suite::Stop;
 use crate::trajectory::{Episode, Trajectory};
 
@@ -42,6 +43,8 @@ pub(super) struct Simulated {
     pub(super) out_of_time: bool,
     /// What was wrong with the cache.
     pub(super) warnings: Diagnostics,
+    /// A part of the episodes in other models of the world, where the suite asks.
+    pub(super) varied: Option<Varied>,
 }
 
 /// Episodes of one population, in index order.
@@ -71,6 +74,26 @@ struct Block {
     cached: u64,
 }
 
+/// Any line of the partial record.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "serde_json::Value")]
+enum Line {
+    Block(Block),
+    Replay(Replay),
+}
+
+// By hand: an untagged enum reads no map whose keys are numbers, and a tested region has one.
+impl TryFrom<serde_json::Value> for Line {
+    type Error = serde_json::Error;
+
+    fn try_from(line: serde_json::Value) -> Result<Self, Self::Error> {
+        match line.get("variant") {
+            Some(_) => serde_json::from_value(line).map(Line::Replay),
+            None => serde_json::from_value(line).map(Line::Block),
+        }
+    }
+}
+
 const PARTIAL_SCHEMA: &str = "gridgate/partial/4";
 
 pub(super) fn simulate(
@@ -96,6 +119,7 @@ pub(super) fn simulate(
         )?;
         all.populations.push(simulated);
     }
+    all.varied = varied::live_again(prepared, options, watch, partial, &all)?;
     all.warnings = cache.map(Cache::warnings).unwrap_or_default();
     all.elapsed_s = start.elapsed().as_secs_f64();
     Ok(all)
@@ -199,7 +223,7 @@ fn simulate_population(
                     failed = Some(super::interrupted());
                 }
                 Ok(block) if !finished && failed.is_none() => {
-                    if let Err(complaint) = partial.journal.append(&block) {
+                    if let Err(complaint) = partial.append(&block) {
                         failed = Some(complaint);
                         enough.store(true, Ordering::Relaxed);
                         continue;
@@ -262,11 +286,20 @@ impl<'a> Worker<'a> {
         let mut made = Block { population: at, block, ..Block::default() };
         let Worker { prepared, means, solver, candidate, champions } = self;
         let margin = prepared.margin_max_ms(&population.id);
-        let responses = prepared.responses(&population.id);
         let mut episodes_of = |source: &Arc<dyn Source>, who: &mut dyn Candidate, judged: bool| {
             let margin = margin.filter(|_| judged);
+            let name = source.record().name;
+            let subject = if judged { "candidate" } else { &name };
             let kept = means.cache.and_then(|cache| {
-                let key = cache::key(prepared, &means.world, population, &indices, source.as_ref(), margin)?;
+                let key = cache::key(
+                    prepared,
+                    &means.world,
+                    population,
+                    &indices,
+                    subject,
+                    source.as_ref(),
+                    margin,
+                )?;
                 Some((cache, key))
             });
             if let Some((cache, key)) = &kept
@@ -276,28 +309,11 @@ impl<'a> Worker<'a> {
                 made.cached += entry.episodes.len() as u64;
                 return entry.episodes;
             }
-            let name = source.record().name;
-            let subject = if judged { "candidate" } else { &name };
-            let mut envelope = Envelope::default();
-            let rows = if source.batched() { COHORT } else { 1 };
-            let mut episodes = Vec::with_capacity(indices.len());
-            for group in indices.chunks(rows) {
-                let mut cohort = cohort(prepared, solver, population, subject, group, rows, false);
-                let mut lived: Vec<Episode> = live(&mut cohort, who).into_iter().map(|t| t.episode).collect();
-                envelope.join(cohort.envelope());
-                if judged {
-                    made.decision_ns.extend(cohort.decided_in().iter().map(|d| d.as_nanos() as u64));
-                }
-                if !responses.is_empty() {
-                    let twins = drawn(prepared, population, group);
-                    let twins = twins.into_iter().map(|(scenario, own)| (response::twin(&scenario), own));
-                    let mut cohort = cohort_of(prepared, solver, subject, twins.collect(), rows, false);
-                    for (episode, twin) in lived.iter_mut().zip(live(&mut cohort, who)) {
-                        response::put(episode, &twin.episode, &responses);
-                    }
-                    envelope.join(cohort.envelope());
-                }
-                episodes.extend(lived);
+            let actor = Actor::of(source.as_ref(), &mut *who, subject);
+            let Lives { mut episodes, envelope, decision_ns } =
+                Lives::of(prepared, &prepared.config, solver, population, &indices, actor);
+            if judged {
+                made.decision_ns.extend(decision_ns);
             }
             if let Some(max_ms) = margin {
                 let found = latency::of_block(prepared, solver, who, population, &indices, max_ms);
@@ -338,11 +354,16 @@ pub(crate) fn cohort<'a>(
     rows: usize,
     record: bool,
 ) -> Cohort<'a> {
-    cohort_of(prepared, solver, subject, drawn(prepared, population, indices), rows, record)
+    let drawn = drawn(prepared, population, indices);
+    cohort_of(prepared, solver, subject, drawn, rows, record)
 }
 
-/// These scenarios of a population, each with the seed of its candidate.
-fn drawn(prepared: &Prepared, population: &Population, indices: &[u64]) -> Vec<(Arc<Scenario>, u64)> {
+/// Scenarios of a population, each with the seed of its candidate.
+pub(super) fn drawn(
+    prepared: &Prepared,
+    population: &Population,
+    indices: &[u64],
+) -> Vec<(Arc<Scenario>, u64)> {
     let (seed, world) = (prepared.seed(), prepared.world());
     let one = |index: &u64| {
         let own = streams(seed, &population.id, *index).named("candidate").word();
@@ -360,7 +381,11 @@ pub(crate) fn cohort_of<'a>(
     rows: usize,
     record: bool,
 ) -> Cohort<'a> {
-    let cohort = Cohort::new(solver, &prepared.config, subject, scenarios, rows, record);
+    delayed(prepared, Cohort::new(solver, &prepared.config, subject, scenarios, rows, record))
+}
+
+/// A cohort with the delays of the suite.
+pub(super) fn delayed<'a>(prepared: &Prepared, cohort: Cohort<'a>) -> Cohort<'a> {
     match &prepared.latency {
         Some(latency) => cohort.delayed(&latency.timing),
         None => cohort,
@@ -412,19 +437,37 @@ pub(super) fn relive_after(
 pub(super) struct Partial {
     journal: Journal,
     done: BTreeMap<(usize, u64), Block>,
+    replays: BTreeMap<(String, usize, usize), Replay>,
 }
 
 impl Partial {
     pub(super) fn open(prepared: &Prepared, out: &Path) -> Result<Self, Diagnostics> {
         let mut journal = Journal::open(out, "run")?;
-        let mut done = BTreeMap::new();
+        let (mut done, mut replays) = (BTreeMap::new(), BTreeMap::new());
         // What another candidate of the same name may have begun nobody goes on with.
         let known = prepared.candidate.known_by_digest();
-        journal.resume(PARTIAL_SCHEMA, &prepared.key(), &mut |block: Block| {
-            done.extend(known.then_some(((block.population, block.block), block)));
+        journal.resume(PARTIAL_SCHEMA, &prepared.key(), &mut |line: Line| {
+            match line {
+                _ if !known => {}
+                Line::Block(block) => drop(done.insert((block.population, block.block), block)),
+                Line::Replay(replay) => drop(replays.insert(replay.key(), replay)),
+            }
             Ok(known)
         })?;
-        Ok(Partial { journal, done })
+        Ok(Partial { journal, done, replays })
+    }
+
+    /// Adds a part that is done.
+    ///
+    /// # Errors
+    /// `run.write`.
+    pub(super) fn append(&mut self, part: &impl Serialize) -> Result<(), Diagnostics> {
+        self.journal.append(part)
+    }
+
+    /// A part of a subset in a variant that an interrupted run had done.
+    pub(super) fn take_replay(&mut self, key: &(String, usize, usize)) -> Option<Replay> {
+        self.replays.remove(key)
     }
 }
 

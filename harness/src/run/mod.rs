@@ -1,16 +1,21 @@
 //! From a suite file to a verdict: prepare, simulate, judge, write.
 
+mod assumed;
 mod cache;
 mod challenge;
 pub mod folder;
 pub(crate) mod journal;
 mod judge;
+pub(crate) mod lives;
 pub(crate) mod local;
 mod progress;
+mod readings;
 mod recorded;
 pub mod replay;
 mod tested;
+mod varied;
 mod watched;
+mod weighed;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,13 +28,14 @@ pub use judge::Verdicts;
 pub use progress::{Progress, Silent, Watch};
 
 use crate::action::Task;
+use crate::assumption::{self, Assumptions};
 use crate::candidate::greedy::Greedy;
 use crate::candidate::manifest::Mode;
-use crate::candidate::operator::{Model, Operator};
+use crate::candidate::operator::{self, Model, Operator};
 use crate::candidate::{self, Source};
 use crate::covers;
 use crate::gate::Frame;
-use crate::grid::autonomous::{self, Autonomous};
+use crate::grid::autonomous::Autonomous;
 use crate::grid::protection::{Protection, frequency};
 use crate::grid::{GridRules, units};
 use crate::latency::{self, Delay, Latency};
@@ -56,6 +62,8 @@ pub struct Prepared {
     pub populations: Vec<Population>,
     /// The loop.
     pub config: LoopConfig,
+    /// What the loop takes the world to be.
+    pub assumptions: Assumptions,
     /// Who is judged.
     pub candidate: Arc<dyn Source>,
     /// Whom it is compared with: nobody, one, or several models of the operator, of which the first is shown.
@@ -208,7 +216,8 @@ fn prepare_from(
         .is_some_and(|relays| relays.of(network.frequency_hz).balance() == frequency::Balance::Droop);
     let autonomous = suite.autonomous.of(&network, &suite.file, droop)?;
     let network = units::with_modes(&network, &autonomous.units);
-    let config = loop_config(&suite, &network, autonomous)?;
+    let assumptions = Assumptions::of(&suite, &network, autonomous);
+    let config = loop_config(&suite, &network, &assumptions)?;
     let (populations, listed) = populations(&suite, copies.scenarios, &network, &config)?;
     let task = config.task;
     suite.check_frames(&frames(&populations, &world(&network, &config), &config, draws(&suite)))?;
@@ -246,6 +255,7 @@ fn prepare_from(
         network,
         populations,
         config,
+        assumptions,
         candidate,
         champions,
         latency,
@@ -266,12 +276,7 @@ fn champions(
         None => Vec::new(),
         Some(Champion::DoNothing) => vec![Arc::from(candidate::open("do_nothing", task, network)?)],
         Some(Champion::Greedy) => vec![Arc::new(Greedy::new(task, network))],
-        Some(Champion::Operator) => {
-            let open = |model: &Model| -> Arc<dyn Source> {
-                Arc::new(Operator::new(*model, task, network, suite.operators.settings))
-            };
-            suite.operators.models.iter().map(open).collect()
-        }
+        Some(Champion::Operator) => operators(suite, network, suite.operators.settings),
         Some(Champion::Manifest(_)) if copies.scenarios.is_some() => Vec::new(),
         Some(Champion::Manifest(path)) => {
             let path = suite_path.parent().unwrap_or(Path::new("")).join(path);
@@ -307,21 +312,34 @@ fn read(path: &Path, code: &'static str, what: &str) -> Result<Vec<u8>, Diagnost
     })
 }
 
+/// The operators that the candidate is compared with, who work so.
+fn operators(suite: &Suite, network: &Arc<Network>, settings: operator::Settings) -> Vec<Arc<dyn Source>> {
+    let open = |model: &Model| -> Arc<dyn Source> {
+        Arc::new(Operator::new(*model, suite.loop_config.task, network, settings))
+    };
+    suite.operators.models.iter().map(open).collect()
+}
+
+/// The loop of a suite in a world of these assumptions.
 fn loop_config(
     suite: &Suite,
     network: &Arc<Network>,
-    autonomous: autonomous::Settings,
+    assumptions: &Assumptions,
 ) -> Result<LoopConfig, Diagnostics> {
-    let (settings, physics) = (&suite.loop_config, &suite.physics);
+    let (settings, physics) = (&suite.loop_config, &assumptions.physics);
     let newton = powerflow::NewtonConfig { unsolved_islands_die: true, ..physics.newton() };
-    let relays = suite.protection.as_ref().map(|written| written.of(network.frequency_hz));
-    let autonomous = Autonomous::new(network, autonomous, relays.as_ref(), &newton);
+    let relays = assumptions.relays.clone();
+    let autonomous = Autonomous::new(network, assumptions.autonomous.clone(), relays.as_ref(), &newton);
     let by_kind = autonomous.has_ride_through();
     let protection = relays.map(|relays| Protection::new(network, relays, &newton));
     let protection = protection.map(|p| Arc::new(if by_kind { p.without_ride_through() } else { p }));
     let of_protection = protection.as_ref().map(|protection| &protection.settings);
     let frequency = suite.frequency.as_ref();
-    let frequency = frequency.map(|written| written.of(network, of_protection, &suite.file)).transpose()?;
+    let mut frequency =
+        frequency.map(|written| written.of(network, of_protection, &suite.file)).transpose()?;
+    for unit in frequency.iter_mut().flat_map(|elements| &mut elements.units) {
+        unit.model.inertia_s *= assumptions.inertia_share;
+    }
     Ok(LoopConfig {
         task: settings.task,
         step_s: settings.step_s,
@@ -330,12 +348,12 @@ fn loop_config(
         rules: Arc::new(GridRules {
             ramp_share_per_min: physics.ramp_share_per_min,
             cooldown_s: physics.cooldown_s,
+            tap_range: assumptions.tap_range,
             protection,
             frequency: frequency.map(Arc::new),
             measures_frequency: settings.task == Task::FrequencyResponse,
             autonomous: Some(Arc::new(autonomous)),
             seed: Seed(suite.seed),
-            ..GridRules::default()
         }),
         security: suite.gates.iter().filter_map(|gate| metric::by_id(&gate.metric)?.1.security).max(),
     })
@@ -490,6 +508,21 @@ impl Prepared {
         asked
     }
 
+    /// Other models of the world that the suite wants tried and that can matter to it, and why the others cannot; `None` where it wants none.
+    pub(crate) fn variants(&self) -> Option<assumption::Chosen> {
+        let setting = assumption::Setting { suite: &self.suite, network: &self.network };
+        let written = self.suite.assumptions.as_ref()?;
+        Some(assumption::chosen(written, &self.assumptions, &setting))
+    }
+
+    /// The comparators in another model of the world: operators work there as it says, everybody else is the same.
+    fn champions_in(&self, assumptions: &Assumptions) -> Vec<Arc<dyn Source>> {
+        match self.suite.champion {
+            Some(Champion::Operator) => operators(&self.suite, &self.network, assumptions.operator),
+            _ => self.champions.clone(),
+        }
+    }
+
     /// How far margins are looked for in each episode of a population, ms; `None` where no gate asks.
     pub(crate) fn margin_max_ms(&self, population: &str) -> Option<u32> {
         let asks = |gate: &crate::suite::SuiteGate| {
@@ -596,7 +629,7 @@ pub fn discard_unfinished(out: &Path) -> Result<(), Diagnostics> {
 ///
 /// # Errors
 /// `usage.threads` where the number is none that a machine could have.
-pub(crate) fn worker_threads(threads: Option<usize>) -> Result<usize, Diagnostics> {
+pub fn worker_threads(threads: Option<usize>) -> Result<usize, Diagnostics> {
     let refuse = |message: String| {
         Err(Diagnostic::error("usage.threads", message).hint("leave the number out to use every core").into())
     };

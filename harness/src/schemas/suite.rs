@@ -8,6 +8,7 @@ use super::table::{
     one_of, pair, row, see, text, up_to, whole, within, zero_or_more,
 };
 use crate::action::Task;
+use crate::assumption;
 use crate::candidate::operator::Model;
 use crate::frequency::FrequencyCurve;
 use crate::gate;
@@ -39,6 +40,7 @@ pub(super) fn schema() -> Value {
     defs.insert("Physics".into(), physics());
     defs.insert("Limiter".into(), limiter());
     defs.insert("Advisory".into(), advisory());
+    defs.insert("Assumptions".into(), assumptions());
     defs.insert("Tier".into(), tier());
     let lists = json!({ "properties": { "kind": { "enum": ["every_outage", "demand_levels"] } } });
     let population =
@@ -74,7 +76,7 @@ pub(super) fn schema() -> Value {
         .iter()
         .fold(Table::new("Smaller designs of the suite."), |table, name| table.may(name, see("Tier")));
     let root = Table::new(&format!(
-        "A suite: what is simulated, who is judged, and which claims must hold. TOML, or JSON with the same keys. {BEYOND}"
+        "A suite: what is simulated, who is judged, and which claims must hold. TOML, or YAML or JSON with the same keys. {BEYOND}"
     ))
     .need("schema", constant(SUITE_SCHEMA, "Name and version of this document."))
     .need("name", text("Its name."))
@@ -98,6 +100,7 @@ pub(super) fn schema() -> Value {
     .may("agc", see("Agc"))
     .may("remedial", list(see("Scheme"), "Remedial schemes."))
     .may("units", see("Units"))
+    .may("assumptions", see("Assumptions"))
     .need("population", counted(1, None, see("Population"), "Populations."))
     .may("gate", list(gates, "Claims."))
     .may("tier", tiers.done())
@@ -242,6 +245,24 @@ fn advisory() -> Value {
             json!({ "required": ["delay"], "properties": { "delay": { "exclusiveMinimum": 0 } } }),
         )
         .also("then", json!({ "required": ["delay_s"] }))
+        .done()
+}
+
+fn assumptions() -> Value {
+    let ids = assumption::LIST.iter().map(|variant| variant.id);
+    let mut vary = counted(
+        1,
+        None,
+        choice(ids, "A variant: the same world with one assumption changed."),
+        "Variants to try, each once; left out, every one that can matter.",
+    );
+    vary["uniqueItems"] = true.into();
+    Table::new("Which assumptions about the world are varied, by living a part of the episodes again.")
+        .may("vary", vary)
+        .may(
+            "episodes",
+            whole(assumption::EPISODES_MIN, u64::MAX, "Episodes of each population in each variant (256)."),
+        )
         .done()
 }
 
