@@ -28,6 +28,8 @@ pub struct Cohort<'a> {
     subject: &'a str,
     rollouts: Vec<Rollout>,
     seeds: Vec<u64>,
+    /// What is seen, in memory that every step uses again.
+    seen: Observations,
     step: u32,
     decided_in: Vec<Duration>,
     envelope: Envelope,
@@ -95,6 +97,7 @@ impl<'a> Cohort<'a> {
             rollouts.push(rollout(Grid::padding(&network, &config.rules)));
         }
         Cohort {
+            seen: Observations::zeros(&network, rollouts.len()),
             solver,
             config,
             subject,
@@ -214,27 +217,27 @@ impl<'a> Cohort<'a> {
     }
 
     /// Asks a candidate about what is seen, where there is anyone to decide for.
-    pub(crate) fn ask(&mut self, candidate: &mut dyn Candidate, seen: &Observations) -> Decisions {
-        if !seen.alive.contains(&true) {
-            return Decisions::none(seen.rows);
+    pub(crate) fn ask(&mut self, candidate: &mut dyn Candidate) -> Decisions {
+        if !self.seen.alive.contains(&true) {
+            return Decisions::none(self.seen.rows);
         }
         // A duration that is shown beside the evidence, and decides nothing but where a suite asks for the clock.
         let start = Instant::now();
-        let answer = candidate.decide_batch(seen);
+        let answer = candidate.decide_batch(&self.seen);
         self.decided_in.push(start.elapsed());
         answer
     }
 
-    /// What every rollout shows now. Rollouts that have ended keep showing their last state; nothing is decided for them, nor for those
-    /// whose candidate is busy.
-    pub(crate) fn sense(&mut self, now: Moment) -> Observations {
-        let network = Arc::clone(self.solver.network());
-        let mut seen = Observations::zeros(&network, self.rollouts.len());
+    /// Puts together what every rollout shows now, as far as the candidate looks at it. Rollouts that have ended keep showing
+    /// their last state; nothing is decided for them, nor for those whose candidate is busy.
+    pub(crate) fn sense(&mut self, candidate: &dyn Candidate, now: Moment) {
+        let (seen, looks_at) = (&mut self.seen, candidate.looks_at());
         for (row, rollout) in self.rollouts.iter_mut().enumerate() {
+            seen.alive[row] = false;
             if rollout.grid.life() == Life::Absent {
                 continue;
             }
-            seen.fill(row, &rollout.grid, now);
+            seen.fill(row, &rollout.grid, now, looks_at);
             if rollout.grid.life() == Life::Alive
                 && let Some(age_s) = rollout.channel.measure(self.step - 1, now)
             {
@@ -243,7 +246,6 @@ impl<'a> Cohort<'a> {
                 seen.tensors[Observed::Age as usize].row_mut(row)[0] = age_s;
             }
         }
-        seen
     }
 
     /// Sends what was asked on its way, and grants or refuses what takes effect now; a rollout whose candidate failed ends here.

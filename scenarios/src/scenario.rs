@@ -1,5 +1,7 @@
 //! One fully determined stimulus.
 
+use std::io::{BufWriter, Write};
+
 use powerflow::Network;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -36,8 +38,13 @@ impl Scenario {
     pub fn digest(&self) -> String {
         let content = Content { schema: "gridgate/timeline/1", timeline: &self.timeline };
         let mut hash = Sha256::new();
-        serde_json::to_writer(HashWriter(&mut hash), &content)
+        // A serialiser writes a few bytes at a time.
+        let mut out = BufWriter::new(HashWriter(&mut hash));
+        serde_json::to_writer(&mut out, &content)
+            .map_err(std::io::Error::from)
+            .and_then(|()| out.flush())
             .expect("events are plain data, and writing to a hash does not fail");
+        drop(out);
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 

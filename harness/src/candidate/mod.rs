@@ -18,7 +18,7 @@ use powerflow::{Diagnostic, Diagnostics, Network};
 use reports::Handling;
 
 use crate::action::{AskedTensor, Task};
-use crate::observation::Observations;
+use crate::observation::{Observations, Observed};
 use io_map::IoMap;
 use manifest::Manifest;
 use scenarios::nearest::nearest;
@@ -75,6 +75,11 @@ impl Decisions {
 pub trait Candidate {
     /// New episodes begin in all rows of the next batches; `seeds[row]` is what a stochastic candidate must draw from.
     fn reset(&mut self, seeds: &[u64]);
+
+    /// What it looks at. The loop may leave everything else at zero.
+    fn looks_at(&self) -> &[Observed] {
+        Observed::LIST
+    }
 
     /// Decides for every row. Must not panic for any observation; rows that are not alive may be answered with anything.
     fn decide_batch(&mut self, seen: &Observations) -> Decisions;

@@ -60,6 +60,8 @@ pub(super) struct Rollout {
     steps: u32,
     /// Rows of the grid's log that have been digested.
     digested: usize,
+    /// Power flows that had been solved when a state was digested last.
+    digested_solves: Option<u64>,
     /// What controls moved and the record has told.
     told: usize,
     digest: Sha256,
@@ -97,6 +99,7 @@ impl Rollout {
             granted: false,
             steps: 0,
             digested: 0,
+            digested_solves: None,
             told: 0,
             digest: Sha256::new(),
             recorded: record.then(Vec::new),
@@ -253,7 +256,14 @@ impl Rollout {
             }
         }
         envelope.include(&self.grid, self.clock);
-        digest_state(&mut self.digest, &self.grid, grants, self.clock);
+        self.digest.update(self.clock.0.to_le_bytes());
+        let solves = Some(self.grid.solves());
+        if std::mem::replace(&mut self.digested_solves, solves) == solves {
+            self.digest.update(AS_BEFORE);
+        } else {
+            digest_voltages(&mut self.digest, &self.grid);
+        }
+        digest_grants(&mut self.digest, grants);
         for logged in &self.grid.log()[self.digested..] {
             digest_trip(&mut self.digest, logged);
         }
@@ -390,20 +400,27 @@ fn trips(grid: &Grid) -> Vec<TripRecord> {
         .collect()
 }
 
-fn digest_state(digest: &mut Sha256, grid: &Grid, grants: &Grants, now: Moment) {
-    digest.update(now.0.to_le_bytes());
-    let network = grid.network();
-    for bus in network.buses.id.indices() {
+/// Stands in a digest for the voltages of the last state, where nothing was solved since. No list of voltages begins so.
+const AS_BEFORE: [u8; 1] = [2];
+
+fn digest_voltages(digest: &mut Sha256, grid: &Grid) {
+    // A hash takes one long piece faster than many short ones.
+    let mut bytes = Vec::with_capacity(17 * grid.network().buses.id.len());
+    for bus in grid.network().buses.id.indices() {
         // A tag before the value: a dead bus is not a bus at zero.
         match grid.solution().and_then(|s| s.voltage(bus)) {
             Some(v) => {
-                digest.update([1]);
-                digest.update(v.re.to_bits().to_le_bytes());
-                digest.update(v.im.to_bits().to_le_bytes());
+                bytes.push(1);
+                bytes.extend(v.re.to_bits().to_le_bytes());
+                bytes.extend(v.im.to_bits().to_le_bytes());
             }
-            None => digest.update([0]),
+            None => bytes.push(0),
         }
     }
+    digest.update(&bytes);
+}
+
+fn digest_grants(digest: &mut Sha256, grants: &Grants) {
     digest.update((grants.all.len() as u64).to_le_bytes());
     for grant in &grants.all {
         digest.update([grant.quantity as u8]);
