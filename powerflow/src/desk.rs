@@ -537,7 +537,8 @@ impl<L: Lane> Desk<L> {
 
     /// The live node of a lane with the lowest magnitude.
     fn lowest(&self, lane: usize, plan: &Plan) -> NodeIdx {
-        let live = plan.nodes.bus.indices().filter(|node| self.seats[lane].problem.island[node.row()] != NONE);
+        let live =
+            plan.nodes.bus.indices().filter(|node| self.seats[lane].problem.island[node.row()] != NONE);
         let magnitude = |node: &NodeIdx| self.arena.voltage_of(plan.position[*node] as usize, lane).abs();
         live.min_by(|a, b| magnitude(a).total_cmp(&magnitude(b))).unwrap_or(NodeIdx::from_row(0))
     }

@@ -350,8 +350,8 @@ pub(crate) fn patches(
     };
     for (branch, base) in plan.base.iter() {
         let (on, ratio) = (state.branch_on[branch], state.tap_ratio[branch]);
-        let as_in_file = on == network.branches.in_service[branch]
-            && (!on || ratio == network.branches.tap_ratio[branch]);
+        let as_in_file =
+            on == network.branches.in_service[branch] && (!on || ratio == network.branches.tap_ratio[branch]);
         if as_in_file {
             continue;
         }
@@ -361,11 +361,7 @@ pub(crate) fn patches(
         if unchanged {
             continue;
         }
-        let now = if live {
-            TwoPort::of(&network.branches, branch, ratio)
-        } else {
-            TwoPort::default()
-        };
+        let now = if live { TwoPort::of(&network.branches, branch, ratio) } else { TwoPort::default() };
         let slots = plan.branch_slots[branch];
         push(slots.from, Patch::DIAGONAL, now.from_from, base.from_from);
         push(slots.from, slots.from_to, now.from_to, base.from_to);

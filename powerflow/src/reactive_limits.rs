@@ -55,8 +55,7 @@ pub(crate) fn turns<L: Lane>(
     for node in &problem.holding {
         let (row, node) = (node.row(), *node);
         let island = problem.island[row];
-        if island == NONE
-            || (hold_references && problem.islands[island as usize].references.contains(&node))
+        if island == NONE || (hold_references && problem.islands[island as usize].references.contains(&node))
         {
             continue;
         }

@@ -189,7 +189,8 @@ impl Flows {
             // The plan has the two-ports of what is in service in the file, as the file has them.
             let as_planned =
                 network.branches.in_service[branch] && ratio == network.branches.tap_ratio[branch];
-            let y = if as_planned { plan.base[branch] } else { TwoPort::of(&network.branches, branch, ratio) };
+            let y =
+                if as_planned { plan.base[branch] } else { TwoPort::of(&network.branches, branch, ratio) };
             let into_from = current(y.from_from, vf, y.from_to, vt);
             let into_to = current(y.to_from, vf, y.to_to, vt);
             flows.p_from_pu[branch] = vf.re * into_from.re + vf.im * into_from.im;
