@@ -176,6 +176,92 @@ fn a_variant_is_the_suite_that_says_so_itself() {
     assert!(differ > 8, "hardly any variant changed anything: nothing was compared");
 }
 
+/// A look-ahead controller whose steps are limited and which an operator replaces where much demand is drawn, beside `champion`, with gates on
+/// new failures, on what the limiter did, and on what an outage did.
+fn supervised(champion: &str, tables: &str) -> String {
+    let gates = [
+        ("new", "voltage.violation_pu_min", "kind = \"rate\"\nover = 0.02\nmax = 0.3\nnew_only = true"),
+        ("limited", "limiter.limited", "kind = \"mean\"\nmax = 1.0\nrange = [0, 4]"),
+        ("stand_in", "limiter.fallback", "kind = \"value\"\nmax = 3"),
+        ("response", "response.losses_mwh", "kind = \"value\"\nmax = 0.1"),
+    ];
+    let gates = gates.map(|(id, metric, kind)| {
+        format!("[[gate]]\nid = \"{id}\"\npopulation = \"swings\"\nmetric = \"{metric}\"\n{kind}\n")
+    });
+    format!(
+        r#"schema = "gridgate/suite/1"
+name = "supervised"
+seed = 5
+grid = "case14.m"
+champion = "{champion}"
+screening = true
+
+[loop]
+task = "volt_var"
+step_s = 60
+steps = 4
+
+[protection]
+engine = "none"
+
+[limiter]
+fallback = "operator"
+[limiter.step]
+"act.gen.v_set" = 0.004
+[limiter.envelope]
+demand = [0.0, 1.05]
+
+[[population]]
+id = "swings"
+hazards = [{{ kind = "load_swing", sigma = 0.08 }}, {{ kind = "line_trip", k = 1, keep_connected = true }}]
+size_max = 30
+
+{}
+{tables}
+"#,
+        gates.concat()
+    )
+}
+
+/// The same layers stand between the candidate and the grid in a variant, the same champion is compared with, and twins are lived there too.
+#[test]
+fn limiter_champion_and_twins_are_in_a_variant_what_they_are_in_the_suite_that_says_so_itself() {
+    let desk = Desk::new();
+    for champion in ["greedy", "idle/candidate.toml"] {
+        for (id, table) in [
+            (
+                "load_constant_impedance",
+                "[slow.load_recovery]\np_exponent = 2\nq_exponent = 2\np_exponent_recovered = 2\nq_exponent_recovered = 2\n",
+            ),
+            ("reactive_limits", "[physics]\nreactive_limits = \"ignore\"\n"),
+        ] {
+            desk.put("itself.toml", supervised(champion, table));
+            desk.run("itself.toml", "itself", &["--candidate", "greedy"]);
+            let itself = desk.json("itself/evidence.json");
+            let vary = format!("[assumptions]\nvary = [\"{id}\"]\nepisodes = 30\n");
+            desk.put("suite.toml", supervised(champion, &vary));
+            desk.run("suite.toml", "run", &["--candidate", "greedy"]);
+            desk.say(&["verify", "run"]).with(0);
+            let evidence = desk.json("run/evidence.json");
+            let tally = &evidence["supervision"][0]["tally"];
+            assert!(
+                tally["limited"].as_u64() > Some(0) && tally["fallback"]["outside"].as_u64() > Some(0),
+                "{tally}"
+            );
+            let gates = variant(&evidence, id)["gates"].as_array().expect("gates");
+            for own in ["new", "limited", "stand_in", "response"].map(|own| gate(&itself, own)) {
+                let there = gates.iter().find(|there| there["gate"] == own["id"]).expect("a gate");
+                let told = |gate: &Value| (gate["verdict"].clone(), gate["reason"].clone());
+                assert_eq!(told(there), told(own), "{id} beside {champion}");
+                assert_ne!(own["verdict"], "error", "{}", own["reason"]);
+            }
+            let changed =
+                |own: &str| gates.iter().find(|there| there["gate"] == own).expect("a gate")["changed"] != 0;
+            assert!(changed("response"), "{id} moves no losses: nothing was compared");
+        }
+    }
+}
+
 const LASTING: [&str; 3] = ["evidence.json", "episodes.jsonl", "champion_episodes.jsonl"];
 
 /// Every variant that can matter, with relays and a comparator.

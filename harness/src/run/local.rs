@@ -78,7 +78,7 @@ struct Block {
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "serde_json::Value")]
 enum Line {
-    Block(Block),
+    Block(Box<Block>),
     Replay(Replay),
 }
 
@@ -449,7 +449,7 @@ impl Partial {
         journal.resume(PARTIAL_SCHEMA, &prepared.key(), &mut |line: Line| {
             match line {
                 _ if !known => {}
-                Line::Block(block) => drop(done.insert((block.population, block.block), block)),
+                Line::Block(block) => drop(done.insert((block.population, block.block), *block)),
                 Line::Replay(replay) => drop(replays.insert(replay.key(), replay)),
             }
             Ok(known)
