@@ -109,7 +109,7 @@ quantities! {
         UnitStatus = "obs.gen.status", Unit, "1";
         /// Lowest active power; -1e6 where the file leaves it open.
         UnitPMin = "obs.gen.p_min", Unit, "MW";
-        /// Highest active power; 1e6 where the file leaves it open.
+        /// Highest active power that it can deliver now; 1e6 where the file leaves it open.
         UnitPMax = "obs.gen.p_max", Unit, "MW";
         /// Active power into the branch at its from end.
         BranchPFrom = "obs.branch.p_from", Branch, "MW";
@@ -117,7 +117,7 @@ quantities! {
         BranchQFrom = "obs.branch.q_from", Branch, "Mvar";
         /// Apparent power as a share of the rating; 0 where there is no rating or the branch is out.
         BranchLoading = "obs.branch.loading", Branch, "1";
-        /// Rating; 0 where there is none.
+        /// Rating as it is now; 0 where there is none.
         BranchRating = "obs.branch.rating", Branch, "MVA";
         /// 1 where the branch is connected.
         BranchStatus = "obs.branch.status", Branch, "1";
@@ -212,15 +212,15 @@ fn show(quantity: Observed, grid: &Grid, now: Moment, put: impl FnOnce(&dyn Fn(u
         Observed::UnitPSet => put(&|i| base.from_pu(state.unit_p_pu[unit(i)])),
         Observed::UnitStatus => put(&|i| flag(state.unit_on[unit(i)])),
         Observed::UnitPMin => put(&|i| finite(base.from_pu(network.units.p_min_pu[unit(i)]))),
-        Observed::UnitPMax => put(&|i| finite(base.from_pu(network.units.p_max_pu[unit(i)]))),
+        Observed::UnitPMax => put(&|i| finite(base.from_pu(grid.p_max_pu(unit(i))))),
         Observed::BranchPFrom => put(&|i| flow(flows.p_from_pu[branch(i)])),
         Observed::BranchQFrom => put(&|i| flow(flows.q_from_pu[branch(i)])),
-        Observed::BranchLoading => put(&|i| match network.branches.rating_pu[branch(i)] {
+        Observed::BranchLoading => put(&|i| match grid.rating_pu(branch(i)) {
             Some(rating) if solution.is_some() => flows.apparent_pu(branch(i)) / rating,
             _ => 0.0,
         }),
         Observed::BranchRating => {
-            put(&|i| network.branches.rating_pu[branch(i)].map_or(0.0, |rating| base.from_pu(rating)));
+            put(&|i| grid.rating_pu(branch(i)).map_or(0.0, |rating| base.from_pu(rating)));
         }
         Observed::BranchStatus => put(&|i| flag(state.branch_on[branch(i)])),
         Observed::BranchTap => put(&|i| state.tap_ratio[branch(i)]),

@@ -15,6 +15,7 @@ use crate::latency::{LatencyFile, LatencyMargin};
 use crate::machines::MachineStudy;
 use crate::nose::NoseStudy;
 use crate::plan::SuitePlan;
+use crate::rating::RatingStudy;
 use crate::regressions::Regressions;
 
 /// A schema and the name of its file.
@@ -49,6 +50,7 @@ pub fn documents() -> Vec<Described> {
         of::<ContingencyStudy>(),
         of::<NoseStudy>(),
         of::<SuitePlan>(),
+        of::<RatingStudy>(),
         of::<CascadeStudy>(),
         of::<FrequencyStudy>(),
         of::<LatencyFile>(),

@@ -22,6 +22,7 @@ mod misbehaving;
 mod nose;
 mod operator;
 mod protection;
+mod rating;
 mod redacted;
 mod refused;
 mod same_bytes;

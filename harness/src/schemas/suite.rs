@@ -618,9 +618,9 @@ fn hazards(defs: &mut Map<String, Value>) -> Value {
 
 /// The setting of a hazard; of one that is not known here nothing is said.
 fn setting(name: &str, meaning: &str) -> Value {
-    let span = |high: f64| {
+    let span = |low: f64, high: f64| {
         let one = match high.is_finite() {
-            true => within(0.0, high, meaning),
+            true => within(low, high, meaning),
             false => zero_or_more(meaning),
         };
         json!({ "description": meaning, "anyOf": [one, pair(one.clone(), meaning)] })
@@ -632,8 +632,27 @@ fn setting(name: &str, meaning: &str) -> Value {
             some["contains"] = json!({ "minimum": 1 });
             json!({ "description": meaning, "anyOf": [count(1), some] })
         }
-        "at_s" | "return_after_s" => span(f64::INFINITY),
-        "level" => span(10.0),
+        "at_s" | "return_after_s" | "passes_at_s" => span(0.0, f64::INFINITY),
+        "level" => span(0.0, 10.0),
+        "peak_m_s" => span(0.0, 120.0),
+        "width_km" | "length_km" => span(1.0, 5000.0),
+        "offset_km" => span(-5000.0, 5000.0),
+        "speed_m_s" => span(0.1, 100.0),
+        "heading_deg" => span(-360.0, 360.0),
+        "peak_c" => span(-20.0, 60.0),
+        "wind_m_s" => span(0.0, 30.0),
+        "swing_c" => within(0.0, 40.0, meaning),
+        "begins_h" => within(0.0, 24.0, meaning),
+        "load_per_degree" => within(0.0, 0.2, meaning),
+        "derating_per_degree" => within(0.0, 0.05, meaning),
+        "alike_everywhere" | "alike_nearby" => within(0.0, 1.0, meaning),
+        "crews" => whole(0, 10_000, meaning),
+        "fragility" => choice(["tower", "structure_texas", "line_gb"], meaning),
+        "ratings" => choice(["ambient", "dynamic", "static"], meaning),
+        "technology" => {
+            let known = scenarios::weather::availability::Technology::LIST.iter();
+            choice(known.map(|technology| technology.id()).chain(["unknown"]), meaning)
+        }
         "spread_s" => zero_or_more(meaning),
         "keep_connected" | "lines_only" => flag(meaning),
         "weight" => choice(["uniform", "capacity"], meaning),

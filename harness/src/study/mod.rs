@@ -6,6 +6,7 @@ mod frequency;
 mod nose;
 mod page;
 mod plan;
+pub mod rating;
 mod solution;
 
 pub(crate) use cascade::Runner;

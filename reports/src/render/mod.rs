@@ -19,6 +19,7 @@ pub mod network_picture;
 pub mod nose;
 pub mod plan;
 pub mod playback;
+pub mod rating;
 pub mod sarif;
 mod svg;
 pub mod text;

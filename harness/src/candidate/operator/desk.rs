@@ -102,12 +102,13 @@ impl Desk {
         let base = self.network.base;
         let p = seen.of(Observed::BranchPFrom).row(row);
         let q = seen.of(Observed::BranchQFrom).row(row);
+        let ratings = seen.of(Observed::BranchRating).row(row);
         let mut limits = Vec::with_capacity(watched.len());
         model
             .transfer_rows(&watched, Balance::Reference, &mut |branch, factors| {
                 let (p, q) = (base.to_pu(p[branch.row()]), base.to_pu(q[branch.row()]));
-                let Some(rating) = self.network.branches.rating_pu[branch] else { return };
-                let most = RELIEVED_LOADING * rating;
+                // As it is now: in heat a branch may carry less than its file says.
+                let most = RELIEVED_LOADING * base.to_pu(ratings[branch.row()]);
                 // Reactive power stays: what is left of the rating is for active power.
                 let active = (most * most - q * q).max(0.0).sqrt();
                 let sign = if p < 0.0 { -1.0 } else { 1.0 };
