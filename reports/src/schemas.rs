@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema};
 use crate::cascade::CascadeStudy;
 use crate::contingencies::ContingencyStudy;
 use crate::document::Document;
+use crate::envelope::Envelope;
 use crate::evidence::{EpisodeRecord, Evidence, Manifest, NetworkRecord, RunRecord};
 use crate::explanation::Explanation;
 use crate::frequency::FrequencyStudy;
@@ -45,6 +46,7 @@ pub fn documents() -> Vec<Described> {
         of::<EpisodeRecord>(),
         of::<NetworkRecord>(),
         of::<Manifest>(),
+        of::<Envelope>(),
         of::<ContingencyStudy>(),
         of::<NoseStudy>(),
         of::<SuitePlan>(),

@@ -49,6 +49,7 @@ fn documents_of_version_1_are_read_and_newer_ones_refused_by_name() {
     kept::<reports::EpisodeRecord>();
     kept::<reports::NetworkRecord>();
     kept::<Seal>();
+    kept::<reports::Envelope>();
     kept::<reports::ContingencyStudy>();
     kept::<reports::NoseStudy>();
     kept::<reports::CascadeStudy>();

@@ -1,8 +1,10 @@
 //! Journeys by command line: from a case file to a report, and everything a user or an accident can put in the way.
 
+mod assumptions;
 mod cached;
 mod cascade;
 mod census;
+mod challenge;
 mod contingencies;
 mod controls;
 mod desk;
@@ -13,6 +15,7 @@ mod frequency_response;
 mod github;
 mod hunt;
 mod interrupted;
+mod languages;
 mod latency;
 mod machines;
 mod misbehaving;
@@ -23,6 +26,7 @@ mod rating;
 mod redacted;
 mod refused;
 mod same_bytes;
+mod supervision;
 mod tampered;
 mod tiers;
 mod waivers;

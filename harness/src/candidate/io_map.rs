@@ -217,7 +217,7 @@ impl IoMap {
             values: Tensor::zeros(rows, piece.elements.len()),
             given: None,
         });
-        Decisions { asked: asked.collect(), failed: vec![None; rows] }
+        Decisions { asked: asked.collect(), ..Decisions::none(rows) }
     }
 
     /// Writes what the model answered for the rows `rows` into decisions made by [`Self::blank`].

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use powerflow::Index;
 use powerflow::security::{Depth, Security};
-use reports::{FrequencyCurveRecord, StepRecord, TripRecord};
+use reports::{FrequencyCurveRecord, Handling, StepRecord, SupervisionTally, TripRecord};
 use scenarios::{Moment, Seed};
 use sha2::{Digest, Sha256};
 
@@ -31,6 +31,10 @@ pub(super) struct Rollout {
     initial_demand_mw: f64,
     pub(super) grants: Grants,
     pub(super) refusals: BTreeMap<Refusal, u64>,
+    /// What supervision made of its decisions; `None` where nothing stood between.
+    supervision: Option<SupervisionTally>,
+    /// The same of the last decision, until a state of its step has been recorded.
+    handling: Option<Handling>,
     pub(super) failure: Option<Failure>,
     pub(super) unsolved: bool,
     /// Whether its last stretch has been measured.
@@ -83,6 +87,8 @@ impl Rollout {
             as_served: metric::measured(security).map(|m| m.counts_unserved.then(|| (m.meter)())).collect(),
             grants: Grants::default(),
             refusals: BTreeMap::new(),
+            supervision: None,
+            handling: None,
             failure: None,
             unsolved: false,
             ended: false,
@@ -113,6 +119,12 @@ impl Rollout {
             self.grid.act(now);
         }
         self.grid.apply_events(now);
+    }
+
+    /// Takes note of what supervision made of a decision.
+    pub(super) fn supervised(&mut self, handling: Handling) {
+        self.supervision.get_or_insert_default().count(&handling);
+        self.handling = Some(handling);
     }
 
     /// Carries out the commands that take effect now.
@@ -232,6 +244,7 @@ impl Rollout {
             initial_demand_mw: self.initial_demand_mw,
             grants,
             security: self.security.as_ref(),
+            supervision: self.supervision.as_ref(),
         };
         if self.grid.life() != Life::Unsolved {
             for meter in &mut self.meters {
@@ -242,7 +255,7 @@ impl Rollout {
                 meter.step(&served);
             }
         }
-        envelope.include(&self.grid);
+        envelope.include(&self.grid, self.clock);
         self.digest.update(self.clock.0.to_le_bytes());
         let solves = Some(self.grid.solves());
         if std::mem::replace(&mut self.digested_solves, solves) == solves {
@@ -257,6 +270,7 @@ impl Rollout {
         if let Some(steps) = &mut self.recorded {
             let mut record = step_record(&self.grid, grants, self.clock);
             record.between = between;
+            record.handling = self.handling.take();
             record.notes.extend(self.security.as_ref().and_then(|s| insecurity(self.grid.network(), s)));
             let new = &self.grid.log()[self.digested..];
             record.notes.extend(new.iter().take(NOTES).map(|logged| in_words(self.grid.network(), logged)));
@@ -318,6 +332,7 @@ impl Rollout {
             trips: trips(&self.grid),
             grid_log_likelihood: self.grid.log_likelihood(),
             latency: (!instant).then_some(tally),
+            supervision: self.supervision,
             trajectory: hex(&self.digest.finalize()),
         };
         debug_assert!(self.steps <= config.steps);

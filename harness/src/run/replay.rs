@@ -73,7 +73,7 @@ pub fn replay(run_dir: &Path, episode: &str, candidate: Option<&str>) -> Result<
     let recorded = if candidate.is_none() { recorded(run_dir, &evidence, &line)? } else { None };
     let (recorded, repeats) = recorded.map(|(source, record)| (record, source)).unzip();
     let contender = match (repeats, candidate) {
-        (Some(repeats), _) => Contender::Given(repeats),
+        (Some(repeats), _) => Contender::Repeating(repeats),
         (None, Some(name)) => Contender::Named(name.to_owned()),
         (None, None) => {
             let mut known: Vec<String> = Vec::new();
@@ -263,6 +263,7 @@ impl Playing {
             return decisions;
         };
         self.step += 1;
+        decisions.handled.extend(decision.handling);
         for quantity in Asked::LIST {
             let Some(asked) = decision.asked.get(quantity.id()) else { continue };
             let (elements, data): (Vec<u32>, Vec<f64>) = asked.iter().copied().unzip();
@@ -290,6 +291,7 @@ impl Candidate for Playing {
             return decisions;
         };
         self.step += 1;
+        decisions.handled.extend(step.handling);
         // In the order of the contract; requests of one step touch distinct elements, so the order changes nothing.
         for quantity in Asked::LIST {
             let Some(values) = step.asked.get(quantity.id()) else { continue };

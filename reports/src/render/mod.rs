@@ -24,3 +24,4 @@ pub mod sarif;
 mod svg;
 pub mod text;
 pub mod time_plot;
+mod variants;
