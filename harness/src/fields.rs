@@ -46,6 +46,23 @@ impl Kind {
         }
     }
 
+    fn to_toml(&self) -> Option<toml::Value> {
+        Some(match self {
+            Kind::Flag(flag) => toml::Value::Boolean(*flag),
+            Kind::Integer(integer) => toml::Value::Integer(i64::try_from(*integer).ok()?),
+            Kind::Number(number) => toml::Value::Float(*number),
+            Kind::Text(text) => toml::Value::String(text.clone()),
+            Kind::List(list) => {
+                toml::Value::Array(list.iter().map(|value| value.kind.to_toml()).collect::<Option<_>>()?)
+            }
+            Kind::Table(entries) => {
+                let entry = |(name, value): &(String, Value)| Some((name.clone(), value.kind.to_toml()?));
+                toml::Value::Table(entries.iter().map(entry).collect::<Option<_>>()?)
+            }
+            Kind::Other(_) => return None,
+        })
+    }
+
     /// The value as a text that no other value has; tables in the order of their keys, which a language may keep or not.
     fn say(&self, text: &mut String) {
         match self {
@@ -182,6 +199,14 @@ impl Document {
             }
         }
         text
+    }
+
+    /// The same as a table of TOML; `None` where it says what TOML cannot: a whole number beyond 2^63 - 1, a null.
+    pub(crate) fn to_toml(&self) -> Option<toml::Table> {
+        match self.root.kind.to_toml()? {
+            toml::Value::Table(table) => Some(table),
+            _ => None,
+        }
     }
 
     fn complain(&self, diagnostic: Diagnostic) {

@@ -185,6 +185,10 @@ pub struct Suite {
     pub grid: String,
     /// Case file, relative paths taken from the folder of the suite.
     pub grid_path: PathBuf,
+    /// Table of where the buses are as the suite writes it, where the case does not say.
+    pub coordinates: Option<String>,
+    /// The same, relative paths taken from the folder of the suite.
+    pub coordinates_path: Option<PathBuf>,
     /// Candidate's manifest as the suite writes it.
     pub candidate: Option<String>,
     /// Candidate's manifest, relative paths taken from the folder of the suite.
@@ -323,6 +327,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let seed = fields.need("seed", seed);
     let grid = fields.name("grid");
     let grid = fields.need("grid", grid);
+    let coordinates = fields.name("coordinates");
     let candidate = fields.name("candidate");
     let champion = champion::read_champion(&mut fields);
     let operators = champion::read_operators(&mut fields);
@@ -385,6 +390,8 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
         name: name?.to_owned(),
         seed: seed?,
         grid: grid.to_owned(),
+        coordinates_path: coordinates.as_ref().map(|table| folder.join(table)),
+        coordinates: coordinates.map(str::to_owned),
         grid_path: folder.join(grid),
         candidate: candidate.map(str::to_owned),
         candidate_path: candidate.map(|candidate| folder.join(candidate)),

@@ -26,6 +26,7 @@ mod rating;
 mod redacted;
 mod refused;
 mod same_bytes;
+mod storm;
 mod supervision;
 mod tampered;
 mod tiers;

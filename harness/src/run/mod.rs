@@ -20,7 +20,7 @@ mod weighed;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use powerflow::{Diagnostic, Diagnostics, Network};
+use powerflow::{Case, Diagnostic, Diagnostics, Network};
 use reports::{Evidence, InputRecord, RunRecord};
 use scenarios::{Population, Seed, World};
 
@@ -33,6 +33,7 @@ use crate::candidate::greedy::Greedy;
 use crate::candidate::manifest::Mode;
 use crate::candidate::operator::{self, Model, Operator};
 use crate::candidate::{self, Source};
+use crate::coordinates;
 use crate::covers;
 use crate::gate::Frame;
 use crate::grid::autonomous::Autonomous;
@@ -56,6 +57,8 @@ pub struct Prepared {
     pub suite_bytes: Vec<u8>,
     /// Bytes of the case file.
     pub grid_bytes: Vec<u8>,
+    /// Bytes of the table of places, where the suite names one.
+    pub coordinates: Option<Vec<u8>>,
     /// The network.
     pub network: Arc<Network>,
     /// Populations with their hazards, in suite order.
@@ -170,21 +173,36 @@ pub(crate) fn prepare_undelayed(suite_path: &Path, contender: Contender) -> Resu
     prepare_from(suite_path, &Copies { undelayed: true, ..Copies::default() }, contender)
 }
 
-/// The same, with the case, the recorded times and listed scenarios elsewhere than where the suite says; the last beside it.
+/// The same, with the case, the places of its buses, the recorded times and listed scenarios elsewhere than where the suite says; the last
+/// beside it.
 pub(crate) fn prepare_copies(
     suite: &Path,
     grid: &Path,
+    coordinates: Option<&Path>,
     latency: Option<&Path>,
     contender: Contender,
 ) -> Result<Prepared, Diagnostics> {
     let scenarios = Some(suite.parent().unwrap_or(Path::new("")));
-    prepare_from(suite, &Copies { grid: Some(grid), latency, scenarios, undelayed: false }, contender)
+    let copies = Copies { grid: Some(grid), coordinates, latency, scenarios, undelayed: false };
+    prepare_from(suite, &copies, contender)
+}
+
+/// Puts the places of a table into a case; the bytes of the table.
+fn located(case: &mut Case, path: &Path) -> Result<Vec<u8>, Diagnostics> {
+    let bytes = read(path, "suite.coordinates.read", "the table of places that the suite names")?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
+        let message = "the table of places is not text in UTF-8";
+        Diagnostic::error("coordinates.encoding", message).at(path.display().to_string(), None)
+    })?;
+    coordinates::place(case, &path.display().to_string(), text)?;
+    Ok(bytes)
 }
 
 /// Where inputs lie, if not where the suite says.
 #[derive(Clone, Copy, Default)]
 struct Copies<'a> {
     grid: Option<&'a Path>,
+    coordinates: Option<&'a Path>,
     latency: Option<&'a Path>,
     /// Folder with copies of listed scenarios.
     scenarios: Option<&'a Path>,
@@ -208,7 +226,12 @@ fn prepare_from(
     }
     suite.check_metrics(&metric::known())?;
     let grid_bytes = read(&suite.grid_path, "suite.grid.read", "the case that the suite names")?;
-    let network = Network::build(powerflow::case::read(&suite.grid_path)?)?;
+    let mut case = powerflow::case::read(&suite.grid_path)?;
+    if let Some(table) = copies.coordinates {
+        suite.coordinates_path = Some(table.to_owned());
+    }
+    let coordinates = suite.coordinates_path.as_deref().map(|path| located(&mut case, path)).transpose()?;
+    let network = Network::build(case)?;
     covers::check(&suite)?;
     let droop = suite
         .protection
@@ -252,6 +275,7 @@ fn prepare_from(
         suite,
         suite_bytes,
         grid_bytes,
+        coordinates,
         network,
         populations,
         config,
@@ -546,6 +570,9 @@ impl Prepared {
             input("suite", &suite_name, &self.suite_bytes),
             input("grid", &self.suite.grid, &self.grid_bytes),
         ];
+        if let (Some(name), Some(table)) = (&self.suite.coordinates, &self.coordinates) {
+            inputs.push(input("coordinates", name, table));
+        }
         if let Some(recorded) = self.latency.as_ref().and_then(|latency| latency.recorded.as_ref()) {
             inputs.push(input("latency", &recorded.name, &recorded.bytes));
         }

@@ -82,6 +82,7 @@ pub(super) fn schema() -> Value {
     .need("name", text("Its name."))
     .need("seed", whole(0, u64::MAX, "Seed of every random stream."))
     .need("grid", text("Case file, relative to this file."))
+    .may("coordinates", text("Table of where the buses are (bus, latitude, longitude), relative to this file."))
     .may("candidate", text("Manifest of the candidate, relative to this file."))
     .may("champion", champion())
     .may("operator", operators)

@@ -188,7 +188,10 @@ mod tests {
         for index in 0..20 {
             let mut before: Vec<usize> = Vec::new();
             for category in 1..=5 {
-                let now = lost(&format!("category = {category}\nheading_deg = 90\noffset_km = 15\nspeed_m_s = 8"), index);
+                let now = lost(
+                    &format!("category = {category}\nheading_deg = 90\noffset_km = 15\nspeed_m_s = 8"),
+                    index,
+                );
                 assert!(
                     before.iter().all(|branch| now.contains(branch)),
                     "storm {index}, category {category}"
