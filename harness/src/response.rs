@@ -30,14 +30,22 @@ pub fn base(id: &str) -> Option<&'static Metric> {
     with_response().find(|metric| metric.id == base)
 }
 
-/// The scenario without its outages: what is left is how demand moves. It has the population and the index of the other, and so what delays
-/// and relays draw.
+/// The scenario without its outages: what is left is how demand, ratings and capability move. It has the population and the index of the
+/// other, and so what delays and relays draw.
 pub(crate) fn twin(scenario: &Scenario) -> Arc<Scenario> {
-    let of_demand = scenario.timeline.iter().filter(|timed| matches!(timed.event, Event::DemandRamp { .. }));
+    let moves = |event: &Event| match event {
+        Event::BranchOut { .. }
+        | Event::BranchBack { .. }
+        | Event::UnitOut { .. }
+        | Event::UnitBack { .. }
+        | Event::BusOut { .. } => false,
+        Event::DemandRamp { .. } | Event::Ratings { .. } | Event::Capability { .. } => true,
+    };
+    let left = scenario.timeline.iter().filter(|timed| moves(&timed.event));
     Arc::new(Scenario {
         population: scenario.population.clone(),
         index: scenario.index,
-        timeline: of_demand.cloned().collect(),
+        timeline: left.cloned().collect(),
         log_likelihood: None,
     })
 }
@@ -53,5 +61,29 @@ pub(crate) fn put(episode: &mut Episode, twin: &Episode, metrics: &[&'static Met
             all.insert(id.clone(), served);
         }
         episode.metrics.insert(id, lost);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use powerflow::{BranchIdx, Index};
+    use scenarios::{Moment, TimedEvent};
+
+    use super::*;
+
+    #[test]
+    fn a_twin_keeps_the_weather_and_loses_the_outages() {
+        let weather = [
+            Event::DemandRamp { until: Moment(0), factor: vec![1.1] },
+            Event::Ratings { factor: vec![0.9] },
+            Event::Capability { factor: vec![0.8] },
+        ];
+        let out = Event::BranchOut { branch: BranchIdx::from_row(0) };
+        let all = weather.iter().cloned().chain([out]);
+        let timeline = all.map(|event| TimedEvent { at: Moment(0), event }).collect();
+        let scenario = Scenario { population: "p".into(), index: 3, timeline, log_likelihood: None };
+        let twin = twin(&scenario);
+        assert_eq!(twin.index, 3);
+        assert!(twin.timeline.iter().map(|timed| &timed.event).eq(&weather));
     }
 }

@@ -115,7 +115,8 @@ impl Looking {
         let state = seen_state(&self.network, seen, row);
         let (now, flows) =
             self.solver.solve_batch(&[Job { state: &state, previous: None }], &self.newton).pop()?.ok()?;
-        let mut least = self.score(&state, &now, &flows);
+        let ratings = seen.of(Observed::BranchRating).row(row);
+        let mut least = self.score(&state, &now, &flows, ratings);
         if least.broken_pu <= NOTHING_PU {
             return None;
         }
@@ -126,7 +127,7 @@ impl Looking {
         let mut best = None;
         for ((action, state), answer) in actions.into_iter().zip(&tried).zip(answers) {
             let Ok((solution, flows)) = answer else { continue };
-            let score = self.score(state, &solution, &flows);
+            let score = self.score(state, &solution, &flows, ratings);
             if score.is_below(least) {
                 (least, best) = (score, Some(action));
             }
@@ -134,8 +135,9 @@ impl Looking {
         best
     }
 
-    fn score(&self, state: &State, solution: &Solution, flows: &Flows) -> Score {
-        let (buses, branches) = (&self.network.buses, &self.network.branches);
+    /// `ratings` are those of the moment, MVA, 0 where there is none: in heat a branch may carry less than its file says.
+    fn score(&self, state: &State, solution: &Solution, flows: &Flows, ratings: &[f64]) -> Score {
+        let (buses, branches, base) = (&self.network.buses, &self.network.branches, self.network.base);
         let mut score = Score { dark_pu: 0.0, broken_pu: 0.0 };
         for bus in buses.id.indices() {
             if solution.status[bus] != BusStatus::Live {
@@ -149,9 +151,10 @@ impl Looking {
         }
         if self.task == Task::Redispatch {
             for branch in branches.from.indices().filter(|branch| state.branch_on[*branch]) {
-                let over =
-                    branches.rating_pu[branch].map_or(0.0, |rating| flows.apparent_pu(branch) - rating);
-                score.broken_pu += over.max(0.0);
+                let rating_pu = base.to_pu(ratings[branch.row()]);
+                if rating_pu > 0.0 {
+                    score.broken_pu += (flows.apparent_pu(branch) - rating_pu).max(0.0);
+                }
             }
         }
         score
@@ -217,12 +220,13 @@ impl Looking {
     fn schedules(&self, state: &State, seen: &Observations, row: usize) -> Vec<Action> {
         let (units, base) = (&self.network.units, self.network.base);
         let set = seen.of(Observed::UnitPSet).row(row);
+        let can_mw = seen.of(Observed::UnitPMax).row(row);
         let mut actions = Vec::new();
         for at in units.bus.indices().filter(|at| state.unit_on[*at]) {
             let (low, high) = (units.p_min_pu[at], units.p_max_pu[at]);
             let ramp_pu = units.ramp_pu_per_min[at].unwrap_or(RAMP_SHARE_PER_MIN * high.abs());
             if low.is_finite() && high.is_finite() && ramp_pu.is_finite() {
-                let range = (base.from_pu(low), base.from_pu(high));
+                let range = (base.from_pu(low), can_mw[at.row()]);
                 actions.extend(each(
                     Asked::UnitPSet,
                     at.row(),
