@@ -10,7 +10,8 @@ use scenarios::nearest;
 /// Complaints about one file that are told; a file of another kind is wrong in every line.
 const TOLD: usize = 20;
 
-/// A table, with what is wrong in it so far. Cells hold no commas and no line ends; quotes around them are taken off.
+/// A table, with what is wrong in it so far. Cells hold no line ends, and commas only between double
+/// quotes, which are taken off.
 #[derive(Debug)]
 pub(crate) struct Table {
     file: String,
@@ -18,6 +19,8 @@ pub(crate) struct Table {
     /// Line in the file from 1, and the cells.
     rows: Vec<(u32, Vec<String>)>,
     complaints: RefCell<Vec<Diagnostic>>,
+    /// Begins the codes of complaints.
+    code: String,
 }
 
 impl Table {
@@ -37,7 +40,12 @@ impl Table {
     /// The same from text.
     pub(crate) fn of(file: &str, text: &str, code: &str) -> Result<Self, Diagnostics> {
         let cells = |line: &str| -> Vec<String> {
-            line.split(',').map(|cell| cell.trim().trim_matches('"').trim().to_owned()).collect()
+            let mut quoted = false;
+            let separates = |c: char| {
+                quoted ^= c == '"';
+                c == ',' && !quoted
+            };
+            line.split(separates).map(|cell| cell.trim().trim_matches('"').trim().to_owned()).collect()
         };
         let mut lines = (1u32..)
             .zip(text.trim_start_matches('\u{feff}').lines())
@@ -51,6 +59,7 @@ impl Table {
             header: cells(header),
             rows: lines.map(|(line, text)| (line, cells(text))).collect(),
             complaints: RefCell::default(),
+            code: code.to_owned(),
         };
         for (line, row) in &table.rows {
             if row.len() != table.header.len() {
@@ -113,7 +122,7 @@ impl Table {
     }
 
     /// The table, where nothing was wrong so far.
-    fn whole(mut self) -> Result<Self, Diagnostics> {
+    pub(crate) fn whole(mut self) -> Result<Self, Diagnostics> {
         let mut complaints = std::mem::take(self.complaints.get_mut());
         if complaints.is_empty() {
             return Ok(self);
@@ -123,7 +132,8 @@ impl Table {
         complaints.truncate(TOLD);
         if more > 0 {
             let message = format!("and {more} more complaints about this file");
-            complaints.push(Diagnostic::error("table.more", message).at(self.file.as_str(), None));
+            complaints
+                .push(Diagnostic::error(format!("{}.more", self.code), message).at(self.file.as_str(), None));
         }
         Err(Diagnostics(complaints))
     }

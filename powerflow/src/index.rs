@@ -63,6 +63,11 @@ index!(
     NodeIdx
 );
 
+index!(
+    /// The row of a station of a [`crate::gic::GicNetwork`]: file order, from zero.
+    StationIdx
+);
+
 /// A column of a table: one `T` per row, opened only by the right kind of index.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]

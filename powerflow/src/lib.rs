@@ -9,6 +9,7 @@ mod desk;
 pub mod diagnostic;
 mod distributed_slack;
 mod evidence;
+pub mod gic;
 mod index;
 mod kernel;
 mod kirchhoff;
@@ -39,7 +40,7 @@ pub use continuation::{
     CurvePoint, Direction, Limit, LimitEvent, Nose, NoseCause, NoseConfig, NoseFailure, WeakBus,
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
-pub use index::{BranchIdx, BusId, BusIdx, Column, Index, NodeIdx, ShuntIdx, UnitIdx};
+pub use index::{BranchIdx, BusId, BusIdx, Column, Index, NodeIdx, ShuntIdx, StationIdx, UnitIdx};
 pub use lane::Width;
 pub use linear::{
     Balance, Candidate, INDEX_EXPONENT, LinearFlow, LinearModel, Loading, OutageFlows, OutageStatus,

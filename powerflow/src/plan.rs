@@ -274,8 +274,8 @@ fn neighbours(nodes: &Nodes, n: usize) -> Vec<Vec<u32>> {
     neighbours
 }
 
-/// Elimination position of each node, and the node at each position.
-fn order(neighbours: &[Vec<u32>]) -> (Vec<u32>, Vec<NodeIdx>) {
+/// Elimination position of each node of a graph, and the node at each position: approximate minimum degree.
+pub(crate) fn order(neighbours: &[Vec<u32>]) -> (Vec<u32>, Vec<NodeIdx>) {
     let n = neighbours.len();
     let mut starts = vec![0i64];
     let mut entries: Vec<i64> = Vec::new();

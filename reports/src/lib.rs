@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod explanation;
 mod finite;
 pub mod frequency;
+pub mod gic;
 pub mod hunt;
 pub mod latency;
 pub mod machines;
@@ -38,6 +39,7 @@ pub use envelope::{ENVELOPE_SCHEMA, Envelope};
 pub use evidence::*;
 pub use explanation::{EXPLANATION_SCHEMA, Explanation};
 pub use frequency::{FREQUENCY_SCHEMA, FrequencyStudy};
+pub use gic::{GIC_SCHEMA, GicStudy};
 pub use hunt::{HUNT_SCHEMA, HuntStudy};
 pub use latency::{
     DecisionRecord, LATENCY_MARGIN_SCHEMA, LATENCY_SCHEMA, LatencyFile, LatencyMargin, LatencyRecord,

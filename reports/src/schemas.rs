@@ -10,6 +10,7 @@ use crate::envelope::Envelope;
 use crate::evidence::{EpisodeRecord, Evidence, Manifest, NetworkRecord, RunRecord};
 use crate::explanation::Explanation;
 use crate::frequency::FrequencyStudy;
+use crate::gic::GicStudy;
 use crate::hunt::HuntStudy;
 use crate::latency::{LatencyFile, LatencyMargin};
 use crate::machines::MachineStudy;
@@ -49,6 +50,7 @@ pub fn documents() -> Vec<Described> {
         of::<Envelope>(),
         of::<ContingencyStudy>(),
         of::<NoseStudy>(),
+        of::<GicStudy>(),
         of::<SuitePlan>(),
         of::<RatingStudy>(),
         of::<CascadeStudy>(),

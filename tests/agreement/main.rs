@@ -7,6 +7,7 @@ mod damage;
 mod dc_lines;
 mod formats;
 mod frequency;
+mod gic;
 mod latency;
 mod machines;
 mod nose;

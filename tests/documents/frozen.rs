@@ -52,6 +52,7 @@ fn documents_of_version_1_are_read_and_newer_ones_refused_by_name() {
     kept::<reports::Envelope>();
     kept::<reports::ContingencyStudy>();
     kept::<reports::NoseStudy>();
+    kept::<reports::GicStudy>();
     kept::<reports::CascadeStudy>();
     kept::<reports::FrequencyStudy>();
     kept::<reports::LatencyFile>();

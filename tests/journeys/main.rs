@@ -12,6 +12,7 @@ mod exit_codes;
 mod explain;
 mod frequency;
 mod frequency_response;
+mod gic;
 mod github;
 mod hunt;
 mod interrupted;

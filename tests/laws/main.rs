@@ -6,6 +6,7 @@ mod cascade;
 mod contingencies;
 mod explanation;
 mod frequency;
+mod gic;
 mod grid;
 mod jumpers;
 mod kirchhoff;

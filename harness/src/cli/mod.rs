@@ -7,6 +7,7 @@ mod check;
 mod contingencies;
 mod explain;
 mod frequency;
+mod gic;
 mod github;
 mod hunt;
 mod latency;
@@ -46,6 +47,8 @@ enum Verb {
     Contingencies(contingencies::Contingencies),
     /// Find how far a grid can be loaded.
     Nose(nose::Nose),
+    /// Find the direct currents that a geomagnetic storm drives through a grid.
+    Gic(gic::Gic),
     /// Follow what an outage sets off.
     Cascade(cascade::Cascade),
     /// Follow the frequency of islands, or of machines on a network, after events.
@@ -115,6 +118,7 @@ pub fn main() -> u8 {
         Verb::Solve(verb) => verb.run(),
         Verb::Contingencies(verb) => verb.run(),
         Verb::Nose(verb) => verb.run(),
+        Verb::Gic(verb) => verb.run(),
         Verb::Cascade(verb) => verb.run(),
         Verb::Frequency(verb) => verb.run(),
         Verb::Rating(verb) => verb.run(),

@@ -3,6 +3,7 @@
 mod cascade;
 mod contingencies;
 mod frequency;
+mod gic;
 mod nose;
 mod page;
 mod plan;
@@ -19,6 +20,7 @@ pub use contingencies::{
 pub(crate) use contingencies::{digest_of, file_name};
 pub(crate) use frequency::governor;
 pub use frequency::{FREQUENCY_STUDY_SCHEMA, frequency};
+pub use gic::{GicQuestion, GicSource, gic};
 pub use nose::nose;
 pub use plan::plan;
 pub(crate) use solution::rung_id;

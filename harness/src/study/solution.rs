@@ -420,7 +420,14 @@ fn solved(
             dc_line: dc_line(network, unit.row()),
         });
     }
-    let diagnostics = &mut document.diagnostics;
+    document.diagnostics.extend(remarks(network, solution, config));
+    document
+}
+
+/// What is worth knowing about a solution.
+pub(super) fn remarks(network: &Network, solution: &Solution, config: &NewtonConfig) -> Vec<Diagnostic> {
+    let base = network.base;
+    let mut diagnostics = Vec::new();
     if solution.rung != Rung::Newton {
         diagnostics.push(Diagnostic::note(
             "solve.rescued",
@@ -512,7 +519,7 @@ fn solved(
             }
         }
     }
-    document
+    diagnostics
 }
 
 /// The document of a power flow that has no solution.

@@ -154,6 +154,19 @@ impl<'a> Scan<'a> {
         Some((cell, cell.as_ptr() as usize - self.text.as_ptr() as usize))
     }
 
+    /// The rest of a row from column `column` on: a last cell that may hold spaces.
+    pub(super) fn rest(&self, row: Row, column: usize) -> &'a str {
+        let text = &self.text[row.start..row.end];
+        self.cell(row, column).map_or("", |(_, at)| text[at - row.start..].trim())
+    }
+
+    /// Names in the comment `%column_names%` before a table; empty where there is none.
+    pub(super) fn column_names(&self, name: &str) -> Vec<&'a str> {
+        let start = self.tables.iter().find(|t| t.name == name).map_or(0, |t| t.start);
+        let before = self.text[..start].trim_end().rsplit('\n').next().unwrap_or_default();
+        before.trim().strip_prefix("%column_names%").map_or_else(Vec::new, |n| n.split_whitespace().collect())
+    }
+
     fn number(&self, row: Row, column: usize) -> Option<f64> {
         self.cell(row, column)?.0.parse().ok()
     }

@@ -6,6 +6,7 @@ mod complaints;
 mod convert;
 mod convert_devices;
 mod devices;
+mod gic;
 mod islands;
 mod matpower;
 mod psse;
@@ -20,6 +21,7 @@ pub use devices::{
     CaseArea, CaseControls, CaseDcLine, CaseDemandPart, CaseRemoteControl, CaseShuntControl, CaseTapControl,
     DcTerminal,
 };
+pub use gic::{GicCase, GroundRule, read_gic};
 pub use read::read;
 
 use crate::diagnostic::Diagnostics;

@@ -7,6 +7,7 @@ mod contingencies_text;
 pub mod explanation;
 pub mod explanation_html;
 pub mod frequency;
+pub mod gic;
 pub mod html;
 pub mod hunt;
 pub mod json;
