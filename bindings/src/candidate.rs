@@ -244,7 +244,7 @@ fn stopped() -> Failure {
 }
 
 fn all_failed(rows: usize, failure: &Failure) -> Decisions {
-    Decisions { asked: Vec::new(), failed: vec![Some(failure.clone()); rows] }
+    Decisions { failed: vec![Some(failure.clone()); rows], ..Decisions::default() }
 }
 
 impl PythonCandidate {

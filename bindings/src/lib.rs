@@ -5,9 +5,11 @@
 mod candidate;
 mod convert;
 mod documents;
+mod envelope;
 mod errors;
 mod frequency;
 mod network;
+mod question;
 mod run;
 mod solution;
 mod sweep;
@@ -20,9 +22,13 @@ mod _native {
     #[pymodule_export]
     use crate::documents::{census, replay, verify};
     #[pymodule_export]
+    use crate::envelope::Envelope;
+    #[pymodule_export]
     use crate::frequency::{IslandResponse, simulate_island};
     #[pymodule_export]
     use crate::network::Network;
+    #[pymodule_export]
+    use crate::question::{explain, hunt};
     #[pymodule_export]
     use crate::run::{Progress, Run, run};
     #[pymodule_export]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use harness::gate::{Undecided, exit_code};
-use harness::run::{self as running, Contender, Prepared, RunOptions, Watch};
+use harness::run::{self as running, Contender, Watch};
 use powerflow::Diagnostics;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -37,7 +37,8 @@ impl Stop {
         self.set.load(Ordering::SeqCst)
     }
 
-    fn take(&self) -> Option<PyErr> {
+    /// The exception, where there is one.
+    pub(crate) fn take(&self) -> Option<PyErr> {
         self.exception.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -139,7 +140,8 @@ pub(crate) fn run(
         Ok(prepared) => prepared,
         Err(complaints) => return Err(stop.take().unwrap_or_else(|| errors::input(py, &complaints))),
     };
-    let completed = py.detach(|| watched(&prepared, &options, &stop, progress.as_ref()));
+    let completed =
+        py.detach(|| watched(&stop, progress.as_ref(), |watch| running::run(&prepared, &options, watch)));
     if let Some(exception) = stop.take() {
         return Err(exception);
     }
@@ -159,7 +161,7 @@ pub(crate) fn run(
     })
 }
 
-fn contender(candidate: &Bound<'_, PyAny>, stop: &Arc<Stop>) -> PyResult<Contender> {
+pub(crate) fn contender(candidate: &Bound<'_, PyAny>, stop: &Arc<Stop>) -> PyResult<Contender> {
     if let Ok(path) = candidate.extract::<PathBuf>() {
         return Ok(Contender::Named(path.to_string_lossy().into_owned()));
     }
@@ -174,16 +176,15 @@ fn contender(candidate: &Bound<'_, PyAny>, stop: &Arc<Stop>) -> PyResult<Contend
     Ok(Contender::Embedded(Box::new(move |task, network| described.open(task, network, stop))))
 }
 
-/// Runs on a thread of its own, while the caller's thread, where Python delivers signals, passes on how far it is.
-fn watched(
-    prepared: &Prepared,
-    options: &RunOptions,
+/// Works on a thread of its own, while the caller's thread, where Python delivers signals, passes on how far it is.
+pub(crate) fn watched<T: Send>(
     stop: &Stop,
     progress: Option<&Py<PyAny>>,
-) -> Result<running::Completed, Diagnostics> {
+    work: impl FnOnce(&dyn Watch) -> Result<T, Diagnostics> + Send,
+) -> Result<T, Diagnostics> {
     let (send, receive) = mpsc::channel();
     std::thread::scope(|scope| {
-        let run = scope.spawn(move || running::run(prepared, options, &Post { send, stop }));
+        let run = scope.spawn(move || work(&Post { send, stop }));
         loop {
             let told = receive.recv_timeout(HEARTBEAT);
             if told == Err(mpsc::RecvTimeoutError::Disconnected) {

@@ -42,6 +42,28 @@ def nothing(seen: Seen) -> gridgate.Answer:
     return None
 
 
+def test_the_tested_region_is_asked_at_run_time(suite: Path, tmp_path: Path) -> None:
+    run = gridgate.run(suite, hold, out=tmp_path / "run")
+    envelope = gridgate.Envelope.load(run.out / "envelope.json")
+    region = json.loads((run.out / "envelope.json").read_text())["region"]
+    low, high = region["bounds"]["demand"]
+    inside: dict[str, Any] = {
+        "demand": low,
+        "branches": set(),
+        "units": set(),
+        "voltage_pu": tuple(region["bounds"]["voltage_pu"]),
+        "delay_ms": 0.0,
+        "areas": {int(area): bounds[0] for area, bounds in region["areas"].items()},
+    }
+    assert envelope.contains(**inside) and envelope.left(**inside) == []
+    ((bound, value, within, by),) = envelope.left(**inside | {"demand": high + 0.5})
+    assert (bound, value, within) == ("demand", high + 0.5, (low, high)) and by == pytest.approx(0.5)
+    # A number that is missing is outside.
+    assert envelope.left(**inside | {"demand": None}) == [("demand", None, (low, high), None)]
+    with pytest.raises(gridgate.InputError):
+        gridgate.Envelope.load(run.out / "evidence.json")
+
+
 def test_a_function_is_judged_and_its_folder_verifies(suite: Path, tmp_path: Path) -> None:
     told: list[gridgate.Progress] = []
     run = gridgate.run(suite, hold, out=tmp_path / "run", progress=told.append)
@@ -421,3 +443,32 @@ def test_the_digest_is_that_of_the_source(
         run = gridgate.run(suite, module(text).act, out=tmp_path / "run")
         expected = hashlib.sha256(text.encode()).hexdigest()
         assert run.evidence["candidate"]["digest"] == {"sha256": expected}
+
+
+def hopeless(suite: Path) -> Path:
+    """The suite with a gate that no grid keeps: it has losses."""
+    gate = "[[gate]]\nid = 'lossless'\npopulation = 'outages'\nmetric = 'losses_mwh'\nkind = 'rate'\nover = 0\nmax = 0.3\n"
+    suite.write_text(suite.read_text() + "\n" + gate)
+    return suite
+
+
+def test_an_episode_that_broke_a_gate_is_explained(suite: Path, tmp_path: Path) -> None:
+    run = gridgate.run(hopeless(suite), "do_nothing", out=tmp_path / "run")
+    worst = next(gate for gate in run.gates if gate["id"] == "lossless")["worst"][0]
+    name = f"{worst['population']}/{worst['index']}"
+    explained = gridgate.explain(run.out, name, gate="lossless", pairs=2)
+    assert explained["schema"] == "gridgate/explanation/1"
+    assert explained == gridgate.explain(run.out, name, gate="lossless", pairs=2, threads=1)
+    with pytest.raises(gridgate.InputError) as wrong:
+        gridgate.explain(run.out, name, gate="losseless")
+    assert "losseless" in str(wrong.value)
+
+
+def test_a_hunt_finds_what_breaks_a_gate(suite: Path, tmp_path: Path) -> None:
+    hopeless(suite)
+    found = gridgate.hunt(suite, nothing, gate="lossless", keep="all", budget=64, out=tmp_path / "hunt")
+    assert found == json.loads((tmp_path / "hunt/hunt.json").read_text())
+    assert found["schema"] == "gridgate/hunt/1"
+    with pytest.raises(gridgate.InputError) as wrong:
+        gridgate.hunt(suite, nothing, method="chemistri", out=tmp_path / "other")
+    assert "chemistry" in str(wrong.value)

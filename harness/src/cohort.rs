@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use powerflow::security::{Settled, Watch};
 use powerflow::{Job, Rung, Solver};
+use reports::envelope::Region;
 use scenarios::{Moment, Scenario};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,7 @@ use crate::grid::{Answer, Grid, Life};
 use crate::latency::{Delay, Timing};
 use crate::live::LoopConfig;
 use crate::observation::{Observations, Observed};
+use crate::situation;
 use crate::trajectory::Trajectory;
 use rollout::Rollout;
 
@@ -26,6 +28,8 @@ pub struct Cohort<'a> {
     subject: &'a str,
     rollouts: Vec<Rollout>,
     seeds: Vec<u64>,
+    /// What is seen, in memory that every step uses again.
+    seen: Observations,
     step: u32,
     decided_in: Vec<Duration>,
     envelope: Envelope,
@@ -33,16 +37,12 @@ pub struct Cohort<'a> {
     watch: Option<Watch>,
 }
 
-/// Extremes of the states that were lived through.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// The states that were lived through, and what it took to solve them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Envelope {
-    /// Demand as a share of the file's: lowest and highest.
-    pub demand: Option<(f64, f64)>,
-    /// Branches out at once.
-    pub branches_out: Option<(f64, f64)>,
-    /// Units that run in the file and are out, at once.
-    pub units_out: Option<(f64, f64)>,
+    /// Those that a candidate saw, and those that lasted.
+    pub region: Region,
     /// Largest mismatch of a solved state, pu.
     pub mismatch_pu: f64,
     /// Power flows; one that answers for several rollouts counts for each.
@@ -55,37 +55,18 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    fn include(&mut self, grid: &Grid) {
-        let network = grid.network();
-        let state = grid.state();
-        let widen = |range: &mut Option<(f64, f64)>, value: f64| {
-            let (low, high) = range.unwrap_or((value, value));
-            *range = Some((low.min(value), high.max(value)));
-        };
-        let file: f64 = network.base.from_pu(network.buses.demand_p_pu.as_slice().iter().sum());
-        if file != 0.0 {
-            widen(&mut self.demand, grid.demand_mw() / file);
-        }
-        let out = |on: &bool, in_file: bool| in_file && !on;
-        let branches =
-            state.branch_on.iter().filter(|(b, on)| out(on, network.branches.in_service[*b])).count();
-        let units = state.unit_on.iter().filter(|(u, on)| out(on, network.units.in_service[*u])).count();
-        widen(&mut self.branches_out, branches as f64);
-        widen(&mut self.units_out, units as f64);
+    fn include(&mut self, grid: &Grid, now: Moment) {
+        self.region.include(&situation::of_grid(grid, now));
     }
 
     /// Both together.
     pub fn join(&mut self, other: &Envelope) {
-        for (mine, theirs) in [
-            (&mut self.demand, other.demand),
-            (&mut self.branches_out, other.branches_out),
-            (&mut self.units_out, other.units_out),
-        ] {
-            *mine = match (*mine, theirs) {
-                (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
-                (a, b) => a.or(b),
-            };
-        }
+        self.region.join(&other.region);
+        self.join_work(other);
+    }
+
+    /// Both together, but for the states of the other: it was somebody else who lived through them.
+    pub fn join_work(&mut self, other: &Envelope) {
         self.mismatch_pu = self.mismatch_pu.max(other.mismatch_pu);
         self.solves += other.solves;
         self.rescued += other.rescued;
@@ -116,6 +97,7 @@ impl<'a> Cohort<'a> {
             rollouts.push(rollout(Grid::padding(&network, &config.rules)));
         }
         Cohort {
+            seen: Observations::zeros(&network, rollouts.len()),
             solver,
             config,
             subject,
@@ -235,35 +217,35 @@ impl<'a> Cohort<'a> {
     }
 
     /// Asks a candidate about what is seen, where there is anyone to decide for.
-    pub(crate) fn ask(&mut self, candidate: &mut dyn Candidate, seen: &Observations) -> Decisions {
-        if !seen.alive.contains(&true) {
-            return Decisions::none(seen.rows);
+    pub(crate) fn ask(&mut self, candidate: &mut dyn Candidate) -> Decisions {
+        if !self.seen.alive.contains(&true) {
+            return Decisions::none(self.seen.rows);
         }
         // A duration that is shown beside the evidence, and decides nothing but where a suite asks for the clock.
         let start = Instant::now();
-        let answer = candidate.decide_batch(seen);
+        let answer = candidate.decide_batch(&self.seen);
         self.decided_in.push(start.elapsed());
         answer
     }
 
-    /// What every rollout shows now. Rollouts that have ended keep showing their last state; nothing is decided for them, nor for those
-    /// whose candidate is busy.
-    pub(crate) fn sense(&mut self, now: Moment) -> Observations {
-        let network = Arc::clone(self.solver.network());
-        let mut seen = Observations::zeros(&network, self.rollouts.len());
+    /// Puts together what every rollout shows now, as far as the candidate looks at it. Rollouts that have ended keep showing
+    /// their last state; nothing is decided for them, nor for those whose candidate is busy.
+    pub(crate) fn sense(&mut self, candidate: &dyn Candidate, now: Moment) {
+        let (seen, looks_at) = (&mut self.seen, candidate.looks_at());
         for (row, rollout) in self.rollouts.iter_mut().enumerate() {
+            seen.alive[row] = false;
             if rollout.grid.life() == Life::Absent {
                 continue;
             }
-            seen.fill(row, &rollout.grid, now);
+            seen.fill(row, &rollout.grid, now, looks_at);
             if rollout.grid.life() == Life::Alive
                 && let Some(age_s) = rollout.channel.measure(self.step - 1, now)
             {
                 seen.alive[row] = true;
+                self.envelope.include(&rollout.grid, now);
                 seen.tensors[Observed::Age as usize].row_mut(row)[0] = age_s;
             }
         }
-        seen
     }
 
     /// Sends what was asked on its way, and grants or refuses what takes effect now; a rollout whose candidate failed ends here.
@@ -284,7 +266,9 @@ impl<'a> Cohort<'a> {
             }
             if is_asked {
                 let own = asked.asked.iter().map(|tensor| tensor.alone(row)).collect();
-                rollout.channel.answer(own, clock_ns);
+                let handling = asked.handled.get(row).copied();
+                rollout.channel.answer(own, handling, clock_ns);
+                handling.into_iter().for_each(|handling| rollout.supervised(handling));
             }
             rollout.land(self.config, now);
         }
@@ -350,7 +334,7 @@ impl<'a> Cohort<'a> {
         &self.seeds
     }
 
-    /// Extremes of the states that were lived through.
+    /// The states that were lived through, and what it took to solve them.
     pub fn envelope(&self) -> &Envelope {
         &self.envelope
     }

@@ -1,7 +1,10 @@
 //! A settings file read key by key: what is wrong is collected with its line, and nothing is ignored.
 
+mod yaml;
+
 use std::cell::RefCell;
 use std::fmt;
+use std::path::Path;
 
 use powerflow::{Diagnostic, Diagnostics};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -43,7 +46,24 @@ impl Kind {
         }
     }
 
-    /// The value as a text that no other value has.
+    fn to_toml(&self) -> Option<toml::Value> {
+        Some(match self {
+            Kind::Flag(flag) => toml::Value::Boolean(*flag),
+            Kind::Integer(integer) => toml::Value::Integer(i64::try_from(*integer).ok()?),
+            Kind::Number(number) => toml::Value::Float(*number),
+            Kind::Text(text) => toml::Value::String(text.clone()),
+            Kind::List(list) => {
+                toml::Value::Array(list.iter().map(|value| value.kind.to_toml()).collect::<Option<_>>()?)
+            }
+            Kind::Table(entries) => {
+                let entry = |(name, value): &(String, Value)| Some((name.clone(), value.kind.to_toml()?));
+                toml::Value::Table(entries.iter().map(entry).collect::<Option<_>>()?)
+            }
+            Kind::Other(_) => return None,
+        })
+    }
+
+    /// The value as a text that no other value has; tables in the order of their keys, which a language may keep or not.
     fn say(&self, text: &mut String) {
         match self {
             Kind::Flag(flag) => text.push_str(&flag.to_string()),
@@ -61,7 +81,7 @@ impl Kind {
             }
             Kind::Table(entries) => {
                 text.push('{');
-                for (name, value) in entries {
+                for (name, value) in in_order(entries) {
                     text.push_str(&format!("{name:?}="));
                     value.kind.say(text);
                     text.push(',');
@@ -71,6 +91,13 @@ impl Kind {
             Kind::Other(words) => text.push_str(words),
         }
     }
+}
+
+/// Entries by their names, which are distinct.
+fn in_order(entries: &[(String, Value)]) -> Vec<&(String, Value)> {
+    let mut entries: Vec<_> = entries.iter().collect();
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    entries
 }
 
 /// Syntax errors told of one file. One slip may bring others after it, and a file of another kind errs in every line.
@@ -116,6 +143,34 @@ impl Document {
         }
     }
 
+    /// Reads YAML with the same keys.
+    ///
+    /// # Errors
+    /// The first mistake, with its line.
+    pub fn yaml(file: &str, text: &str, code: &str) -> Result<Self, Diagnostics> {
+        match yaml::read(text) {
+            Ok(root) => Ok(Self { file: file.to_owned(), root, complaints: RefCell::default() }),
+            Err(mistake) => {
+                let error = Diagnostic::error(format!("{code}.syntax"), mistake.message);
+                Err(error.at(file, mistake.line).into())
+            }
+        }
+    }
+
+    /// Reads JSON where the name of the file ends in `.json`, YAML where it ends in `.yaml` or `.yml`, TOML otherwise.
+    ///
+    /// # Errors
+    /// Those of the language.
+    pub fn by_name(path: &Path, text: &str, code: &str) -> Result<Self, Diagnostics> {
+        let file = path.display().to_string();
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+        match extension.as_deref() {
+            Some("json") => Self::json(&file, text, code),
+            Some("yaml" | "yml") => Self::yaml(&file, text, code),
+            _ => Self::toml(&file, text, code),
+        }
+    }
+
     /// The outermost table. `code` begins the codes of complaints about it, `what` names it to people.
     pub fn root(&self, code: &'static str, what: &str) -> Fields<'_> {
         let empty: &[(String, Value)] = &[];
@@ -135,13 +190,23 @@ impl Document {
     pub(crate) fn text_without(&self, keys: &[&str]) -> String {
         let mut text = String::new();
         if let Kind::Table(entries) = &self.root.kind {
-            for (name, value) in entries.iter().filter(|(name, _)| !keys.contains(&name.as_str())) {
+            for (name, value) in
+                in_order(entries).into_iter().filter(|(name, _)| !keys.contains(&name.as_str()))
+            {
                 text.push_str(&format!("{name:?}="));
                 value.kind.say(&mut text);
                 text.push('\n');
             }
         }
         text
+    }
+
+    /// The same as a table of TOML; `None` where it says what TOML cannot: a whole number beyond 2^63 - 1, a null.
+    pub(crate) fn to_toml(&self) -> Option<toml::Table> {
+        match self.root.kind.to_toml()? {
+            toml::Value::Table(table) => Some(table),
+            _ => None,
+        }
     }
 
     fn complain(&self, diagnostic: Diagnostic) {
@@ -563,6 +628,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn read(text: &str) -> Diagnostics {
         let document = match Document::toml("s.toml", text, "t") {
@@ -622,5 +688,73 @@ mod tests {
         let list = Document::json("s.json", "[1]", "t").unwrap();
         list.root("t", "the file").finish();
         assert!(list.finish(Some(()), "t").is_err());
+    }
+
+    /// A value that all three languages can write: texts of any characters, integers of 64 bits, finite numbers.
+    fn value() -> impl Strategy<Value = serde_json::Value> {
+        use serde_json::Value;
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            (-1e300..1e300_f64).prop_map(Value::from),
+            (0u32..8).prop_map(|n| Value::from(
+                ["true", "1", "0x1", "~", ".5", "- a", "a: b #", "nan"][n as usize]
+            )),
+            ".{0,12}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map(".{0,6}", inner, 0..4)
+                    .prop_map(|entries| Value::Object(entries.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// A value as YAML in blocks: keys and texts between quotes, as JSON writes them.
+    fn block(value: &serde_json::Value, indent: usize, yaml: &mut String) {
+        let margin = " ".repeat(indent);
+        match value {
+            serde_json::Value::Object(entries) if !entries.is_empty() => {
+                for (name, value) in entries {
+                    yaml.push_str(&format!("\n{margin}{}:", serde_json::Value::from(name.as_str())));
+                    block(value, indent + 2, yaml);
+                }
+            }
+            serde_json::Value::Array(list) if !list.is_empty() => {
+                for value in list {
+                    yaml.push_str(&format!("\n{margin}-"));
+                    block(value, indent + 2, yaml);
+                }
+            }
+            other => yaml.push_str(&format!(" {other}")),
+        }
+    }
+
+    fn said(document: Result<Document, Diagnostics>) -> String {
+        document.unwrap_or_else(|wrong| panic!("{wrong}")).text_without(&[])
+    }
+
+    proptest! {
+        #[test]
+        fn three_languages_say_the_same(entries in proptest::collection::btree_map("[a-z]{1,6}", value(), 1..5)) {
+            let root = serde_json::Value::Object(entries.into_iter().collect());
+            let json = said(Document::json("s.json", &root.to_string(), "t"));
+            let toml = toml::to_string(&root).expect("TOML");
+            prop_assert_eq!(&said(Document::toml("s.toml", &toml, "t")), &json);
+            let mut yaml = String::new();
+            block(&root, 0, &mut yaml);
+            prop_assert_eq!(&said(Document::yaml("s.yaml", &yaml, "t")), &json, "{}", yaml);
+            // JSON is YAML as it stands.
+            prop_assert_eq!(&said(Document::yaml("s.yaml", &root.to_string(), "t")), &json);
+            // One key more is seen.
+            yaml.push_str("\nZ: 1\n");
+            prop_assert_ne!(&said(Document::yaml("s.yaml", &yaml, "t")), &json);
+        }
+
+        #[test]
+        fn no_text_brings_the_reader_down(text in "[-a-z0-9:{}\\[\\],#&*!|>'\"%@`?~ \n\t]{0,80}") {
+            let _ = Document::yaml("s.yaml", &text, "t");
+        }
     }
 }

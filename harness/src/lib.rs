@@ -1,10 +1,13 @@
 //! The closed loop: a candidate lives on a simulated grid, and is judged.
 
 pub mod action;
+pub mod assumption;
 pub mod candidate;
 pub mod cascade;
+mod cells;
 pub mod cli;
 mod cohort;
+mod coordinates;
 pub mod covers;
 pub mod explain;
 pub mod fields;
@@ -17,12 +20,15 @@ pub mod live;
 pub mod metric;
 pub mod observation;
 pub mod regression;
+pub mod response;
 pub mod run;
 #[cfg(feature = "schema")]
 pub mod schemas;
+pub mod situation;
 pub mod statistic;
 pub mod study;
 pub mod suite;
+pub mod supervision;
 pub mod trajectory;
 pub mod waiver;
 

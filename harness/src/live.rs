@@ -39,8 +39,8 @@ pub fn live(cohort: &mut Cohort<'_>, candidate: &mut dyn Candidate) -> Vec<Traje
     while let Some(now) = cohort.next_moment() {
         cohort.apply_events(now);
         cohort.settle();
-        let seen = cohort.sense(now);
-        let asked = cohort.ask(candidate, &seen);
+        cohort.sense(candidate, now);
+        let asked = cohort.ask(candidate);
         cohort.grant(&asked, now);
         cohort.settle();
         cohort.pass_time();

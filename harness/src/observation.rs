@@ -109,7 +109,7 @@ quantities! {
         UnitStatus = "obs.gen.status", Unit, "1";
         /// Lowest active power; -1e6 where the file leaves it open.
         UnitPMin = "obs.gen.p_min", Unit, "MW";
-        /// Highest active power; 1e6 where the file leaves it open.
+        /// Highest active power that it can deliver now; 1e6 where the file leaves it open.
         UnitPMax = "obs.gen.p_max", Unit, "MW";
         /// Active power into the branch at its from end.
         BranchPFrom = "obs.branch.p_from", Branch, "MW";
@@ -117,7 +117,7 @@ quantities! {
         BranchQFrom = "obs.branch.q_from", Branch, "Mvar";
         /// Apparent power as a share of the rating; 0 where there is no rating or the branch is out.
         BranchLoading = "obs.branch.loading", Branch, "1";
-        /// Rating; 0 where there is none.
+        /// Rating as it is now; 0 where there is none.
         BranchRating = "obs.branch.rating", Branch, "MVA";
         /// 1 where the branch is connected.
         BranchStatus = "obs.branch.status", Branch, "1";
@@ -169,65 +169,72 @@ impl Observations {
         }
     }
 
-    /// What a grid shows at a moment: the truth, which is what `observe = "truth"` promises.
-    pub fn fill(&mut self, row: usize, grid: &Grid, now: Moment) {
-        let network = grid.network();
-        let (base, state, solution) = (network.base, grid.state(), grid.solution());
-        let flag = |yes: bool| f64::from(u8::from(yes));
-        let mut put = |quantity: Observed, value: &dyn Fn(usize) -> f64| {
-            for (i, cell) in self.tensors[quantity as usize].row_mut(row).iter_mut().enumerate() {
-                *cell = value(i);
-            }
-        };
-        let bus = |i: usize| powerflow::BusIdx::from_row(i);
-        let unit = |i: usize| powerflow::UnitIdx::from_row(i);
-        let branch = |i: usize| powerflow::BranchIdx::from_row(i);
-        let shunt = |i: usize| powerflow::ShuntIdx::from_row(i);
-        let live = |i: usize| solution.is_some_and(|s| s.status[bus(i)] == BusStatus::Live);
-        put(Observed::TimeS, &|_| now.seconds());
-        put(Observed::BusVm, &|i| solution.and_then(|s| s.vm_pu(bus(i))).unwrap_or(0.0));
-        put(Observed::BusVa, &|i| solution.and_then(|s| s.va_rad(bus(i))).map_or(0.0, f64::to_degrees));
-        put(Observed::BusPd, &|i| base.from_pu(grid.wanted_p_pu(bus(i))));
-        put(Observed::BusQd, &|i| base.from_pu(grid.wanted_q_pu(bus(i))));
-        put(Observed::BusEnergised, &|i| flag(live(i)));
-        put(Observed::UnitP, &|i| solution.map_or(0.0, |s| base.from_pu(s.unit_p_pu[unit(i)])));
-        put(Observed::UnitQ, &|i| solution.map_or(0.0, |s| base.from_pu(s.unit_q_pu[unit(i)])));
-        put(Observed::UnitVSet, &|i| state.unit_v_set_pu[unit(i)]);
-        put(Observed::UnitPSet, &|i| base.from_pu(state.unit_p_pu[unit(i)]));
-        put(Observed::UnitStatus, &|i| flag(state.unit_on[unit(i)]));
-        put(Observed::UnitPMin, &|i| finite(base.from_pu(network.units.p_min_pu[unit(i)])));
-        put(Observed::UnitPMax, &|i| finite(base.from_pu(network.units.p_max_pu[unit(i)])));
-        let flows = grid.flows();
-        if solution.is_some() {
-            put(Observed::BranchPFrom, &|i| base.from_pu(flows.p_from_pu[branch(i)]));
-            put(Observed::BranchQFrom, &|i| base.from_pu(flows.q_from_pu[branch(i)]));
-            let rating = &network.branches.rating_pu;
-            put(Observed::BranchLoading, &|i| {
-                rating[branch(i)].map_or(0.0, |rating| flows.apparent_pu(branch(i)) / rating)
-            });
+    /// What a grid shows at a moment, as far as somebody looks at it: the truth, which is what `observe = "truth"` promises.
+    pub fn fill(&mut self, row: usize, grid: &Grid, now: Moment, looks_at: &[Observed]) {
+        for quantity in looks_at {
+            let cells = self.tensors[*quantity as usize].row_mut(row);
+            let put = |value: &dyn Fn(usize) -> f64| {
+                cells.iter_mut().enumerate().for_each(|(i, cell)| *cell = value(i));
+            };
+            show(*quantity, grid, now, put);
         }
-        put(Observed::BranchRating, &|i| {
-            network.branches.rating_pu[branch(i)].map_or(0.0, |r| base.from_pu(r))
-        });
-        put(Observed::BranchStatus, &|i| flag(state.branch_on[branch(i)]));
-        put(Observed::BranchTap, &|i| state.tap_ratio[branch(i)]);
-        put(Observed::ShuntStep, &|i| f64::from(state.shunt_step[shunt(i)]));
-        let living = grid.frequency();
-        put(Observed::Frequency, &|i| match living {
-            Some(living) if live(i) => living.measured_hz(bus(i), now).unwrap_or(0.0),
-            None if live(i) => network.frequency_hz,
-            _ => 0.0,
-        });
-        put(Observed::Rocof, &|i| {
-            let measured =
-                living.filter(|_| live(i)).and_then(|living| living.measured_rocof_hz_per_s(bus(i)));
-            measured.unwrap_or(0.0)
-        });
-        put(Observed::Age, &|_| 0.0);
     }
 
     /// The tensor of a quantity.
     pub fn of(&self, quantity: Observed) -> &Tensor {
         &self.tensors[quantity as usize]
+    }
+}
+
+/// Hands over what a grid shows of a quantity: a number for each of its columns.
+fn show(quantity: Observed, grid: &Grid, now: Moment, put: impl FnOnce(&dyn Fn(usize) -> f64)) {
+    let network = grid.network();
+    let (base, state, solution, flows) = (network.base, grid.state(), grid.solution(), grid.flows());
+    let flag = |yes: bool| f64::from(u8::from(yes));
+    let bus = |i: usize| powerflow::BusIdx::from_row(i);
+    let unit = |i: usize| powerflow::UnitIdx::from_row(i);
+    let branch = |i: usize| powerflow::BranchIdx::from_row(i);
+    let shunt = |i: usize| powerflow::ShuntIdx::from_row(i);
+    let live = |i: usize| solution.is_some_and(|s| s.status[bus(i)] == BusStatus::Live);
+    let living = grid.frequency();
+    // Without a power flow nothing flows.
+    let flow = |pu: f64| if solution.is_some() { base.from_pu(pu) } else { 0.0 };
+    match quantity {
+        Observed::TimeS => put(&|_| now.seconds()),
+        Observed::BusVm => put(&|i| solution.and_then(|s| s.vm_pu(bus(i))).unwrap_or(0.0)),
+        Observed::BusVa => put(&|i| solution.and_then(|s| s.va_rad(bus(i))).map_or(0.0, f64::to_degrees)),
+        Observed::BusPd => put(&|i| base.from_pu(grid.wanted_p_pu(bus(i)))),
+        Observed::BusQd => put(&|i| base.from_pu(grid.wanted_q_pu(bus(i)))),
+        Observed::BusEnergised => put(&|i| flag(live(i))),
+        Observed::UnitP => put(&|i| solution.map_or(0.0, |s| base.from_pu(s.unit_p_pu[unit(i)]))),
+        Observed::UnitQ => put(&|i| solution.map_or(0.0, |s| base.from_pu(s.unit_q_pu[unit(i)]))),
+        Observed::UnitVSet => put(&|i| state.unit_v_set_pu[unit(i)]),
+        Observed::UnitPSet => put(&|i| base.from_pu(state.unit_p_pu[unit(i)])),
+        Observed::UnitStatus => put(&|i| flag(state.unit_on[unit(i)])),
+        Observed::UnitPMin => put(&|i| finite(base.from_pu(network.units.p_min_pu[unit(i)]))),
+        Observed::UnitPMax => put(&|i| finite(base.from_pu(grid.p_max_pu(unit(i))))),
+        Observed::BranchPFrom => put(&|i| flow(flows.p_from_pu[branch(i)])),
+        Observed::BranchQFrom => put(&|i| flow(flows.q_from_pu[branch(i)])),
+        Observed::BranchLoading => put(&|i| match grid.rating_pu(branch(i)) {
+            Some(rating) if solution.is_some() => flows.apparent_pu(branch(i)) / rating,
+            _ => 0.0,
+        }),
+        Observed::BranchRating => {
+            put(&|i| grid.rating_pu(branch(i)).map_or(0.0, |rating| base.from_pu(rating)));
+        }
+        Observed::BranchStatus => put(&|i| flag(state.branch_on[branch(i)])),
+        Observed::BranchTap => put(&|i| state.tap_ratio[branch(i)]),
+        Observed::ShuntStep => put(&|i| f64::from(state.shunt_step[shunt(i)])),
+        Observed::Frequency => put(&|i| match living {
+            Some(living) if live(i) => living.measured_hz(bus(i), now).unwrap_or(0.0),
+            None if live(i) => network.frequency_hz,
+            _ => 0.0,
+        }),
+        Observed::Rocof => put(&|i| {
+            let measured =
+                living.filter(|_| live(i)).and_then(|living| living.measured_rocof_hz_per_s(bus(i)));
+            measured.unwrap_or(0.0)
+        }),
+        Observed::Age => put(&|_| 0.0),
     }
 }

@@ -76,6 +76,12 @@ fn written(network: &Network, timed: &TimedEvent) -> ListedEvent {
             factor: Some(factor.clone()),
             ..event(ListedKind::DemandRamp, None, Vec::new())
         },
+        Event::Ratings { factor } => {
+            ListedEvent { factor: Some(factor.clone()), ..event(ListedKind::Ratings, None, Vec::new()) }
+        }
+        Event::Capability { factor } => {
+            ListedEvent { factor: Some(factor.clone()), ..event(ListedKind::Capability, None, Vec::new()) }
+        }
     }
 }
 
@@ -87,7 +93,7 @@ struct Wrong {
 }
 
 /// The keys of each kind.
-const KEYS: &str = "branches have `row` and two `buses`, units `row` and one, a bus has its number in `buses`, demand `until_s` and `factor`";
+const KEYS: &str = "branches have `row` and two `buses`, units `row` and one, a bus has its number in `buses`, demand `until_s` and `factor`, ratings and capability `factor`";
 /// Where an element is not the one that was meant.
 const MOVED: &str =
     "the case has changed since: look for the element, and write its row and its buses as they are now";
@@ -111,6 +117,12 @@ fn timed(network: &Network, event: &ListedEvent) -> Result<TimedEvent, Wrong> {
         (ListedKind::BusOut, (None, [bus], None, None)) => Event::BusOut { bus: known(network, *bus)? },
         (ListedKind::DemandRamp, (None, [], Some(until_s), Some(factor))) => {
             ramp(network, at, until_s, factor)?
+        }
+        (ListedKind::Ratings, (None, [], None, Some(factor))) => {
+            Event::Ratings { factor: factors(factor, network.branches.from.len(), "branch")? }
+        }
+        (ListedKind::Capability, (None, [], None, Some(factor))) => {
+            Event::Capability { factor: factors(factor, network.units.bus.len(), "unit")? }
         }
         _ => {
             let what = "its keys are not those of its kind".to_owned();
@@ -164,12 +176,16 @@ fn ramp(network: &Network, at: Moment, until_s: f64, factor: &[f64]) -> Result<E
         let what = format!("the ramp ends at {until_s} s, before it begins");
         return Err(Wrong { code: "time", what, hint: "a step ends when it begins" });
     }
-    let buses = network.buses.id.len();
-    if factor.len() != buses || !factor.iter().all(|factor| factor.is_finite() && *factor >= 0.0) {
-        let what = format!("`factor` is not {buses} factors, none of them negative");
-        return Err(Wrong { code: "factor", what, hint: "one for each bus, in the order of the file" });
+    Ok(Event::DemandRamp { until, factor: factors(factor, network.buses.id.len(), "bus")? })
+}
+
+/// Factors, one for each of so many elements.
+fn factors(factor: &[f64], count: usize, of: &str) -> Result<Vec<f64>, Wrong> {
+    if factor.len() == count && factor.iter().all(|factor| factor.is_finite() && *factor >= 0.0) {
+        return Ok(factor.to_vec());
     }
-    Ok(Event::DemandRamp { until, factor: factor.to_vec() })
+    let what = format!("`factor` is not {count} factors, one for each {of}, none of them negative");
+    Err(Wrong { code: "factor", what, hint: "write one for each element, in the order of the file" })
 }
 
 #[cfg(test)]

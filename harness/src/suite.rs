@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 use powerflow::{Diagnostic, Diagnostics, NewtonConfig, ReactiveLimits, Rescue, Slack};
 
 use crate::action::Task;
+use crate::assumption;
 use crate::fields::{Document, Fields};
 use crate::gate::{self, Gate, Severity};
 use crate::grid::{autonomous, frequency, protection};
 use crate::latency;
+use crate::supervision::{self, Advisory, Limiter};
 use scenarios::nearest;
 
 pub use champion::{Champion, Operators};
@@ -183,6 +185,10 @@ pub struct Suite {
     pub grid: String,
     /// Case file, relative paths taken from the folder of the suite.
     pub grid_path: PathBuf,
+    /// Table of where the buses are as the suite writes it, where the case does not say.
+    pub coordinates: Option<String>,
+    /// The same, relative paths taken from the folder of the suite.
+    pub coordinates_path: Option<PathBuf>,
     /// Candidate's manifest as the suite writes it.
     pub candidate: Option<String>,
     /// Candidate's manifest, relative paths taken from the folder of the suite.
@@ -203,6 +209,10 @@ pub struct Suite {
     pub loop_config: LoopSettings,
     /// Delay between observation and action; `None`: actions take effect at once.
     pub latency: Option<latency::Written>,
+    /// What keeps the candidate's requests within bounds, and decides in its place; `None`: nobody.
+    pub limiter: Option<Limiter>,
+    /// People who answer the candidate's advice; `None`: it acts itself.
+    pub advisory: Option<Advisory>,
     /// The physics.
     pub physics: PhysicsConfig,
     /// Relays that act by themselves; `None`: nothing trips.
@@ -211,6 +221,8 @@ pub struct Suite {
     pub frequency: Option<frequency::Written>,
     /// What else acts by itself.
     pub autonomous: autonomous::Written,
+    /// Which of these assumptions are varied; `None`: none.
+    pub assumptions: Option<assumption::Written>,
     /// Populations, in the order of the file; ids are distinct.
     pub populations: Vec<Population>,
     /// Gates, in the order of the file, then the implied ones; ids are distinct, and each names a population.
@@ -224,7 +236,7 @@ pub struct Suite {
 
 /// Keys of a suite that move no episode, or that a cache knows by other means (the seed, the grid's bytes, scenarios, who acts). A key that is
 /// not in this list counts, so that a new one cannot be forgotten.
-const NO_PART_OF_AN_EPISODE: [&str; 13] = [
+const NO_PART_OF_AN_EPISODE: [&str; 14] = [
     "schema",
     "name",
     "seed",
@@ -235,13 +247,14 @@ const NO_PART_OF_AN_EPISODE: [&str; 13] = [
     "alpha",
     "claim",
     "screening",
+    "assumptions",
     "population",
     "gate",
     "tier",
 ];
 
 impl Suite {
-    /// Reads a suite: JSON where the name ends in `.json`, TOML otherwise.
+    /// Reads a suite: JSON where the name ends in `.json`, YAML where it ends in `.yaml` or `.yml`, TOML otherwise.
     ///
     /// # Errors
     /// All that is wrong with it, each with its line where known: `suite.read` where there is no readable file,
@@ -260,9 +273,7 @@ impl Suite {
     /// As [`Self::read`].
     pub fn from_text(text: &str, path: &Path) -> Result<Self, Diagnostics> {
         let file = path.display().to_string();
-        let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-        let document =
-            if json { Document::json(&file, text, "suite") } else { Document::toml(&file, text, "suite") }?;
+        let document = Document::by_name(path, text, "suite")?;
         let world = document.text_without(&NO_PART_OF_AN_EPISODE);
         let mut fields = document.root("suite", "the suite");
         // Of a file of another version every other complaint would mislead.
@@ -316,6 +327,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let seed = fields.need("seed", seed);
     let grid = fields.name("grid");
     let grid = fields.need("grid", grid);
+    let coordinates = fields.name("coordinates");
     let candidate = fields.name("candidate");
     let champion = champion::read_champion(&mut fields);
     let operators = champion::read_operators(&mut fields);
@@ -335,12 +347,22 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let physics = physics_table.and_then(|table| read_physics(table, screening));
     let physics = fields.or("physics", physics, PhysicsConfig::default());
 
+    let limiter_table = fields.table("limiter", "suite.limiter");
+    let limiter = limiter_table.and_then(supervision::read_limiter);
+    let limiter = fields.or("limiter", limiter.map(Some), None);
+    let advisory_table = fields.table("advisory", "suite.advisory");
+    let advisory = advisory_table.and_then(supervision::read_advisory);
+    let advisory = fields.or("advisory", advisory.map(Some), None);
+    let task = loop_config.map(|settings| settings.task);
+    supervision::check(&fields, task, limiter.as_ref().and_then(Option::as_ref), advisory.flatten());
+
     let protection_table = fields.table("protection", "suite.protection");
     let protection = protection_table.and_then(protection::read);
     let protection = fields.or("protection", protection, Some(protection::Written::default()));
     let frequency = frequency::of_suite(&mut fields, loop_config.map(|settings| settings.task));
 
     let autonomous = autonomous::read(&mut fields);
+    let assumptions = assumption::read(&mut fields);
 
     let tables = fields.tables("population", "suite.population");
     if tables.is_empty() {
@@ -368,6 +390,8 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
         name: name?.to_owned(),
         seed: seed?,
         grid: grid.to_owned(),
+        coordinates_path: coordinates.as_ref().map(|table| folder.join(table)),
+        coordinates: coordinates.map(str::to_owned),
         grid_path: folder.join(grid),
         candidate: candidate.map(str::to_owned),
         candidate_path: candidate.map(|candidate| folder.join(candidate)),
@@ -379,10 +403,13 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
         screening: screening?,
         loop_config: loop_config?,
         latency: latency?,
+        limiter: limiter?,
+        advisory: advisory?,
         physics: physics?,
         protection: protection?,
         frequency: frequency?,
         autonomous: autonomous?,
+        assumptions: assumptions?,
         populations,
         gates,
         tiers: tiers?,

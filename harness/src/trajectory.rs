@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use powerflow::security::Depth;
-use reports::{EpisodeRecord, FrequencyCurveRecord, LatencyTally, StepRecord, TripRecord};
+use reports::{
+    EpisodeRecord, Fallback, FrequencyCurveRecord, LatencyTally, StepRecord, SupervisionTally, TripRecord,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::candidate::Cause;
@@ -82,20 +84,30 @@ pub struct Episode {
     /// What became of the candidate's decisions, where they do not take effect at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<LatencyTally>,
+    /// What became of the candidate's decisions before they were asked, where something stands between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supervision: Option<SupervisionTally>,
     /// SHA-256 over every state: time, voltages, requests, grants, trips.
     pub trajectory: String,
 }
 
 impl Episode {
-    /// The line without what was found by living the episode again with other delays.
+    /// The line without what was found by living the episode again, with other delays or without its outages.
     #[must_use]
     pub fn as_lived(&self) -> Episode {
         let mut episode = self.clone();
-        episode.metrics.remove(crate::latency::MARGIN_MS);
+        let lived = |id: &String| id != crate::latency::MARGIN_MS && !id.starts_with(crate::response::PREFIX);
+        episode.metrics.retain(|id, _| lived(id));
         if let Some(served) = &mut episode.as_served {
-            served.remove(crate::latency::MARGIN_MS);
+            served.retain(|id, _| lived(id));
         }
         episode
+    }
+
+    /// Whether a time-out decided something of it: it ended it, or the fallback stepped in.
+    pub fn depends_on_the_clock(&self) -> bool {
+        let late = |tally: &SupervisionTally| tally.fallback.contains_key(&Fallback::Timeout);
+        self.cause == Some(Cause::Timeout) || self.supervision.as_ref().is_some_and(late)
     }
 
     /// A metric of this rollout, with a solver that gave up counted as lost.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use harness::action::Asked;
 use harness::observation::Observed;
 use harness::suite::Suite;
-use harness::{candidate, gate, metric};
+use harness::{assumption, candidate, gate, metric};
 
 fn guide(name: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/guide").join(name);
@@ -49,6 +49,12 @@ fn every_quantity_and_adapter_is_in_the_guide_to_candidates() {
     for adapter in candidate::LIST.iter().filter(|a| a.name != "python") {
         assert!(page.contains(&format!("`\"{}\"`", adapter.name)), "{}", adapter.name);
     }
+}
+
+#[test]
+fn every_variant_of_the_world_is_in_the_guide_to_assumptions() {
+    let page = guide("assumptions.md");
+    assert_eq!(unmentioned(&page, assumption::LIST.iter().map(|variant| variant.id)), Vec::<&str>::new());
 }
 
 #[test]

@@ -146,6 +146,70 @@ fn a_dark_grid_is_insecure_to_the_end() {
     assert_eq!(episode.metric("n1.insecure_minutes"), Some(7.0));
 }
 
+/// Between 120 s and 360 s every branch may carry a hundredth of its 100 MVA.
+#[test]
+fn ratings_move_and_all_that_reads_them_follows() {
+    let ratings = |share: f64| Event::Ratings { factor: vec![share; 5] };
+    let (mut rating, mut loading) = (Vec::new(), Vec::new());
+    let mut candidate = Scripted(|seen: &Observations| {
+        rating.push(seen.of(Observed::BranchRating).row(0)[0]);
+        loading.push(seen.of(Observed::BranchLoading).row(0).to_vec());
+        Decisions::none(seen.rows)
+    });
+    let events = scenario(vec![(120.0, ratings(0.01)), (360.0, ratings(1.0))]);
+    let asked = LoopConfig { security: Some(Depth::First), ..config(Task::VoltVar) };
+    let (episode, record) = lives(&asked, events, &mut candidate);
+    assert_eq!(rating, [100.0, 100.0, 1.0, 1.0, 1.0, 1.0, 100.0, 100.0, 100.0, 100.0]);
+    // No flow changes: the same current is a hundred times the share.
+    for (before, then) in loading[1].iter().zip(&loading[3]) {
+        close(*then, 100.0 * before, 1e-6);
+    }
+    let over = loading[3].iter().filter(|loading| **loading > 1.001).count();
+    assert!(over > 1 && loading[1].iter().all(|loading| *loading < 0.5));
+    assert_eq!(episode.metric("overload.minutes"), Some(4.0 * over as f64));
+    let shown = |step: usize| record.steps[step].loading[0].expect("a rating");
+    close(shown(3), 100.0 * shown(1), 1e-6);
+    // A flow that may already be too much is no violation of an outage, unless the outage makes it worse: here each does.
+    assert_eq!(episode.metric("n1.insecure_minutes"), Some(4.0));
+}
+
+/// Unit 1 is scheduled at 20 MW and can deliver 10 of its 50 for four minutes.
+#[test]
+fn what_a_unit_cannot_deliver_is_withheld_and_comes_back_unless_it_is_asked_for_less() {
+    let capability = |share: f64| Event::Capability { factor: vec![share, 1.0, 1.0] };
+    let events = || scenario(vec![(120.0, capability(0.2)), (360.0, capability(1.0))]);
+    let lived = |asks: Option<f64>| {
+        let (mut set, mut most, mut delivered) = (Vec::new(), Vec::new(), Vec::new());
+        let mut candidate = Scripted(|seen: &Observations| {
+            let of = |quantity: Observed| seen.of(quantity).row(0)[0];
+            set.push(of(Observed::UnitPSet));
+            most.push(of(Observed::UnitPMax));
+            delivered.push(of(Observed::UnitP));
+            match asks.filter(|_| of(Observed::TimeS) == 180.0) {
+                Some(mw) => ask(seen, Asked::UnitPSet, 0, mw),
+                None => Decisions::none(seen.rows),
+            }
+        });
+        let (episode, _) = lives(&config(Task::Redispatch), events(), &mut candidate);
+        (set, most, delivered, episode)
+    };
+    let (set, most, delivered, _) = lived(None);
+    let limited = |inside: f64, outside: f64| -> Vec<f64> {
+        (0..10).map(|step| if (2..6).contains(&step) { inside } else { outside }).collect()
+    };
+    assert_eq!(most, limited(10.0, 50.0));
+    for (ours, expected) in set.iter().zip(limited(10.0, 20.0)) {
+        close(*ours, expected, 1e-12);
+    }
+    assert!(delivered[2..6].iter().all(|mw| *mw <= 10.0 + 1e-6), "{delivered:?}");
+    assert!(delivered[1] > 15.0, "{delivered:?}");
+
+    // More than it can is clipped to what it can; and what was asked for then stands.
+    let (set, _, _, episode) = lived(Some(15.0));
+    close(set[9], 10.0, 1e-12);
+    assert_eq!(episode.refusals.get(&Refusal::Range), Some(&1));
+}
+
 #[test]
 fn a_dead_bus_is_energy_not_served_and_a_blackout() {
     // Bus 20 hangs on branches 1 and 2: 25 of 50 MW are dark from 120 s to 600 s.

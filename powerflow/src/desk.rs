@@ -67,6 +67,8 @@ pub(crate) struct Desk<L> {
     pub(crate) lanes: Vec<Progress>,
     seats: Vec<Seat>,
     injections: Vec<[L; 2]>,
+    /// Lowest and highest magnitude of each lane after Newton, pu.
+    extremes: [L; 2],
     patches: Vec<Patch>,
 }
 
@@ -90,7 +92,7 @@ impl Desk<f64> {
     /// Newton with a pivoted factorisation.
     pub(crate) fn newton_pivoted(&mut self, plan: &Plan) {
         referee::newton(plan, &mut self.arena, &mut self.lanes[0]);
-        kernel::injections(plan.uniform(), &self.arena, &mut self.injections);
+        self.look(plan);
     }
 }
 
@@ -101,6 +103,7 @@ impl<L: Lane> Default for Desk<L> {
             lanes: vec![Progress::idle(); L::WIDTH],
             seats: (0..L::WIDTH).map(|_| Seat::default()).collect(),
             injections: Vec::new(),
+            extremes: [L::splat(0.0); 2],
             patches: Vec::new(),
         }
     }
@@ -120,12 +123,15 @@ impl<L: Lane> Desk<L> {
 
     /// The problem in a lane, to be changed between solves.
     pub(crate) fn problem_mut(&mut self, lane: usize) -> &mut Problem {
-        &mut self.seats[lane].problem
+        let problem = &mut self.seats[lane].problem;
+        problem.forget_islands();
+        problem
     }
 
-    /// Computes what leaves every row, after voltages were changed from outside.
+    /// Computes what leaves every row and how far magnitudes reach, after voltages were changed.
     pub(crate) fn look(&mut self, plan: &Plan) {
         kernel::injections(plan.uniform(), &self.arena, &mut self.injections);
+        self.extremes = kernel::extremes(&self.arena);
     }
 
     /// Iterations of a lane, over all passes.
@@ -185,7 +191,7 @@ impl<L: Lane> Desk<L> {
             from_base: None,
         };
         L::dispatch(work);
-        kernel::injections(plan.uniform(), &self.arena, &mut self.injections);
+        self.look(plan);
     }
 
     /// Lets only a few buses turn in each pass, those that are furthest beyond their limits, and as many passes as that takes.
@@ -218,7 +224,7 @@ impl<L: Lane> Desk<L> {
             None => reason,
         };
         self.seats[lane].stagnated = reason.is_none() && round_off.is_some();
-        let (lowest, highest) = self.extremes(lane, plan);
+        let [lowest, highest] = self.extremes.map(|of_lanes| of_lanes.get(lane));
         let Desk { arena, lanes, seats, injections, .. } = self;
         let (seat, progress) = (&mut seats[lane], &mut lanes[lane]);
         progress.run = Run::Idle;
@@ -227,8 +233,8 @@ impl<L: Lane> Desk<L> {
         for balanced in &progress.balanced {
             seat.problem.islands[balanced.island as usize].moved_pu = balanced.moved_pu;
         }
-        let reason = reason.or_else(|| (lowest.0 < COLLAPSED_PU).then_some(DivergenceReason::LowVoltage));
-        let implausible = !(lowest.0 > PLAUSIBLE_PU.0 && highest < PLAUSIBLE_PU.1);
+        let reason = reason.or_else(|| (lowest < COLLAPSED_PU).then_some(DivergenceReason::LowVoltage));
+        let implausible = !(lowest > PLAUSIBLE_PU.0 && highest < PLAUSIBLE_PU.1);
         let mut moved = false;
         let mut went_back = false;
         match (reason, seat.before.take()) {
@@ -247,19 +253,20 @@ impl<L: Lane> Desk<L> {
             moved |= distributed_slack::clip(&mut seat.problem, plan, state, &unmet);
         }
         if config.reactive_limits == ReactiveLimits::Enforce {
-            let present = Before::of(&seat.problem, arena, lane);
-            let switched = reactive_limits::switch(
-                &mut seat.problem,
+            let hold_references = config.slack == Slack::Single;
+            let turns = reactive_limits::turns(
+                &seat.problem,
                 arena,
                 lane,
                 plan,
                 injections,
-                config.slack == Slack::Single,
+                hold_references,
                 seat.at_most,
             );
-            if switched > 0 {
+            if !turns.is_empty() {
                 moved = true;
-                seat.before = Some((present, switched));
+                seat.before = Some((Before::of(&seat.problem, arena, lane), turns.len()));
+                reactive_limits::turn(&mut seat.problem, arena, lane, plan, &turns);
             }
         }
         if !moved && seat.tight {
@@ -269,7 +276,12 @@ impl<L: Lane> Desk<L> {
             return Some(Err(DivergenceReason::IterationLimit));
         }
         seat.tight = !moved;
-        self.begin(lane, frame, state);
+        if moved || went_back {
+            self.begin(lane, frame, state);
+        } else {
+            // Nothing but the tolerance is new, and the schedules hold what the slack has moved.
+            progress.start(config.tolerance_pu, config.iterations_max);
+        }
         None
     }
 
@@ -468,7 +480,7 @@ impl<L: Lane> Desk<L> {
         let plan = frame.plan;
         // Voltages that balance, but at which no grid operates.
         if reason == DivergenceReason::LowVoltage {
-            return divergence(frame, reason, self.extremes(lane, plan).0.1, [0.0; 2]);
+            return divergence(frame, reason, self.lowest(lane, plan), [0.0; 2]);
         }
         let mut worst: (f64, NodeIdx, [f64; 2]) = (-1.0, NodeIdx::from_row(0), [0.0; 2]);
         for node in plan.nodes.bus.indices() {
@@ -523,19 +535,12 @@ impl<L: Lane> Desk<L> {
         Some(worst)
     }
 
-    /// The lowest live magnitude of a lane, pu, with its node, and the highest.
-    fn extremes(&self, lane: usize, plan: &Plan) -> ((f64, NodeIdx), f64) {
-        let (mut lowest, mut highest) = ((f64::INFINITY, NodeIdx::from_row(0)), 0.0f64);
-        for node in plan.nodes.bus.indices() {
-            let magnitude = self.arena.voltage_of(plan.position[node] as usize, lane).abs();
-            if self.seats[lane].problem.island[node.row()] != NONE {
-                highest = highest.max(magnitude);
-                if magnitude < lowest.0 {
-                    lowest = (magnitude, node);
-                }
-            }
-        }
-        (lowest, highest)
+    /// The live node of a lane with the lowest magnitude.
+    fn lowest(&self, lane: usize, plan: &Plan) -> NodeIdx {
+        let live =
+            plan.nodes.bus.indices().filter(|node| self.seats[lane].problem.island[node.row()] != NONE);
+        let magnitude = |node: &NodeIdx| self.arena.voltage_of(plan.position[*node] as usize, lane).abs();
+        live.min_by(|a, b| magnitude(a).total_cmp(&magnitude(b))).unwrap_or(NodeIdx::from_row(0))
     }
 }
 
@@ -565,5 +570,5 @@ fn finite(gap: f64) -> f64 {
 /// The voltage that a node had, where it had one.
 fn warm_voltage(previous: Option<&Solution>, node: NodeIdx, bus: BusIdx) -> Option<Complex> {
     let previous = previous.filter(|p| p.status.get(bus) == Some(&BusStatus::Live))?;
-    previous.voltage.get(node).copied().filter(|v| v.abs() > 0.0)
+    previous.voltage.get(node).copied().filter(|v| !v.is_zero())
 }

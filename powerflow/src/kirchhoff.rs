@@ -2,9 +2,9 @@
 //! file's r, x, b and taps, by division and with complex turns ratios; sums by bus; no admittance matrix, no patches,
 //! no elimination order.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
-use crate::case::{BusKind, Case};
+use crate::case::{BusKind, Case, CaseBranch};
 use crate::index::{BranchIdx, BusId, BusIdx, Index, NodeIdx, ShuntIdx, UnitIdx};
 use crate::network::Network;
 use crate::plan::Plan;
@@ -14,12 +14,20 @@ use crate::state::State;
 /// The auditor of one case.
 #[derive(Clone, Debug)]
 pub(crate) struct Kirchhoff {
-    /// Rows of the from and to bus of each branch.
-    ends: Vec<(usize, usize)>,
+    branches: Vec<Branch>,
+}
+
+/// What the file says of a branch, as the audit needs it.
+#[derive(Clone, Debug)]
+struct Branch {
+    /// Whether an end of it is out of service (type 4).
+    isolated: bool,
     /// Series admittance, pu: one over the file's r + jx.
-    series: Vec<Complex>,
+    series: Complex,
     /// Phase shift as a turns ratio of unit magnitude, `exp(j shift)`; `None` where there is none.
-    turn: Vec<Option<Complex>>,
+    turn: Option<Complex>,
+    /// Charging at the from and at the to end, pu.
+    charging: [Complex; 2],
 }
 
 /// What an audit found.
@@ -51,23 +59,18 @@ impl Books {
 
 impl Kirchhoff {
     pub(crate) fn new(case: &Case) -> Self {
-        let row: HashMap<BusId, usize> = case.buses.iter().enumerate().map(|(i, b)| (b.id, i)).collect();
-        Kirchhoff {
-            ends: case.branches.iter().map(|b| (row[&b.from], row[&b.to])).collect(),
-            series: case
-                .branches
-                .iter()
-                .map(|b| over(Complex { re: 1.0, im: 0.0 }, Complex { re: b.r_pu, im: b.x_pu }))
-                .collect(),
-            turn: case
-                .branches
-                .iter()
-                .map(|b| {
-                    let angle = b.shift_deg.to_radians();
-                    (angle != 0.0).then(|| Complex { re: libm::cos(angle), im: libm::sin(angle) })
-                })
-                .collect(),
-        }
+        let out: HashSet<BusId> =
+            case.buses.iter().filter(|bus| bus.kind == BusKind::Isolated).map(|bus| bus.id).collect();
+        let of_file = |b: &CaseBranch| {
+            let angle = b.shift_deg.to_radians();
+            Branch {
+                isolated: out.contains(&b.from) || out.contains(&b.to),
+                series: over(Complex { re: 1.0, im: 0.0 }, Complex { re: b.r_pu, im: b.x_pu }),
+                turn: (angle != 0.0).then(|| Complex { re: libm::cos(angle), im: libm::sin(angle) }),
+                charging: [b.from_shunt_pu, b.to_shunt_pu].map(|(g, b)| Complex { re: g, im: b }),
+            }
+        };
+        Kirchhoff { branches: case.branches.iter().map(of_file).collect() }
     }
 
     /// Balances every live bus: units + unmet - demand - shunts - what flows into branches. A bus fails whose gap is
@@ -119,22 +122,19 @@ impl Kirchhoff {
         let case = &network.case;
         let n = plan.node_count();
         let mut books = Books { sum: vec![Complex::default(); n], scale: vec![0.0; n] };
-        for (i, branch) in case.branches.iter().enumerate() {
-            let (from_bus, to_bus) = self.ends[i];
+        for (i, branch) in self.branches.iter().enumerate() {
             let idx = BranchIdx::from_row(i);
-            let isolated = |row: usize| case.buses[row].kind == BusKind::Isolated;
-            if !state.branch_on[idx] || isolated(from_bus) || isolated(to_bus) {
+            if !state.branch_on[idx] || branch.isolated {
                 continue;
             }
             let (from, to) = (plan.nodes.branch_from[idx], plan.nodes.branch_to[idx]);
             let (vf, vt) = (solution.voltage[from], solution.voltage[to]);
             let ratio = Complex { re: state.tap_ratio[idx], im: 0.0 };
-            let ratio = self.turn[i].map_or(ratio, |turn| times(turn, ratio));
+            let ratio = branch.turn.map_or(ratio, |turn| times(turn, ratio));
             let plain = ratio == Complex { re: 1.0, im: 0.0 };
             let behind = if plain { vf } else { over(vf, ratio) };
-            let current = times(Complex { re: behind.re - vt.re, im: behind.im - vt.im }, self.series[i]);
-            let charge = |v: Complex, (g, b): (f64, f64)| times(v, Complex { re: g, im: b });
-            let (at_from, at_to) = (charge(behind, branch.from_shunt_pu), charge(vt, branch.to_shunt_pu));
+            let current = times(Complex { re: behind.re - vt.re, im: behind.im - vt.im }, branch.series);
+            let (at_from, at_to) = (times(behind, branch.charging[0]), times(vt, branch.charging[1]));
             let sum = Complex { re: current.re + at_from.re, im: current.im + at_from.im };
             // An ideal transformer divides the current by the conjugate of its ratio.
             let into_from = if plain { sum } else { over(sum, Complex { re: ratio.re, im: -ratio.im }) };
@@ -143,7 +143,7 @@ impl Kirchhoff {
             books.book(from.row(), s_from, -1.0);
             books.book(to.row(), s_to, -1.0);
             // A branch of tiny impedance carries the difference of two nearly equal voltages.
-            let size = self.series[i].re.abs() + self.series[i].im.abs();
+            let size = branch.series.re.abs() + branch.series.im.abs();
             books.scale[from.row()] += square(vf) * size;
             books.scale[to.row()] += square(vt) * size;
         }

@@ -20,6 +20,7 @@ pub mod network;
 mod newton;
 mod plan;
 mod problem;
+pub mod rating;
 mod reactive_limits;
 mod referee;
 mod schedule;

@@ -1,12 +1,14 @@
 //! What a state asks of the solver: islands, who holds which voltage, what is scheduled, who shares the slack.
 
+use std::sync::Arc;
+
 use crate::case::BusKind;
 use crate::config::Slack;
-use crate::index::{BranchIdx, Index, NodeIdx, UnitIdx};
+use crate::index::{BranchIdx, BusIdx, Column, Index, NodeIdx, UnitIdx};
 use crate::network::Network;
 use crate::plan::{Plan, shunt_admittance};
 use crate::solution::{BusStatus, LimitSide};
-use crate::state::State;
+use crate::state::{State, Topology};
 
 /// No island.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -63,8 +65,42 @@ pub(crate) struct Problem {
     pub(crate) running: Vec<bool>,
     /// Nodes whose island was given up.
     pub(crate) killed: Vec<bool>,
+    /// Nodes of islands whose voltage a running unit wants to hold, in file order.
+    pub(crate) holding: Vec<NodeIdx>,
     parent: Vec<u32>,
     capability: Vec<f64>,
+    /// What the islands were found for; `None` where they have been changed since.
+    found_for: Option<Connections>,
+}
+
+/// All of a state that decides which islands there are and where their references lie.
+#[derive(Clone, Debug)]
+struct Connections {
+    topology: Arc<Topology>,
+    branch_on: Column<BranchIdx, bool>,
+    unit_on: Column<UnitIdx, bool>,
+    references: Vec<BusIdx>,
+    slack: Slack,
+}
+
+impl Connections {
+    fn of(state: &State, slack: Slack) -> Self {
+        Connections {
+            topology: Arc::clone(&state.topology),
+            branch_on: state.branch_on.clone(),
+            unit_on: state.unit_on.clone(),
+            references: state.references.clone(),
+            slack,
+        }
+    }
+
+    fn are(&self, state: &State, slack: Slack) -> bool {
+        Arc::ptr_eq(&self.topology, &state.topology)
+            && self.branch_on == state.branch_on
+            && self.unit_on == state.unit_on
+            && self.references == state.references
+            && self.slack == slack
+    }
 }
 
 impl Problem {
@@ -84,12 +120,28 @@ impl Problem {
             && kind[network.branches.to[branch]] != BusKind::Isolated
     }
 
-    /// Sets everything for a state.
+    /// Sets everything for a state of the network and topology that the plan is of.
     pub(crate) fn set(&mut self, network: &Network, plan: &Plan, state: &State, slack: Slack) {
+        // From one moment to the next mostly the demand changes, and the islands are what they were.
+        let same = self.found_for.as_ref().is_some_and(|found| found.are(state, slack));
+        self.schedule(network, plan, state, slack);
+        if same {
+            self.islands.iter_mut().for_each(|island| island.moved_pu = 0.0);
+        } else {
+            self.find_islands(network, plan, state);
+            self.choose_references(network, plan, state, slack);
+            let nodes = plan.nodes.bus.indices();
+            let holds = |node: &NodeIdx| self.holds[node.row()] && self.island[node.row()] != NONE;
+            self.holding = nodes.filter(holds).collect();
+            self.found_for = Some(Connections::of(state, slack));
+        }
+        self.weigh(plan);
+    }
+
+    /// What is scheduled at every node, who would hold its voltage, and who shares.
+    fn schedule(&mut self, network: &Network, plan: &Plan, state: &State, slack: Slack) {
         let n = plan.node_count();
         let units = &network.units;
-        self.islands.clear();
-        reset(&mut self.island, n, NONE);
         reset(&mut self.holds, n, false);
         reset(&mut self.v_set_pu, n, 1.0);
         reset(&mut self.q_min_pu, n, 0.0);
@@ -99,7 +151,6 @@ impl Problem {
         reset(&mut self.fixed_p_pu, n, 0.0);
         reset(&mut self.fixed_q_pu, n, 0.0);
         reset(&mut self.capability, n, 0.0);
-        reset(&mut self.status, n, BusStatus::Dead);
         reset(&mut self.shares, units.bus.len(), Share::No);
         reset(&mut self.running, units.bus.len(), false);
         reset(&mut self.killed, n, false);
@@ -133,9 +184,6 @@ impl Problem {
                 self.fixed_p_pu[node] += state.unit_p_pu[unit];
             }
         }
-        self.find_islands(network, plan, state);
-        self.choose_references(network, plan, state, slack);
-        self.weigh(plan);
     }
 
     /// Sums the weights of the units that share, in file order.
@@ -155,6 +203,9 @@ impl Problem {
     /// Connected components over live branches; a component without a unit that holds voltage is dead.
     fn find_islands(&mut self, network: &Network, plan: &Plan, state: &State) {
         let n = plan.node_count();
+        self.islands.clear();
+        reset(&mut self.island, n, NONE);
+        reset(&mut self.status, n, BusStatus::Dead);
         self.parent.clear();
         self.parent.extend(0..n as u32);
         for (branch, from) in plan.nodes.branch_from.iter() {
@@ -232,8 +283,14 @@ impl Problem {
         }
     }
 
+    /// The islands are about to be changed by hand: the next state finds its own.
+    pub(crate) fn forget_islands(&mut self) {
+        self.found_for = None;
+    }
+
     /// Takes the voltage from an island that has no solution.
     pub(crate) fn kill(&mut self, plan: &Plan, island: u32) {
+        self.forget_islands();
         for node in 0..plan.node_count() {
             if self.island[node] == island {
                 self.island[node] = NONE;
@@ -292,17 +349,19 @@ pub(crate) fn patches(
         out.push(Patch { row, slot, lane, g: now.re - base.re, b: now.im - base.im });
     };
     for (branch, base) in plan.base.iter() {
+        let (on, ratio) = (state.branch_on[branch], state.tap_ratio[branch]);
+        let as_in_file =
+            on == network.branches.in_service[branch] && (!on || ratio == network.branches.tap_ratio[branch]);
+        if as_in_file {
+            continue;
+        }
         let live = Problem::branch_live(network, state, branch);
         let unchanged = live == Problem::planned(network, branch)
-            && (!live || state.tap_ratio[branch] == network.branches.tap_ratio[branch]);
+            && (!live || ratio == network.branches.tap_ratio[branch]);
         if unchanged {
             continue;
         }
-        let now = if live {
-            TwoPort::of(&network.branches, branch, state.tap_ratio[branch])
-        } else {
-            TwoPort::default()
-        };
+        let now = if live { TwoPort::of(&network.branches, branch, ratio) } else { TwoPort::default() };
         let slots = plan.branch_slots[branch];
         push(slots.from, Patch::DIAGONAL, now.from_from, base.from_from);
         push(slots.from, slots.from_to, now.from_to, base.from_to);

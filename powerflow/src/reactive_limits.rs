@@ -32,62 +32,81 @@ pub(crate) fn resume(problem: &mut Problem, plan: &Plan, previous: &Solution, ho
     }
 }
 
-/// Switches buses whose units are beyond a limit, or need not stay at one: at most `at_most` of them, those first that may
-/// hold their voltage again, then by how far they are beyond. `injections` are those of the present voltages; with
-/// `hold_references` the reference buses provide without limit. Returns how many were switched.
-pub(crate) fn switch<L: Lane>(
-    problem: &mut Problem,
-    arena: &mut Arena<L>,
+/// A bus that is to turn: to that limit, or back to its set-point.
+pub(crate) struct Turn {
+    beyond: f64,
+    node: NodeIdx,
+    to: Option<LimitSide>,
+}
+
+/// Buses whose units are beyond a limit, or need not stay at one: at most `at_most` of them, those first that may hold their
+/// voltage again, then by how far they are beyond. `injections` are those of the present voltages; with `hold_references` the
+/// reference buses provide without limit.
+pub(crate) fn turns<L: Lane>(
+    problem: &Problem,
+    arena: &Arena<L>,
     lane: usize,
     plan: &Plan,
     injections: &[[L; 2]],
     hold_references: bool,
     at_most: usize,
-) -> usize {
-    let mut wanted: Vec<(f64, NodeIdx, Option<LimitSide>)> = Vec::new();
-    for node in plan.nodes.bus.indices() {
-        let row = node.row();
+) -> Vec<Turn> {
+    let mut turns = Vec::new();
+    for node in &problem.holding {
+        let (row, node) = (node.row(), *node);
         let island = problem.island[row];
-        if island == NONE || !problem.holds[row] {
-            continue;
-        }
-        if hold_references && problem.islands[island as usize].references.contains(&node) {
+        if island == NONE || (hold_references && problem.islands[island as usize].references.contains(&node))
+        {
             continue;
         }
         let at = plan.position[node] as usize;
         let q = injections[at][1].get(lane) - problem.fixed_q_pu[row];
         let (low, high) = (problem.q_min_pu[row], problem.q_max_pu[row]);
         match problem.at_limit[row] {
-            None if q > high + Q_TOLERANCE_PU => wanted.push((q - high, node, Some(LimitSide::High))),
-            None if q < low - Q_TOLERANCE_PU => wanted.push((low - q, node, Some(LimitSide::Low))),
+            None if q > high + Q_TOLERANCE_PU => {
+                turns.push(Turn { beyond: q - high, node, to: Some(LimitSide::High) });
+            }
+            None if q < low - Q_TOLERANCE_PU => {
+                turns.push(Turn { beyond: low - q, node, to: Some(LimitSide::Low) });
+            }
             None => {}
             Some(side) => {
                 let magnitude = arena.voltage_of(at, lane).abs();
                 if problem.switches[row] < SWITCHES_MAX
                     && on_the_wrong_side(side, magnitude, problem.v_set_pu[row])
                 {
-                    wanted.push((f64::INFINITY, node, None));
+                    turns.push(Turn { beyond: f64::INFINITY, node, to: None });
                 }
             }
         }
     }
-    if wanted.len() > at_most {
+    if turns.len() > at_most {
         // Stable: where two are equally far beyond, the first in the file comes first.
-        wanted.sort_by(|a, b| b.0.total_cmp(&a.0));
-        wanted.truncate(at_most);
+        turns.sort_by(|a, b| b.beyond.total_cmp(&a.beyond));
+        turns.truncate(at_most);
     }
-    for (_, node, next) in &wanted {
+    turns
+}
+
+/// Turns buses.
+pub(crate) fn turn<L: Lane>(
+    problem: &mut Problem,
+    arena: &mut Arena<L>,
+    lane: usize,
+    plan: &Plan,
+    turns: &[Turn],
+) {
+    for Turn { node, to, .. } in turns {
         let (row, at) = (node.row(), plan.position[*node] as usize);
-        problem.at_limit[row] = *next;
+        problem.at_limit[row] = *to;
         problem.switches[row] = problem.switches[row].saturating_add(1);
-        if next.is_none() {
+        if to.is_none() {
             arena.set_magnitude(at, lane, problem.v_set_pu[row]);
             arena.free[at][1].set(lane, 0.0);
         } else {
             arena.free[at][1].set(lane, 1.0);
         }
     }
-    wanted.len()
 }
 
 /// Where a solve stood before some buses switched.

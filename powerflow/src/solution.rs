@@ -71,6 +71,11 @@ impl Complex {
     pub fn abs(self) -> f64 {
         (self.re * self.re + self.im * self.im).sqrt()
     }
+
+    /// Whether it is zero.
+    pub(crate) fn is_zero(self) -> bool {
+        self.re == 0.0 && self.im == 0.0
+    }
 }
 
 /// A bus whose units reached a reactive limit and stopped holding its voltage.
@@ -130,7 +135,7 @@ impl Solution {
 
     /// Whether a node (a bus, or one busbar of a split bus) is energised.
     pub fn is_live(&self, node: NodeIdx) -> bool {
-        self.voltage.get(node).is_some_and(|v| v.abs() > 0.0)
+        self.voltage.get(node).is_some_and(|v| !v.is_zero())
     }
 
     /// Voltage angle of a bus, rad in (-pi, pi]; `None` where it is not energised.
@@ -181,12 +186,11 @@ impl Flows {
             }
             let (vf, vt) = (solution.voltage[*from], solution.voltage[plan.nodes.branch_to[branch]]);
             let ratio = state.tap_ratio[branch];
-            let y = if plan.base[branch] != TwoPort::default() && ratio == network.branches.tap_ratio[branch]
-            {
-                plan.base[branch]
-            } else {
-                TwoPort::of(&network.branches, branch, ratio)
-            };
+            // The plan has the two-ports of what is in service in the file, as the file has them.
+            let as_planned =
+                network.branches.in_service[branch] && ratio == network.branches.tap_ratio[branch];
+            let y =
+                if as_planned { plan.base[branch] } else { TwoPort::of(&network.branches, branch, ratio) };
             let into_from = current(y.from_from, vf, y.from_to, vt);
             let into_to = current(y.to_from, vf, y.to_to, vt);
             flows.p_from_pu[branch] = vf.re * into_from.re + vf.im * into_from.im;

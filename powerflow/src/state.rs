@@ -144,9 +144,21 @@ pub struct State {
     /// Buses whose angle is held, each in its island, where a running unit holds its voltage; the first of the list where
     /// several share an island. With a single slack they take up the imbalance. An island without one has the file's.
     pub references: Vec<BusIdx>,
+    /// What each branch may carry now as a share of its rating in the file; `None` where that is all of it.
+    pub rating_factor: Option<Arc<Column<BranchIdx, f64>>>,
 }
 
 impl State {
+    /// What a branch may carry now, pu; `None` where the file gives no rating.
+    pub fn rating_pu(&self, network: &Network, branch: BranchIdx) -> Option<f64> {
+        network.branches.rating_pu[branch].map(|rating| rating * self.rating_share(branch))
+    }
+
+    /// The same as a share of the rating in the file.
+    pub fn rating_share(&self, branch: BranchIdx) -> f64 {
+        self.rating_factor.as_ref().map_or(1.0, |factor| factor[branch])
+    }
+
     /// The operating point in the file.
     pub(crate) fn of(network: &Network) -> Self {
         let units = &network.units;
@@ -164,6 +176,7 @@ impl State {
             tap_ratio: network.branches.tap_ratio.clone(),
             shunt_step: network.shunts.step.clone(),
             references: Vec::new(),
+            rating_factor: None,
         }
     }
 }

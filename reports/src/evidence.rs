@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::challenge::ChallengeRecord;
 use crate::latency::{DecisionRecord, LatencyRecord};
+use crate::supervision::{Handling, SupervisionRecord};
+use crate::variant::VariantsRecord;
 use crate::waiver::WaiverRecord;
 
 /// Schema of [`Evidence`].
@@ -180,6 +183,9 @@ pub struct GateRecord {
     pub missing: u64,
     /// The worst scenarios, worst first, at most three.
     pub worst: Vec<WorstRecord>,
+    /// Variants of the model of the world in which it would be another: the assumptions that the verdict depends on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<String>,
     /// Obligations that the gate serves, as the suite names them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<String>,
@@ -268,6 +274,9 @@ pub struct Evidence {
     pub covers: Covers,
     /// Modelling assumptions that the verdict rests on, each a sentence.
     pub assumptions: Vec<String>,
+    /// What became of the gates where such assumptions were changed, one at a time; absent where the suite does not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variants: Option<VariantsRecord>,
     /// How exact the physics was: solver, tolerance, largest mismatch, rungs, audits.
     pub fidelity: BTreeMap<String, String>,
     /// The tested region: quantity -> (lowest, highest) that occurred.
@@ -277,6 +286,12 @@ pub struct Evidence {
     /// Delays between observation and action; absent where actions took effect at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<LatencyRecord>,
+    /// What a limiter and people who answer advice made of the candidate's decisions, by population; absent where nothing stood between.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub supervision: Vec<SupervisionRecord>,
+    /// New and cured failures beside each comparator, for each gate with a limit that one episode can break; absent without comparators.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub challenges: Vec<ChallengeRecord>,
     /// The tier that was run, where it was not the whole suite: `change`, `nightly`, `release`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
@@ -435,6 +450,10 @@ pub struct StepRecord {
     pub asked: BTreeMap<String, Vec<Option<f64>>>,
     /// What was granted, the same shape.
     pub granted: BTreeMap<String, Vec<Option<f64>>>,
+    /// What a limiter, a fallback or people made of the candidate's decision before it was asked; absent where nothing stood between, and in
+    /// states within a step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handling: Option<Handling>,
     /// Refusals and clippings: (element in words, reason, how many times in this step), at most 20.
     pub refused: Vec<(String, String, u32)>,
     /// Anything else worth a line: a limit reached, a bus dead, no solution.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
 use crate::evidence::{CandidateRecord, Digest, InputRecord};
+use crate::supervision::Handling;
 
 /// Schema of [`LatencyFile`].
 pub const LATENCY_SCHEMA: &str = "gridgate/latency/1";
@@ -140,6 +141,9 @@ pub struct DecisionRecord {
     pub fate: String,
     /// What was asked: quantity -> (row of the element from 0, value).
     pub asked: BTreeMap<String, Vec<(u32, f64)>>,
+    /// What a limiter, a fallback or people made of it before it was asked; absent where nothing stood between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handling: Option<Handling>,
 }
 
 /// The recorded file that delays came from, in short.

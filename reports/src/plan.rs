@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
 use crate::evidence::Severity;
+use crate::variant::SkippedVariantRecord;
 
 /// Schema of [`SuitePlan`].
 pub const PLAN_SCHEMA: &str = "gridgate/plan/1";
@@ -37,10 +38,13 @@ pub struct SuitePlan {
     pub populations: Vec<PlannedPopulation>,
     /// Gates, in suite order, those that stand in every suite included.
     pub gates: Vec<PlannedGate>,
-    /// Episodes of all populations and actors, at most.
+    /// Episodes of all populations and actors, at most, those that are lived again in variants included.
     pub episodes: u64,
     /// Steps of all of them, at most; each is one decision and at least one power flow.
     pub steps: u64,
+    /// What is lived again in other models of the world; absent where the suite does not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variants: Option<PlannedVariants>,
     /// What a few episodes took on this machine, where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<PlanProbe>,
@@ -111,6 +115,20 @@ pub struct PlannedPower {
     /// Episodes by which it is decided in one of two cases; absent where it is not, or where the test looks once, at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub median_episodes: Option<u64>,
+}
+
+/// What is lived again in variants of the model of the world.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PlannedVariants {
+    /// Names of the variants that will be tried.
+    pub tried: Vec<String>,
+    /// Those that the suite wants and that cannot matter to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<SkippedVariantRecord>,
+    /// Episodes of all variants, populations and actors, at most.
+    pub episodes: u64,
 }
 
 /// A timed probe: the one part of a plan that another machine, or another minute, changes.

@@ -116,6 +116,10 @@ impl Redactor {
                 worst.scenario = Digest { sha256: self.digest(&worst.scenario.sha256) };
             }
         }
+        let variants = evidence.variants.iter_mut().flat_map(|record| &mut record.variants);
+        for gate in variants.flat_map(|variant| &mut variant.gates) {
+            gate.reason = self.text(&gate.reason);
+        }
         evidence.reason = self.text(&evidence.reason);
         evidence.assumptions.retain(|assumption| !assumption.starts_with("left out of the case"));
         for text in evidence.assumptions.iter_mut().chain(&mut evidence.limits) {

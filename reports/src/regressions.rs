@@ -29,6 +29,10 @@ pub enum ListedKind {
     BusOut,
     /// Demand moves in a straight line to factors of the file's.
     DemandRamp,
+    /// Branches may carry other shares of their ratings from now on.
+    Ratings,
+    /// Units can deliver other shares of their largest power from now on.
+    Capability,
 }
 
 /// One event. An element is named twice, by its row and by its buses: in a file that has been edited since, one that is not where it
@@ -41,16 +45,17 @@ pub struct ListedEvent {
     pub at_s: f64,
     /// What.
     pub kind: ListedKind,
-    /// Row of the branch or unit in the case file, from 1; absent for events of buses and demand.
+    /// Row of the branch or unit in the case file, from 1; absent for events of buses, and of all elements of a kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<u32>,
-    /// Numbers of the buses: both ends of a branch as the file has them, the bus of a unit, the bus itself; none for demand.
+    /// Numbers of the buses: both ends of a branch as the file has them, the bus of a unit, the bus itself; none for all elements of a kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buses: Vec<u64>,
     /// When a ramp of demand ends, s; absent for other events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until_s: Option<f64>,
-    /// Factors on the file's demand at the end of a ramp, one for each bus in the order of the file; absent for other events.
+    /// Factors in the order of the file: on the demand of each bus at the end of a ramp, on the rating of each branch, on the largest power
+    /// of each unit; absent for other events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub factor: Option<Vec<f64>>,
 }

@@ -273,8 +273,18 @@ fn waiver(evidence: &Evidence, gate: &GateRecord) -> Option<String> {
 /// The number in the suite that the estimate is compared with.
 fn threshold(gate: &GateRecord) -> Option<Threshold> {
     let key = |name: &str, from_above| gate.threshold.get(name).map(|&value| Threshold { value, from_above });
-    // A relative margin is a share of another mean, not a number on the axis of the estimate.
-    key("max", true).or_else(|| key("margin", true)).or_else(|| key("min", false))
+    // The estimate of a comparison is how much worse the candidate is, less a relative margin where there is one: that has its end at zero.
+    let margin = |sign: f64| {
+        let absolute = gate.threshold.get("margin_abs").map(|margin| sign * margin + 0.0);
+        let relative = gate.threshold.get("margin_rel").map(|_| 0.0);
+        absolute.or(relative).map(|value| Threshold { value, from_above: true })
+    };
+    match gate.kind.as_str() {
+        "noninferiority" => margin(1.0),
+        // It has to be better by so much.
+        "superiority" => margin(-1.0),
+        _ => key("max", true).or_else(|| key("min", false)),
+    }
 }
 
 fn shown(
@@ -397,6 +407,12 @@ fn judged(evidence: &Evidence, network: Option<&NetworkRecord>) -> Vec<(String, 
             .map(|champion| format!("{} {}", champion.name, champion.version))
             .collect();
         facts.push(fact("Compared with", names.join(", ")));
+    }
+    for record in &evidence.challenges {
+        facts.push(fact("New failures", record.in_words()));
+    }
+    for record in &evidence.supervision {
+        facts.push(fact("Supervised", format!("{}: {}", record.population, record.in_words())));
     }
     if let Some(network) = network {
         let size = format!("{} buses, {} branches", network.bus_ids.len(), network.branches.len());

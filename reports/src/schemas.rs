@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema};
 use crate::cascade::CascadeStudy;
 use crate::contingencies::ContingencyStudy;
 use crate::document::Document;
+use crate::envelope::Envelope;
 use crate::evidence::{EpisodeRecord, Evidence, Manifest, NetworkRecord, RunRecord};
 use crate::explanation::Explanation;
 use crate::frequency::FrequencyStudy;
@@ -15,6 +16,7 @@ use crate::latency::{LatencyFile, LatencyMargin};
 use crate::machines::MachineStudy;
 use crate::nose::NoseStudy;
 use crate::plan::SuitePlan;
+use crate::rating::RatingStudy;
 use crate::regressions::Regressions;
 
 /// A schema and the name of its file.
@@ -45,10 +47,12 @@ pub fn documents() -> Vec<Described> {
         of::<EpisodeRecord>(),
         of::<NetworkRecord>(),
         of::<Manifest>(),
+        of::<Envelope>(),
         of::<ContingencyStudy>(),
         of::<NoseStudy>(),
         of::<GicStudy>(),
         of::<SuitePlan>(),
+        of::<RatingStudy>(),
         of::<CascadeStudy>(),
         of::<FrequencyStudy>(),
         of::<LatencyFile>(),

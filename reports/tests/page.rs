@@ -53,6 +53,7 @@ fn episode(population: &str, index: u64, steps: usize) -> EpisodeRecord {
             demand_mw: 4242.0 * (1.0 + 0.1 * phase),
             asked: BTreeMap::from([("act.gen.v_set".to_owned(), asked)]),
             granted: BTreeMap::from([("act.gen.v_set".to_owned(), granted)]),
+            handling: None,
             refused: if phase > 0.3 {
                 vec![("v_set of unit at bus 12".into(), "range".into(), 1)]
             } else {
@@ -216,4 +217,57 @@ fn pictures_stay_small() {
     std::fs::write(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("large.html"), file).unwrap();
     assert!(picture.len() < 200_000, "{}", picture.len());
     assert_eq!(picture.matches("<circle").count(), 9 + 8, "violations and the legend keep their own symbols");
+}
+
+/// The axis of a comparison is how much worse the candidate is: at most the margin, at most nothing beyond a relative one, or less than
+/// nothing by what it has to be better.
+#[test]
+fn the_margin_of_a_comparison_is_its_threshold() {
+    for (kind, key, expected) in [
+        ("noninferiority", "margin_abs", Some(0.5)),
+        ("noninferiority", "margin_rel", Some(0.0)),
+        ("superiority", "margin_abs", Some(-0.5)),
+        ("equivalence", "margin_abs", None),
+    ] {
+        let mut evidence = sample::evidence();
+        evidence.gates[0].kind = kind.into();
+        evidence.gates[0].threshold = BTreeMap::from([(key.into(), 0.5)]);
+        let report = compose(evidence, None, None, Vec::new());
+        let found = report.gates[0].threshold;
+        assert_eq!(found.map(|threshold| threshold.value), expected, "{kind} {key}");
+        assert!(found.is_none_or(|threshold| threshold.from_above));
+    }
+}
+
+#[test]
+fn an_episode_of_a_gate_that_failed_has_the_command_that_says_why() {
+    let report = compose(sample::evidence(), None, None, Vec::new());
+    let failed = report.gates.iter().find(|gate| gate.record.verdict == Verdict::Fail).expect("a failure");
+    let worst = &failed.record.worst[0];
+    let page = html::render(&report).unwrap().replace("&#x2f;", "/");
+    let command =
+        format!("gridgate explain RUN {}/{} --gate {}", worst.population, worst.index, failed.record.id);
+    assert!(page.contains(&command), "{command}");
+    assert_eq!(page.matches("Why it broke the gate").count(), failed.scenarios.len());
+}
+
+#[test]
+fn other_models_of_the_world_are_on_every_page() {
+    let mut evidence = sample::evidence();
+    evidence.gates[0].depends_on = vec!["load_constant_impedance".into()];
+    let gate = evidence.gates[0].id.clone();
+    evidence.variants.as_mut().expect("variants").variants[0].gates[0].gate = gate.clone();
+    let report = compose(evidence, None, None, Vec::new());
+    let page = html::render(&report).unwrap();
+    let text = reports::render::text::render(&report, false);
+    let markdown = reports::render::markdown::render(&report).replace('\\', "");
+    for (name, page) in [("html", &page), ("text", &text), ("markdown", &markdown)] {
+        // Lines are broken where they are full.
+        let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(page.contains("load_constant_impedance"), "{name}");
+        assert!(page.contains(&format!("{gate} is pass")), "{name}");
+        // What was not tried, and why.
+        assert!(page.contains("inertia_low") && page.contains("the frequency does not move"), "{name}");
+    }
+    assert!(page.contains("broken 2 of 2, clear 6 of 14"));
 }

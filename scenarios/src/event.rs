@@ -57,6 +57,17 @@ pub enum Event {
         /// Factor on active and reactive demand, one per bus in file order.
         factor: Vec<f64>,
     },
+    /// From now on every branch may carry this share of its rating in the file.
+    Ratings {
+        /// Share, one per branch in file order.
+        factor: Vec<f64>,
+    },
+    /// From now on every unit can deliver at most this share of its largest power in the file. What is scheduled beyond that is withheld
+    /// until there is room again.
+    Capability {
+        /// Share, one per unit in file order.
+        factor: Vec<f64>,
+    },
 }
 
 /// An event and when it is due.

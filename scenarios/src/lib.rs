@@ -33,6 +33,7 @@ pub mod search;
 pub mod seed;
 pub mod settings;
 pub mod stream;
+pub mod weather;
 
 pub use draw::Stream;
 pub use event::{Event, Moment, TimedEvent};

@@ -33,17 +33,13 @@ impl Population {
                 format!("has no step to live: horizon {} s, step {} s", world.horizon_s, world.step_s),
             );
         }
-        for entry in LIST.iter().filter(|entry| entry.alone) {
-            let count = self.hazards.iter().filter(|hazard| hazard.kind() == entry.name).count();
-            if count > 1 {
-                complain(
-                    "population.overlap",
-                    format!(
-                        "has {count} hazards of the kind {}, each of which would undo the other",
-                        entry.name
-                    ),
-                );
-            }
+        let commands = |kind: &str| LIST.iter().any(|entry| entry.name == kind && entry.commands);
+        let kinds: Vec<&str> = self.hazards.iter().map(|h| h.kind()).filter(|kind| commands(kind)).collect();
+        if kinds.len() > 1 {
+            complain(
+                "population.overlap",
+                format!("has the hazards {}, each of which would undo the other", kinds.join(" and ")),
+            );
         }
         let lists = self.hazards.iter().filter(|hazard| hazard.lists()).count();
         if lists > 0 && lists < self.hazards.len() {

@@ -1,5 +1,7 @@
 //! One fully determined stimulus.
 
+use std::io::{BufWriter, Write};
+
 use powerflow::Network;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -36,8 +38,13 @@ impl Scenario {
     pub fn digest(&self) -> String {
         let content = Content { schema: "gridgate/timeline/1", timeline: &self.timeline };
         let mut hash = Sha256::new();
-        serde_json::to_writer(HashWriter(&mut hash), &content)
+        // A serialiser writes a few bytes at a time.
+        let mut out = BufWriter::new(HashWriter(&mut hash));
+        serde_json::to_writer(&mut out, &content)
+            .map_err(std::io::Error::from)
+            .and_then(|()| out.flush())
             .expect("events are plain data, and writing to a hash does not fail");
+        drop(out);
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -57,6 +64,10 @@ fn words(at: Moment, event: &Event, network: &Network) -> String {
         Event::UnitOut { unit } => format!("{} trips", network.unit_name(*unit)),
         Event::UnitBack { unit } => format!("{} returns", network.unit_name(*unit)),
         Event::BusOut { bus } => format!("bus {} is lost", network.buses.id[*bus]),
+        Event::Ratings { factor } => format!("branches may carry {} times their rating", two_places(factor)),
+        Event::Capability { factor } => {
+            format!("units can deliver {} times their largest power", two_places(factor))
+        }
         Event::DemandRamp { until, factor } => {
             let range = demand_range(factor, network);
             if *until <= at {
@@ -65,6 +76,16 @@ fn words(at: Moment, event: &Event, network: &Network) -> String {
                 format!("demand moves to {range} by {} s", until.seconds())
             }
         }
+    }
+}
+
+/// The range of factors, to two places.
+fn two_places(factor: &[f64]) -> String {
+    let low = factor.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = factor.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    match (format!("{low:.2}"), format!("{high:.2}")) {
+        (low, high) if low == high => low,
+        (low, high) => format!("{low} to {high}"),
     }
 }
 

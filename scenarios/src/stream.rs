@@ -78,7 +78,10 @@ fn switches(event: &Event) -> Option<(Element, bool)> {
         Event::UnitOut { unit } => Some((Element::Unit(*unit), true)),
         Event::UnitBack { unit } => Some((Element::Unit(*unit), false)),
         // A bus does not return, and a second loss of it changes nothing.
-        Event::BusOut { .. } | Event::DemandRamp { .. } => None,
+        Event::BusOut { .. }
+        | Event::DemandRamp { .. }
+        | Event::Ratings { .. }
+        | Event::Capability { .. } => None,
     }
 }
 

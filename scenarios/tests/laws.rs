@@ -150,7 +150,9 @@ proptest! {
                 Event::BranchBack { branch } => prop_assert!(std::mem::replace(&mut out[branch.row()], false)),
                 Event::UnitOut { unit } => prop_assert!(!std::mem::replace(&mut off[unit.row()], true)),
                 Event::UnitBack { unit } => prop_assert!(std::mem::replace(&mut off[unit.row()], false)),
-                Event::BusOut { .. } => prop_assert!(false, "no hazard of these takes a bus out"),
+                Event::BusOut { .. } | Event::Ratings { .. } | Event::Capability { .. } => {
+                    prop_assert!(false, "no hazard of these does that");
+                }
                 Event::DemandRamp { until, factor } => {
                     prop_assert!(*until >= timed.at && factor.len() == 8);
                     prop_assert!(factor.iter().all(|f| (0.0..=2.0).contains(f)));

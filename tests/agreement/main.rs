@@ -14,6 +14,7 @@ mod nose;
 mod openloadflow;
 mod power_flow;
 mod psse;
+mod rating;
 mod sensitivity;
 mod silent_failures;
 mod tables;

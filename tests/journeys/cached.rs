@@ -61,6 +61,34 @@ fn a_cache_changes_no_byte_and_saves_what_was_done() {
     assert_eq!(cached(&desk, "grid"), 0);
 }
 
+/// The same model as candidate, behind a limiter, and as champion, behind nothing: what one lived is not what the other did.
+#[test]
+fn a_cache_tells_the_candidate_from_a_champion_of_the_same_bytes() {
+    let desk = Desk::new();
+    let champion = SUITE.replace("champion = \"do_nothing\"", "champion = \"greedy\"");
+    let limiter = "[limiter]\nfallback = \"do_nothing\"\n[limiter.envelope]\ndemand = [5, 6]\n";
+    desk.put("suite.toml", champion.replace("size_max = 600", "size_max = 20") + limiter);
+    for (run, cache) in
+        [("plain", &[][..]), ("first", &["--cache", "cache"]), ("second", &["--cache", "cache"])]
+    {
+        desk.run("suite.toml", run, &[&["--candidate", "greedy"], cache].concat());
+    }
+    same(&desk, "plain", "first");
+    same(&desk, "plain", "second");
+    assert_eq!(["first", "second"].map(|run| cached(&desk, run)), [0, 40]);
+    let trajectories = |file: &str| -> Vec<String> {
+        let line = |line: &str| {
+            serde_json::from_str::<serde_json::Value>(line).expect("JSON")["trajectory"].to_string()
+        };
+        desk.text(file).lines().map(line).collect()
+    };
+    assert_ne!(
+        trajectories("plain/episodes.jsonl"),
+        trajectories("plain/champion_episodes.jsonl"),
+        "the limiter kept nobody from anything: nothing was told apart"
+    );
+}
+
 #[test]
 fn a_damaged_entry_is_a_miss_and_said() {
     let desk = Desk::new();

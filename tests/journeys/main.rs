@@ -1,8 +1,10 @@
 //! Journeys by command line: from a case file to a report, and everything a user or an accident can put in the way.
 
+mod assumptions;
 mod cached;
 mod cascade;
 mod census;
+mod challenge;
 mod contingencies;
 mod controls;
 mod desk;
@@ -14,15 +16,19 @@ mod gic;
 mod github;
 mod hunt;
 mod interrupted;
+mod languages;
 mod latency;
 mod machines;
 mod misbehaving;
 mod nose;
 mod operator;
 mod protection;
+mod rating;
 mod redacted;
 mod refused;
 mod same_bytes;
+mod storm;
+mod supervision;
 mod tampered;
 mod tiers;
 mod waivers;

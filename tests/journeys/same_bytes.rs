@@ -4,8 +4,9 @@ use gridgate_tests::json;
 
 use crate::desk::{Desk, MILD};
 
-const DOCUMENTS: [&str; 13] = [
+const DOCUMENTS: [&str; 14] = [
     "champion_episodes.jsonl",
+    "envelope.json",
     "episodes.jsonl",
     "evidence.json",
     "inputs/grid.m",
@@ -132,7 +133,8 @@ fn a_report_is_made_again_from_its_evidence() {
 }
 
 /// The documents that a second run may not change.
-const LASTING: [&str; 4] = ["evidence.json", "episodes.jsonl", "champion_episodes.jsonl", "network.json"];
+const LASTING: [&str; 5] =
+    ["evidence.json", "episodes.jsonl", "champion_episodes.jsonl", "network.json", "envelope.json"];
 
 #[test]
 fn threads_and_days_change_no_byte() {

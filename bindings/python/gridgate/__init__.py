@@ -66,6 +66,7 @@ from gridgate._controller import Answer, Controller, Seen
 from gridgate._errors import Error, InfrastructureError, InputError, IntegrityError, NoSolution
 from gridgate._frequency import UflsTrip
 from gridgate._native import (
+    Envelope,
     IslandResponse,
     Network,
     Progress,
@@ -74,6 +75,8 @@ from gridgate._native import (
     Solutions,
     __version__,
     census,
+    explain,
+    hunt,
     replay,
     run,
     simulate_island,
@@ -85,6 +88,7 @@ from gridgate._rows import Method, RowStatus
 __all__ = [
     "Answer",
     "Controller",
+    "Envelope",
     "Error",
     "InfrastructureError",
     "InputError",
@@ -102,7 +106,9 @@ __all__ = [
     "UflsTrip",
     "__version__",
     "census",
+    "explain",
     "frequency",
+    "hunt",
     "replay",
     "run",
     "simulate_island",

@@ -104,6 +104,33 @@ class Solutions:
     def __len__(self) -> int: ...
 
 @final
+class Envelope:
+    @staticmethod
+    def load(path: _Path) -> Envelope: ...
+    def contains(
+        self,
+        *,
+        demand: float | None = None,
+        branches: set[int] | None = None,
+        units: set[int] | None = None,
+        voltage_pu: tuple[float, float] | None = None,
+        frequency_hz: tuple[float, float] | None = None,
+        delay_ms: float | None = None,
+        areas: dict[int, float] | None = None,
+    ) -> bool: ...
+    def left(
+        self,
+        *,
+        demand: float | None = None,
+        branches: set[int] | None = None,
+        units: set[int] | None = None,
+        voltage_pu: tuple[float, float] | None = None,
+        frequency_hz: tuple[float, float] | None = None,
+        delay_ms: float | None = None,
+        areas: dict[int, float] | None = None,
+    ) -> list[tuple[str, float | None, tuple[float, float], float | None]]: ...
+
+@final
 class Network:
     def __new__(cls, path: _Path) -> Network: ...
     @property
@@ -255,6 +282,32 @@ def run(
 def census(path: _Path) -> dict[str, Any]: ...
 def verify(run_dir: _Path) -> dict[str, Any]: ...
 def replay(run_dir: _Path, episode: str) -> dict[str, Any]: ...
+def explain(
+    run_dir: _Path,
+    episode: str,
+    *,
+    gate: str | None = None,
+    candidate: _Path | None = None,
+    open_loop: bool = False,
+    pairs: int = 128,
+    threads: int | None = None,
+) -> dict[str, Any]: ...
+def hunt(
+    suite: _Path,
+    candidate: _Path | Controller | type[Controller] | None = None,
+    *,
+    population: str | None = None,
+    gate: str | None = None,
+    method: Literal["chemistry", "subset"] = "chemistry",
+    budget: int = 10_000,
+    size_max: int | None = None,
+    backgrounds: int = 4,
+    keep: Literal["caused", "all"] = "caused",
+    out: _Path | None = None,
+    threads: int | None = None,
+    seed: int | None = None,
+    progress: Callable[[Progress], object] | None = None,
+) -> dict[str, Any]: ...
 def simulate_island(
     *,
     inertia_s: npt.ArrayLike,

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Candidate, Decisions, Source};
 use crate::action::Task;
-use crate::observation::Observations;
+use crate::observation::{Observations, Observed};
 
 /// Makes candidates that ask nothing.
 #[derive(Clone, Debug)]
@@ -54,6 +54,10 @@ struct Idle;
 
 impl Candidate for Idle {
     fn reset(&mut self, _seeds: &[u64]) {}
+
+    fn looks_at(&self) -> &[Observed] {
+        &[]
+    }
 
     fn decide_batch(&mut self, seen: &Observations) -> Decisions {
         Decisions::none(seen.rows)

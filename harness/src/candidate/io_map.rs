@@ -16,6 +16,7 @@ pub struct IoMap {
     outputs: Vec<ModelTensor>,
     seen: Vec<Piece<Observed>>,
     asked: Vec<Piece<Asked>>,
+    looks_at: Vec<Observed>,
     network: Arc<Network>,
 }
 
@@ -129,7 +130,9 @@ impl IoMap {
         }
         seen.finish(true, &mut complaints);
         asked.finish(false, &mut complaints);
+        let looked_at = |quantity: &Observed| seen.pieces.iter().any(|piece| piece.quantity == *quantity);
         complaints.into_result(IoMap {
+            looks_at: Observed::LIST.iter().copied().filter(looked_at).collect(),
             inputs: seen.tensors.into_iter().map(|t| t.tensor).collect(),
             outputs: asked.tensors.into_iter().map(|t| t.tensor).collect(),
             seen: seen.pieces,
@@ -146,6 +149,11 @@ impl IoMap {
     /// What the model answers, in the order first named.
     pub fn outputs(&self) -> &[ModelTensor] {
         &self.outputs
+    }
+
+    /// What is seen through this map.
+    pub fn looks_at(&self) -> &[Observed] {
+        &self.looks_at
     }
 
     /// What may be asked through this map.
@@ -209,7 +217,7 @@ impl IoMap {
             values: Tensor::zeros(rows, piece.elements.len()),
             given: None,
         });
-        Decisions { asked: asked.collect(), failed: vec![None; rows] }
+        Decisions { asked: asked.collect(), ..Decisions::none(rows) }
     }
 
     /// Writes what the model answered for the rows `rows` into decisions made by [`Self::blank`].
@@ -516,4 +524,38 @@ pub fn element_name(network: &Network, axis: Axis, element: u32) -> String {
 
 fn about(entry: &Entry, code: &'static str, message: String) -> Diagnostic {
     Diagnostic { place: Some(entry.place.clone()), ..Diagnostic::error(code, message) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use powerflow::case;
+
+    use super::*;
+
+    #[test]
+    fn what_it_does_not_look_at_never_reaches_the_model() {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/volt_var");
+        let network = Network::build(case::read(&example.join("case118.m")).unwrap()).unwrap();
+        let manifest = Manifest::read(&example.join("sound/candidate.toml")).unwrap();
+        let io = IoMap::compile(&manifest, &network).unwrap();
+        assert_eq!(io.looks_at(), [Observed::BusVm, Observed::UnitVSet]);
+
+        let mut seen = Observations::zeros(&network, 2);
+        for (i, cell) in seen.tensors.iter_mut().flat_map(|tensor| &mut tensor.data).enumerate() {
+            *cell = i as f64;
+        }
+        let with_nothing_in = |quantity: &Observed| {
+            let mut seen = seen.clone();
+            seen.tensors[*quantity as usize].data.fill(f64::NAN);
+            io.encode(&seen, &[0, 1])
+        };
+        let whole = io.encode(&seen, &[0, 1]);
+        for quantity in Observed::LIST {
+            let without = with_nothing_in(quantity);
+            let reaches = without.inputs != whole.inputs || without.failed.iter().any(Option::is_some);
+            assert_eq!(reaches, io.looks_at().contains(quantity), "{}", quantity.id());
+        }
+    }
 }

@@ -1,20 +1,24 @@
 //! Who is judged: the trait, and the list of adapters.
 
 pub mod do_nothing;
+pub mod greedy;
 pub mod io_map;
 pub mod manifest;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 pub mod operator;
 pub mod process;
+pub(crate) mod request;
+mod seen_state;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use powerflow::{Diagnostic, Diagnostics, Network};
+use reports::Handling;
 
 use crate::action::{AskedTensor, Task};
-use crate::observation::Observations;
+use crate::observation::{Observations, Observed};
 use io_map::IoMap;
 use manifest::Manifest;
 use scenarios::nearest::nearest;
@@ -45,6 +49,8 @@ pub enum Cause {
     Protocol,
     /// It said itself that it failed (exception, error reply).
     Exception,
+    /// It said itself that it does not decide in this state.
+    Abstained,
 }
 
 /// Decisions for one batch.
@@ -54,12 +60,14 @@ pub struct Decisions {
     pub asked: Vec<AskedTensor>,
     /// One per row: `Some` where this row has no decision (what `asked` holds for it is ignored).
     pub failed: Vec<Option<Failure>>,
+    /// One per row: what supervision made of its decision. Empty where nothing stands between the candidate and the grid.
+    pub handled: Vec<Handling>,
 }
 
 impl Decisions {
     /// Nothing asked, nothing failed.
     pub fn none(rows: usize) -> Self {
-        Self { asked: Vec::new(), failed: vec![None; rows] }
+        Self { failed: vec![None; rows], ..Self::default() }
     }
 }
 
@@ -67,6 +75,11 @@ impl Decisions {
 pub trait Candidate {
     /// New episodes begin in all rows of the next batches; `seeds[row]` is what a stochastic candidate must draw from.
     fn reset(&mut self, seeds: &[u64]);
+
+    /// What it looks at. The loop may leave everything else at zero.
+    fn looks_at(&self) -> &[Observed] {
+        Observed::LIST
+    }
 
     /// Decides for every row. Must not panic for any observation; rows that are not alive may be answered with anything.
     fn decide_batch(&mut self, seen: &Observations) -> Decisions;
@@ -116,6 +129,10 @@ pub struct Adapter {
 /// Every adapter of this build.
 pub const LIST: &[Adapter] = &[
     Adapter { name: "do_nothing", summary: "asks nothing; needs no manifest" },
+    Adapter {
+        name: greedy::NAME,
+        summary: "tries single actions with the power flow and asks the best; needs no manifest",
+    },
     #[cfg(feature = "onnx")]
     Adapter { name: "onnx", summary: "a model file in the ONNX format, run in this process" },
     Adapter {
@@ -125,7 +142,7 @@ pub const LIST: &[Adapter] = &[
     Adapter { name: "process", summary: "a program in any language, JSON lines on its input and output" },
 ];
 
-/// Opens a candidate: the path of its manifest, `do_nothing`, or a model of the operator such as `operator-greedy`.
+/// Opens a candidate: the path of its manifest, `do_nothing`, `greedy`, or a model of the operator such as `operator-greedy`.
 ///
 /// # Errors
 /// All that is wrong with the manifest; `candidate.unknown` where there is neither such a file nor such a name;
@@ -135,13 +152,16 @@ pub fn open(candidate: &str, task: Task, network: &Arc<Network>) -> Result<Box<d
     if candidate == "do_nothing" {
         return Ok(Box::new(do_nothing::DoNothing::new(task)));
     }
+    if candidate == greedy::NAME {
+        return Ok(Box::new(greedy::Greedy::new(task, network)));
+    }
     if let Some(model) = operator::Model::LIST.iter().find(|model| model.name() == candidate) {
         return Ok(Box::new(operator::Operator::new(*model, task, network, operator::Settings::default())));
     }
     if !path.exists() {
         let message = format!("there is no candidate `{candidate}`");
         return Err(Diagnostic::error("candidate.unknown", message)
-            .hint(match nearest(candidate, ["do_nothing", "operator-greedy", "operator-lp"]) {
+            .hint(match nearest(candidate, ["do_nothing", greedy::NAME, "operator-greedy", "operator-lp"]) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => "name a candidate.toml, or `do_nothing`".to_owned(),
             })

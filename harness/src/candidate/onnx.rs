@@ -18,7 +18,7 @@ use rten_tensor::prelude::*;
 use super::io_map::{IoMap, ModelOutput, ModelTensor};
 use super::manifest::Manifest;
 use super::{Candidate, Cause, Decisions, Failure, Source};
-use crate::observation::Observations;
+use crate::observation::{Observations, Observed};
 use scenarios::nearest::nearest;
 
 /// Rows of the largest batch of the trial: a cohort.
@@ -437,6 +437,10 @@ impl OnnxCandidate {
 
 impl Candidate for OnnxCandidate {
     fn reset(&mut self, _seeds: &[u64]) {}
+
+    fn looks_at(&self) -> &[Observed] {
+        self.shared.io.looks_at()
+    }
 
     fn decide_batch(&mut self, seen: &Observations) -> Decisions {
         let shared = self.shared.clone();

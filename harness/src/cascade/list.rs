@@ -5,7 +5,7 @@ use std::path::Path;
 use powerflow::{BranchIdx, BusId, Diagnostic, Diagnostics, Index, Network, UnitIdx};
 
 use super::Outage;
-use super::csv::Table;
+use crate::cells::Table;
 
 const CODE: &str = "cascade.outages";
 

@@ -5,7 +5,6 @@
 
 mod account;
 pub mod acfm;
-pub(crate) mod csv;
 mod list;
 mod outage;
 pub mod protection;

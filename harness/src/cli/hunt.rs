@@ -18,7 +18,7 @@ Nothing found is no proof that there is nothing: the document says what was trie
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Hunt {
-    /// The suite file (TOML or JSON).
+    /// The suite file (TOML, YAML or JSON).
     suite: PathBuf,
     /// Hunt this candidate instead of the suite's: a candidate.toml, its folder, or `do_nothing`.
     #[arg(long)]

@@ -29,7 +29,7 @@ enum What {
 struct Record {
     /// The candidate: a candidate.toml, its folder, or `do_nothing`.
     candidate: String,
-    /// The suite whose scenarios it sees (TOML or JSON).
+    /// The suite whose scenarios it sees (TOML, YAML or JSON).
     #[arg(long)]
     suite: PathBuf,
     /// Decisions to time, from 1000 to 10000; 50 before them are not counted.
@@ -45,7 +45,7 @@ struct Record {
 
 #[derive(Debug, Args)]
 struct Margin {
-    /// The suite file (TOML or JSON).
+    /// The suite file (TOML, YAML or JSON).
     suite: PathBuf,
     /// This candidate instead of the suite's: a candidate.toml, its folder, or `do_nothing`.
     #[arg(long)]

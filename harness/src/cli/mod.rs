@@ -15,6 +15,7 @@ mod machines;
 mod nose;
 mod physics;
 mod plan;
+mod rating;
 mod replay;
 mod report;
 mod run;
@@ -52,6 +53,8 @@ enum Verb {
     Cascade(cascade::Cascade),
     /// Follow the frequency of islands, or of machines on a network, after events.
     Frequency(frequency::Frequency),
+    /// Find what an overhead conductor may carry, and how warm a current makes it.
+    Rating(rating::Rating),
     /// Measure how long a candidate takes to decide, and how much delay it bears.
     Latency(latency::Latency),
     /// Check suites and candidate manifests without running anything.
@@ -118,6 +121,7 @@ pub fn main() -> u8 {
         Verb::Gic(verb) => verb.run(),
         Verb::Cascade(verb) => verb.run(),
         Verb::Frequency(verb) => verb.run(),
+        Verb::Rating(verb) => verb.run(),
         Verb::Latency(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
         Verb::Plan(verb) => verb.run(),

@@ -12,7 +12,7 @@ use crate::suite::Suite;
 /// Say what a suite will run, and how its gates will end, without running it.
 #[derive(Debug, Args)]
 pub(super) struct Plan {
-    /// The suite file (TOML or JSON).
+    /// The suite file (TOML, YAML or JSON).
     suite: PathBuf,
     /// Plan for this candidate instead of the suite's; for nobody (`do_nothing`) where neither is named.
     #[arg(long)]

@@ -15,7 +15,7 @@ use crate::waiver::Presented;
 /// Judge a candidate by a suite.
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// The suite file (TOML or JSON).
+    /// The suite file (TOML, YAML or JSON).
     suite: PathBuf,
     /// Judge this candidate instead of the suite's: a candidate.toml, its folder, or `do_nothing`.
     #[arg(long)]

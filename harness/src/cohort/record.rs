@@ -26,11 +26,12 @@ pub(super) fn step_record(grid: &Grid, grants: &Grants, now: Moment) -> StepReco
         vm_pu: network.buses.id.indices().map(|bus| solution.and_then(|s| s.vm_pu(bus))).collect(),
         loading: network
             .branches
-            .rating_pu
-            .iter()
-            .map(|(branch, rating)| {
+            .from
+            .indices()
+            .map(|branch| {
                 let on = solution.is_some() && grid.state().branch_on[branch];
-                rating.filter(|_| on).map(|rating| grid.flows().apparent_pu(branch) / rating)
+                let rating = grid.rating_pu(branch).filter(|_| on);
+                rating.map(|rating| grid.flows().apparent_pu(branch) / rating)
             })
             .collect(),
         out: Some(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use powerflow::Index;
 use powerflow::security::{Depth, Security};
-use reports::{FrequencyCurveRecord, StepRecord, TripRecord};
+use reports::{FrequencyCurveRecord, Handling, StepRecord, SupervisionTally, TripRecord};
 use scenarios::{Moment, Seed};
 use sha2::{Digest, Sha256};
 
@@ -31,6 +31,10 @@ pub(super) struct Rollout {
     initial_demand_mw: f64,
     pub(super) grants: Grants,
     pub(super) refusals: BTreeMap<Refusal, u64>,
+    /// What supervision made of its decisions; `None` where nothing stood between.
+    supervision: Option<SupervisionTally>,
+    /// The same of the last decision, until a state of its step has been recorded.
+    handling: Option<Handling>,
     pub(super) failure: Option<Failure>,
     pub(super) unsolved: bool,
     /// Whether its last stretch has been measured.
@@ -56,6 +60,8 @@ pub(super) struct Rollout {
     steps: u32,
     /// Rows of the grid's log that have been digested.
     digested: usize,
+    /// Power flows that had been solved when a state was digested last.
+    digested_solves: Option<u64>,
     /// What controls moved and the record has told.
     told: usize,
     digest: Sha256,
@@ -81,6 +87,8 @@ impl Rollout {
             as_served: metric::measured(security).map(|m| m.counts_unserved.then(|| (m.meter)())).collect(),
             grants: Grants::default(),
             refusals: BTreeMap::new(),
+            supervision: None,
+            handling: None,
             failure: None,
             unsolved: false,
             ended: false,
@@ -91,6 +99,7 @@ impl Rollout {
             granted: false,
             steps: 0,
             digested: 0,
+            digested_solves: None,
             told: 0,
             digest: Sha256::new(),
             recorded: record.then(Vec::new),
@@ -110,6 +119,12 @@ impl Rollout {
             self.grid.act(now);
         }
         self.grid.apply_events(now);
+    }
+
+    /// Takes note of what supervision made of a decision.
+    pub(super) fn supervised(&mut self, handling: Handling) {
+        self.supervision.get_or_insert_default().count(&handling);
+        self.handling = Some(handling);
     }
 
     /// Carries out the commands that take effect now.
@@ -229,6 +244,7 @@ impl Rollout {
             initial_demand_mw: self.initial_demand_mw,
             grants,
             security: self.security.as_ref(),
+            supervision: self.supervision.as_ref(),
         };
         if self.grid.life() != Life::Unsolved {
             for meter in &mut self.meters {
@@ -239,14 +255,22 @@ impl Rollout {
                 meter.step(&served);
             }
         }
-        envelope.include(&self.grid);
-        digest_state(&mut self.digest, &self.grid, grants, self.clock);
+        envelope.include(&self.grid, self.clock);
+        self.digest.update(self.clock.0.to_le_bytes());
+        let solves = Some(self.grid.solves());
+        if std::mem::replace(&mut self.digested_solves, solves) == solves {
+            self.digest.update(AS_BEFORE);
+        } else {
+            digest_voltages(&mut self.digest, &self.grid);
+        }
+        digest_grants(&mut self.digest, grants);
         for logged in &self.grid.log()[self.digested..] {
             digest_trip(&mut self.digest, logged);
         }
         if let Some(steps) = &mut self.recorded {
             let mut record = step_record(&self.grid, grants, self.clock);
             record.between = between;
+            record.handling = self.handling.take();
             record.notes.extend(self.security.as_ref().and_then(|s| insecurity(self.grid.network(), s)));
             let new = &self.grid.log()[self.digested..];
             record.notes.extend(new.iter().take(NOTES).map(|logged| in_words(self.grid.network(), logged)));
@@ -308,6 +332,7 @@ impl Rollout {
             trips: trips(&self.grid),
             grid_log_likelihood: self.grid.log_likelihood(),
             latency: (!instant).then_some(tally),
+            supervision: self.supervision,
             trajectory: hex(&self.digest.finalize()),
         };
         debug_assert!(self.steps <= config.steps);
@@ -375,20 +400,27 @@ fn trips(grid: &Grid) -> Vec<TripRecord> {
         .collect()
 }
 
-fn digest_state(digest: &mut Sha256, grid: &Grid, grants: &Grants, now: Moment) {
-    digest.update(now.0.to_le_bytes());
-    let network = grid.network();
-    for bus in network.buses.id.indices() {
+/// Stands in a digest for the voltages of the last state, where nothing was solved since. No list of voltages begins so.
+const AS_BEFORE: [u8; 1] = [2];
+
+fn digest_voltages(digest: &mut Sha256, grid: &Grid) {
+    // A hash takes one long piece faster than many short ones.
+    let mut bytes = Vec::with_capacity(17 * grid.network().buses.id.len());
+    for bus in grid.network().buses.id.indices() {
         // A tag before the value: a dead bus is not a bus at zero.
         match grid.solution().and_then(|s| s.voltage(bus)) {
             Some(v) => {
-                digest.update([1]);
-                digest.update(v.re.to_bits().to_le_bytes());
-                digest.update(v.im.to_bits().to_le_bytes());
+                bytes.push(1);
+                bytes.extend(v.re.to_bits().to_le_bytes());
+                bytes.extend(v.im.to_bits().to_le_bytes());
             }
-            None => digest.update([0]),
+            None => bytes.push(0),
         }
     }
+    digest.update(&bytes);
+}
+
+fn digest_grants(digest: &mut Sha256, grants: &Grants) {
     digest.update((grants.all.len() as u64).to_le_bytes());
     for grant in &grants.all {
         digest.update([grant.quantity as u8]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use reports::EpisodeRecord;
+use reports::{EpisodeRecord, Handling};
 
 use crate::action::{Asked, AskedTensor};
 use crate::candidate::{Candidate, Decisions, Failure};
@@ -219,6 +219,10 @@ impl Candidate for Directed<'_> {
                 }
             }
             let own = |row: usize| who[row] == Who::Candidate;
+            let handled = decided.handled.into_iter().enumerate();
+            all.handled = handled
+                .map(|(row, handling)| if own(row) { handling } else { Handling::default() })
+                .collect();
             all.asked.extend(decided.asked.into_iter().map(|tensor| self.masked(tensor, own)));
         }
         if who.contains(&Who::Held) {

@@ -68,7 +68,7 @@ impl Dossier {
             None => {
                 let replayed =
                     replay::recorded(run_dir, &evidence, &judged)?.ok_or_else(|| absent(episode))?;
-                (prepare_copy(run_dir, Contender::Given(replayed.0))?, Some(replayed.1))
+                (prepare_copy(run_dir, Contender::Repeating(replayed.0))?, Some(replayed.1))
             }
         };
         let prepared = prepared.with_seed(Some(evidence.seed));

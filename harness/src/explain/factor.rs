@@ -80,6 +80,8 @@ pub fn factors(timeline: &[TimedEvent]) -> Vec<Factor> {
         Event::BranchOut { branch } | Event::BranchBack { branch } => (1, branch.row()),
         Event::UnitOut { unit } | Event::UnitBack { unit } => (2, unit.row()),
         Event::BusOut { bus } => (3, bus.row()),
+        Event::Ratings { .. } => (4, 0),
+        Event::Capability { .. } => (5, 0),
     };
     factors.sort_by_key(|factor| (factor.begin.at, rank(&factor.begin.event)));
     factors

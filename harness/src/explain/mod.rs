@@ -139,6 +139,13 @@ impl<'a> Inquiry<'a> {
         }
         let gate = choose(dossier, &mut oracle, &factual, champion, options.gate)?;
         let comparator = champion.filter(|_| gate.gate.needs_champion());
+        if gate.gate.needs_champion() && comparator.is_none() {
+            let message =
+                format!("gate {} compares with a candidate of which the run folder has no copy", gate.id);
+            return Err(Diagnostic::error("explain.gate", message)
+                .hint("name another gate of this population with --gate")
+                .into());
+        }
         oracle.ask_about(gate, comparator);
         let acting = oracle.held().acting();
         let notes = dossier.notes.clone();
@@ -672,9 +679,13 @@ fn choose<'a>(
             .hint(format!("gates on it: {}", ids.join(", ")))
             .into());
     }
-    // Recorded calls are no episodes, and margins are found by living an episode many times.
-    let of_one_life =
-        |gate: &&&SuiteGate| ![latency::COMPUTE_MS, latency::MARGIN_MS].contains(&gate.metric.as_str());
+    // Recorded calls are no episodes; margins and responses are found by living an episode more than once. A gate that compares has
+    // nobody to compare with where the run folder has no copy of the champion.
+    let of_one_life = |gate: &&&SuiteGate| {
+        let elsewhere = [latency::COMPUTE_MS, latency::MARGIN_MS].contains(&gate.metric.as_str());
+        let comparable = champion.is_some() || !gate.gate.needs_champion();
+        !elsewhere && crate::response::base(&gate.metric).is_none() && comparable
+    };
     let judged = |gate: &SuiteGate| dossier.evidence.gates.iter().find(|judged| judged.id == gate.id);
     let mut broken = Vec::new();
     for gate in of_population.iter().filter(of_one_life) {

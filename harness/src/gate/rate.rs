@@ -17,6 +17,10 @@ pub(super) const KIND: GateKind = GateKind {
             summary: "an episode counts when its metric is below this, instead of `over`",
         },
         Parameter { name: "max", summary: "largest share of episodes that may count, between 0 and 1" },
+        Parameter {
+            name: "new_only",
+            summary: "an episode counts only where the champion's is not beyond the threshold (default false)",
+        },
         Method::PARAMETER,
     ],
     parse,
@@ -37,6 +41,7 @@ struct Rate {
     beyond: Beyond,
     max: f64,
     method: Method,
+    new_only: bool,
 }
 
 fn parse(fields: &mut Fields<'_>) -> Option<Box<dyn Gate>> {
@@ -50,8 +55,10 @@ fn parse(fields: &mut Fields<'_>) -> Option<Box<dyn Gate>> {
     let max = fields.number("max", wanted, |max| max > 0.0 && max < 1.0);
     let max = fields.need("max", max);
     let method = Method::parse(fields);
+    let new_only = fields.flag("new_only");
+    let new_only = fields.or("new_only", new_only, false);
     let beyond = under.map_or(Beyond::Over(over.unwrap_or(0.0)), Beyond::Under);
-    Some(Box::new(Rate { beyond, max: max?, method: method? }))
+    Some(Box::new(Rate { beyond, max: max?, method: method?, new_only: new_only? }))
 }
 
 /// What a rate test found.
@@ -121,6 +128,30 @@ impl Rate {
             Beyond::Under(threshold) => v < threshold,
         })
     }
+
+    /// The same beside the champion's value. One that the champion does not have excuses nothing.
+    fn counts_beside(&self, own: Option<f64>, champion: Option<f64>) -> bool {
+        self.counts(own) && !(self.new_only && champion.is_some() && self.counts(champion))
+    }
+
+    /// The champion's values, where they are needed.
+    ///
+    /// # Errors
+    /// Why there are none, in words.
+    fn champion<'a>(&self, sample: &'a Sample) -> Result<Option<&'a [Option<f64>]>, String> {
+        if !self.new_only {
+            return Ok(None);
+        }
+        let champion = sample.champion.as_deref().ok_or("there is no champion to compare with")?;
+        if let Some(reason) = unfit(champion, "champion") {
+            return Err(reason);
+        }
+        if champion.len() != sample.candidate.len() {
+            let (own, theirs) = (sample.candidate.len(), champion.len());
+            return Err(format!("the candidate has {own} episodes and the champion {theirs}"));
+        }
+        Ok(Some(champion))
+    }
 }
 
 impl Gate for Rate {
@@ -133,7 +164,8 @@ impl Gate for Rate {
             Beyond::Over(threshold) => format!("above {}", quantity(threshold, unit)),
             Beyond::Under(threshold) => format!("below {}", quantity(threshold, unit)),
         };
-        format!("at most {} of episodes of {population} have {metric} {beyond}", percent(self.max))
+        let new = if self.new_only { " where the champion has not" } else { "" };
+        format!("at most {} of episodes of {population} have {metric} {beyond}{new}", percent(self.max))
     }
 
     fn judge(&self, sample: &Sample, alpha: f64) -> Judgement {
@@ -141,7 +173,13 @@ impl Gate for Rate {
         if let Some(reason) = unfit(values, "candidate") {
             return Judgement::error(KIND.name, values.len(), reason);
         }
-        let found = RateFinding::of(values.iter().map(|&v| self.counts(v)), self.max, alpha, self.method);
+        let champion = match self.champion(sample) {
+            Ok(champion) => champion,
+            Err(reason) => return Judgement::error(KIND.name, values.len(), reason),
+        };
+        let theirs = |index: usize| champion.and_then(|champion| champion[index]);
+        let counted = values.iter().enumerate().map(|(index, own)| self.counts_beside(*own, theirs(index)));
+        let found = RateFinding::of(counted, self.max, alpha, self.method);
         let (n, k) = (found.path.n(), found.path.k());
         let interval = match self.method {
             Method::Sequential => interval(found.path.lower(alpha), found.path.upper(alpha)),
@@ -150,7 +188,8 @@ impl Gate for Rate {
         let missing = missing(values);
         let share = k as f64 / n as f64;
         let mut reason = format!(
-            "{k} of {n} episodes are beyond the threshold, {}{}",
+            "{k} of {n} episodes are beyond the threshold{}, {}{}",
+            if self.new_only { " where the champion is not" } else { "" },
             percent(share),
             said(found.verdict, found.decided_at, &format!("a rate of {}", percent(self.max)))
         );
@@ -170,8 +209,12 @@ impl Gate for Rate {
         }
     }
 
-    fn is_broken_by(&self, candidate: Option<f64>, _champion: Option<f64>) -> Option<bool> {
-        Some(self.counts(candidate))
+    fn is_broken_by(&self, candidate: Option<f64>, champion: Option<f64>) -> Option<bool> {
+        Some(self.counts_beside(candidate, champion))
+    }
+
+    fn needs_champion(&self) -> bool {
+        self.new_only
     }
 
     fn threshold(&self) -> BTreeMap<String, f64> {
@@ -182,7 +225,10 @@ impl Gate for Rate {
         [(key.to_owned(), value), ("max".to_owned(), self.max)].into()
     }
 
-    fn badness(&self, candidate: f64, _champion: Option<f64>) -> Option<f64> {
+    fn badness(&self, candidate: f64, champion: Option<f64>) -> Option<f64> {
+        if self.new_only && champion.is_some() && self.counts(champion) {
+            return None;
+        }
         match self.beyond {
             Beyond::Over(threshold) => badness_within(None, Some(threshold), candidate),
             Beyond::Under(threshold) => badness_within(Some(threshold), None, candidate),
@@ -221,6 +267,23 @@ mod tests {
 
     fn sample(values: impl IntoIterator<Item = Option<f64>>) -> Sample {
         Sample { candidate: values.into_iter().collect(), champion: None, ..Sample::default() }
+    }
+
+    /// The test is that of the new failures alone: the same numbers as a plain rate of as many failures.
+    #[test]
+    fn only_what_is_new_counts_and_a_missing_champion_excuses_nothing() {
+        let new = gate("kind = 'rate'\nmax = 0.3\nnew_only = true\nmethod = 'fixed'");
+        let plain = gate("kind = 'rate'\nmax = 0.3\nmethod = 'fixed'");
+        let own = [Some(1.0), Some(1.0), Some(1.0), None, Some(0.0), Some(0.0)].repeat(5);
+        let champion = [Some(1.0), Some(0.0), None, Some(0.0), Some(1.0), Some(0.0)].repeat(5);
+        let paired = Sample { champion: Some(champion), ..sample(own.clone()) };
+        let judged = new.judge(&paired, 0.05);
+        let expected = [0.0, 1.0, 1.0, 1.0, 0.0, 0.0].repeat(5);
+        let of_new = plain.judge(&sample(expected.into_iter().map(Some)), 0.05);
+        assert_eq!((judged.k, judged.verdict, judged.interval), (of_new.k, of_new.verdict, of_new.interval));
+        assert_eq!((judged.k, judged.missing), (Some(15), 5));
+        assert!(new.needs_champion() && !plain.needs_champion());
+        assert_eq!(new.judge(&sample(own), 0.05).verdict, Verdict::Error);
     }
 
     // gates.md 3.3: without a failure the mixture decides at 402 episodes, with two at 839; 3.2: the fixed test at 299.

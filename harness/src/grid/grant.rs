@@ -151,7 +151,8 @@ impl Grid {
         let base = self.network.base;
         let units = &self.network.units;
         let asked = base.to_pu(value_mw);
-        let mut outcome = clip(asked, units.p_min_pu[unit], units.p_max_pu[unit], Refusal::Range);
+        let most = self.p_max_pu(unit);
+        let mut outcome = clip(asked, units.p_min_pu[unit].min(most), most, Refusal::Range);
         let fast = self.rules.frequency.as_ref().is_some_and(|elements| elements.is_fast(unit.row()));
         if fast {
             // Its ramp is the transient's; it may be asked for whatever its energy lasts for.
@@ -168,6 +169,7 @@ impl Grid {
             }
         }
         if let Some(p_pu) = outcome.value() {
+            self.forget_withheld(unit);
             self.set_schedule(unit, p_pu);
         }
         outcome.map(|v| base.from_pu(v))

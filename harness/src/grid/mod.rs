@@ -112,6 +112,10 @@ pub struct Grid {
     next_event: usize,
     demand: Demand,
     ramp: Option<Ramp>,
+    /// Largest power of each unit now, as a share of the file's; empty where that is all of it.
+    capability: Vec<f64>,
+    /// What of each unit's schedule is withheld because it cannot deliver it, pu.
+    withheld_pu: Vec<f64>,
     /// Taken out by an event: a candidate cannot close it.
     forced_out: Column<BranchIdx, bool>,
     /// When a candidate last switched a branch.
@@ -198,6 +202,8 @@ impl Grid {
             next_event: 0,
             demand: Demand::of(network),
             ramp: None,
+            capability: Vec::new(),
+            withheld_pu: Vec::new(),
             forced_out: Column::filled(false, branches),
             switched: Column::filled(None, branches),
             delivered_pu: None,
@@ -396,7 +402,47 @@ impl Grid {
                 let from = self.demand.factor.clone();
                 self.ramp = Some(Ramp { from, to: factor.clone(), start: at, until: *until });
             }
+            Event::Ratings { factor } => {
+                self.state.rating_factor = Some(Arc::new(factor.clone().into()));
+            }
+            Event::Capability { factor } => self.limit_units(factor),
         }
+    }
+
+    /// Units can deliver these shares of their largest power from now on: what they cannot is withheld, and comes back first.
+    fn limit_units(&mut self, factor: &[f64]) {
+        self.capability = factor.to_vec();
+        self.withheld_pu.resize(factor.len(), 0.0);
+        for unit in self.network.units.bus.indices() {
+            let row = unit.row();
+            let most = self.p_max_pu(unit);
+            let wanted = self.state.unit_p_pu[unit] + self.withheld_pu[row];
+            let delivers = wanted.min(most);
+            self.withheld_pu[row] = wanted - delivers;
+            self.state.unit_p_pu[unit] = delivers;
+            self.state.unit_p_high_pu[unit] = self.state.unit_p_high_pu[unit].min(most);
+            self.state.unit_p_low_pu[unit] = self.state.unit_p_low_pu[unit].min(most);
+        }
+    }
+
+    /// A unit has a schedule of its own again: nothing of the one before comes back.
+    fn forget_withheld(&mut self, unit: UnitIdx) {
+        if let Some(withheld_pu) = self.withheld_pu.get_mut(unit.row()) {
+            *withheld_pu = 0.0;
+        }
+    }
+
+    /// The largest power that a unit can deliver now, pu.
+    pub(crate) fn p_max_pu(&self, unit: UnitIdx) -> f64 {
+        let share = self.capability.get(unit.row()).copied().unwrap_or(1.0);
+        let p_max = self.network.units.p_max_pu[unit];
+        // A unit without a limit, or one that only consumes, has nothing to lose.
+        if p_max.is_finite() && p_max > 0.0 { p_max * share } else { p_max }
+    }
+
+    /// What a branch may carry now, pu; `None` where the file gives no rating.
+    pub fn rating_pu(&self, branch: BranchIdx) -> Option<f64> {
+        self.state.rating_pu(&self.network, branch)
     }
 
     /// A bus is gone with all that is connected to it.
@@ -457,7 +503,7 @@ impl Grid {
         let minutes = if limited { 1.0 } else { minutes };
         let units = &self.network.units;
         for unit in units.bus.indices() {
-            let (mut low, mut high) = (units.p_min_pu[unit], units.p_max_pu[unit]);
+            let (mut low, mut high) = (units.p_min_pu[unit], self.p_max_pu(unit));
             let scheduled = self.state.unit_p_pu[unit];
             // A schedule outside the unit's own range is the file's; the balance neither mends nor worsens it.
             (low, high) = (low.min(scheduled), high.max(scheduled));
@@ -470,6 +516,8 @@ impl Grid {
                 low = low.max(delivered[unit] - ramp * minutes);
                 high = high.min(delivered[unit] + ramp * minutes);
             }
+            // What a unit cannot deliver any more it loses at once, whatever its ramp.
+            low = low.min(high);
             // A unit that goes on ramping is a change of state, also where nothing else happens.
             self.dirty |= (low, high) != (self.state.unit_p_low_pu[unit], self.state.unit_p_high_pu[unit]);
             self.state.unit_p_low_pu[unit] = low;

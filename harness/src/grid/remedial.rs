@@ -82,7 +82,7 @@ impl Trigger {
             Trigger::BranchOut(branch) => (!seen.state.branch_on[branch]).then_some(None),
             Trigger::UnitOut(unit) => (!seen.state.unit_on[unit]).then_some(None),
             Trigger::LoadingAbove(branch, limit) => {
-                let rating = seen.network.branches.rating_pu[branch].filter(|r| *r > 0.0)?;
+                let rating = seen.state.rating_pu(seen.network, branch).filter(|r| *r > 0.0)?;
                 if !seen.state.branch_on[branch] {
                     return None;
                 }

@@ -45,6 +45,10 @@ impl Limit {
         if [latency::COMPUTE_MS, latency::MARGIN_MS].contains(&metric.id) {
             return None;
         }
+        // A search looks at one actor: what is new beside another it cannot tell.
+        if gate.gate.needs_champion() {
+            return None;
+        }
         let threshold = gate.gate.threshold();
         let of = |key: &str| threshold.get(key).copied();
         let (max, min) = match gate.gate.kind() {
@@ -250,6 +254,7 @@ range = [0, 1]
             numerically_doubtful: false,
             grid_log_likelihood: None,
             latency: None,
+            supervision: None,
             trajectory: String::new(),
         }
     }

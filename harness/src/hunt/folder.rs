@@ -8,6 +8,7 @@ use scenarios::TimedEvent;
 use toml::{Table, Value};
 
 use super::{Hunted, PreparedHunt};
+use crate::fields::Document;
 use crate::regression;
 use crate::run::Prepared;
 use crate::run::folder::{Staged, json, problems, publish as rename, remove};
@@ -20,6 +21,7 @@ const DOCUMENT: &str = "hunt.json";
 const SCENARIOS: &str = "regressions.json";
 const SUITE: &str = "suite.toml";
 const LATENCY: &str = "latency.json";
+const COORDINATES: &str = "coordinates.csv";
 
 /// A scenario that every later candidate has to live through.
 pub(super) struct Kept {
@@ -47,6 +49,9 @@ pub(super) fn publish(
         folder.put(SCENARIOS, &json(&list)?)?;
         folder.put(SUITE, suite(hunt, &grid)?.as_bytes())?;
         folder.put(&grid, &prepared.grid_bytes)?;
+        if let Some(table) = &prepared.coordinates {
+            folder.put(COORDINATES, table)?;
+        }
         if let Some(recorded) = prepared.latency.as_ref().and_then(|latency| latency.recorded.as_ref()) {
             folder.put(LATENCY, &recorded.bytes)?;
         }
@@ -75,19 +80,18 @@ fn suite(hunt: &PreparedHunt<'_>, grid: &str) -> Result<String, Diagnostics> {
         Diagnostics::from(Diagnostic::error("hunt.suite", format!("the suite cannot be written: {why}")))
     };
     let text = String::from_utf8_lossy(&prepared.suite_bytes);
-    let is_json = std::path::Path::new(&prepared.suite.file).extension();
-    let is_json = is_json.is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    let mut suite: Table = if is_json {
-        serde_json::from_str(&text).map_err(|error| defect(error.to_string()))?
-    } else {
-        text.parse().map_err(|error: toml::de::Error| defect(error.to_string()))?
-    };
+    let document = Document::by_name(std::path::Path::new(&prepared.suite.file), &text, "suite")?;
+    let mut suite: Table =
+        document.to_toml().ok_or_else(|| defect("it says something that TOML cannot say".into()))?;
     // The candidate of the day has no place in what every later one has to pass, nor has a rule that stops early.
     for key in ["candidate", "stop", "claim", "alpha"] {
         suite.remove(key);
     }
     suite.insert("name".into(), Value::String(format!("{} regressions", prepared.suite.name)));
     suite.insert("grid".into(), Value::String(grid.to_owned()));
+    if prepared.coordinates.is_some() {
+        suite.insert("coordinates".into(), Value::String(COORDINATES.into()));
+    }
     suite.insert("seed".into(), seed(prepared)?);
     let recorded = prepared.latency.as_ref().is_some_and(|latency| latency.recorded.is_some());
     if let Some(delays) =

@@ -61,6 +61,16 @@ pub enum Keep {
     All,
 }
 
+impl Keep {
+    /// Its name on the command line.
+    pub fn id(self) -> &'static str {
+        match self {
+            Keep::Caused => "caused",
+            Keep::All => "all",
+        }
+    }
+}
+
 /// What to search for, and how long.
 #[derive(Clone, Debug)]
 pub struct HuntOptions {

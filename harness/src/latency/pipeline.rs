@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use reports::{DecisionRecord, LatencyTally};
+use reports::{DecisionRecord, Handling, LatencyTally};
 use scenarios::{Moment, Seed};
 
 use super::source::{Delay, Times};
@@ -240,8 +240,9 @@ impl Channel {
         self.begun.is_some()
     }
 
-    /// Takes the answer to the measurement that was last begun. `clock_ns` is how long it took, for who goes by the clock.
-    pub fn answer(&mut self, asked: Vec<AskedTensor>, clock_ns: u64) {
+    /// Takes the answer to the measurement that was last begun, with what supervision made of it. `clock_ns` is how long it took, for who
+    /// goes by the clock.
+    pub fn answer(&mut self, asked: Vec<AskedTensor>, handling: Option<Handling>, clock_ns: u64) {
         let Some(begun) = self.begun.take() else { return };
         let takes_ns = begun.takes_ns.unwrap_or(clock_ns);
         let result = later(begun.at, takes_ns);
@@ -260,6 +261,7 @@ impl Channel {
                 lands_s: lands.seconds(),
                 fate: if lands_at_all { "pending" } else { "dropped" }.into(),
                 asked: asked.iter().map(row).collect::<BTreeMap<_, _>>(),
+                handling,
             });
         }
         if lands_at_all {
@@ -429,7 +431,7 @@ mod tests {
             let age_s = channel.measure(number as u32, now);
             ages.push(age_s.map(|s| (s * 1e3).round() as u64));
             if age_s.is_some() {
-                channel.answer(ask(number as f64), takes_ms * MS);
+                channel.answer(ask(number as f64), None, takes_ms * MS);
             }
             carry_out(&mut channel, now);
         }

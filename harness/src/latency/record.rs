@@ -9,7 +9,7 @@ use reports::{LATENCY_SCHEMA, LatencyFile};
 use super::file::{CALLS_MAX, CALLS_MIN, WARM_UP_MIN};
 use crate::candidate::{Candidate, Decisions};
 use crate::live::live;
-use crate::observation::Observations;
+use crate::observation::{Observations, Observed};
 use crate::run::Prepared;
 use crate::run::local::cohort;
 
@@ -87,6 +87,10 @@ struct Timed {
 impl Candidate for Timed {
     fn reset(&mut self, seeds: &[u64]) {
         self.candidate.reset(seeds);
+    }
+
+    fn looks_at(&self) -> &[Observed] {
+        self.candidate.looks_at()
     }
 
     fn decide_batch(&mut self, seen: &Observations) -> Decisions {

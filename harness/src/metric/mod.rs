@@ -10,16 +10,19 @@ mod overload;
 mod redispatch;
 mod security;
 mod shedding;
+mod supervision;
 mod switching;
 mod trips;
 mod unmet_balance;
 mod voltage;
 
 use powerflow::security::{Depth, Security};
+use reports::SupervisionTally;
 
 use crate::cascade::Shed;
 use crate::grid::Grid;
 use crate::grid::grant::Grants;
+use crate::response;
 
 /// A state as a metric sees it: it holds over `[t, t + duration)`, a step or a part of one. What was granted in a step is shown with its
 /// first part only.
@@ -41,6 +44,8 @@ pub struct Step<'a> {
     pub grants: &'a Grants,
     /// Its N-1 security, where a gate asks for it and there is a power flow.
     pub security: Option<&'a Security>,
+    /// What supervision made of the candidate's decisions so far; `None` where nothing stands between.
+    pub supervision: Option<&'a SupervisionTally>,
 }
 
 /// Accumulates one metric over one rollout.
@@ -104,6 +109,8 @@ pub const LIST: &[Metric] = &[
     frequency::ROCOF,
     frequency::SETTLING,
     frequency::STAGES,
+    supervision::LIMITED,
+    supervision::FALLBACK,
     latency::MARGIN,
     latency::COMPUTE,
 ];
@@ -116,6 +123,16 @@ pub fn measured(security: Option<Depth>) -> impl Iterator<Item = &'static Metric
 /// Ids of every metric.
 pub fn ids() -> Vec<&'static str> {
     LIST.iter().map(|m| m.id).collect()
+}
+
+/// Ids of everything that a gate may name: every metric, and every response.
+pub fn known() -> Vec<&'static str> {
+    [ids(), response::ids()].concat()
+}
+
+/// The unit of a metric or of a response; `1` of an id that is neither.
+pub fn unit(id: &str) -> &'static str {
+    by_id(id).map(|(_, metric)| metric).or_else(|| response::base(id)).map_or("1", |metric| metric.unit)
 }
 
 /// The metric of that id.

@@ -29,11 +29,9 @@ struct Worst(f64);
 /// Loading of every rated branch that is connected, in file order.
 fn loadings<'a>(step: &Step<'a>) -> impl Iterator<Item = f64> + use<'a> {
     let grid = step.grid;
-    let ratings = grid.solution().map(|_| &grid.network().branches.rating_pu);
-    ratings.into_iter().flat_map(move |ratings| {
-        ratings.iter().filter_map(move |(branch, rating)| {
-            rating.map(|rating| grid.flows().apparent_pu(branch) / rating)
-        })
+    let branches = grid.solution().map(|_| grid.network().branches.from.indices());
+    branches.into_iter().flatten().filter_map(move |branch| {
+        grid.rating_pu(branch).map(|rating| grid.flows().apparent_pu(branch) / rating)
     })
 }
 

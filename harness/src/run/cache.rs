@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use super::journal::sound;
 use super::{ENGINE, Prepared};
-use crate::candidate::{Cause, Source};
+use crate::candidate::Source;
 use crate::cohort::Envelope;
 use crate::metric;
 use crate::trajectory::Episode;
 
-const CACHE_SCHEMA: &str = "gridgate/cache/1";
+const CACHE_SCHEMA: &str = "gridgate/cache/2";
 
 /// Warnings that are kept: a broken disk would tell the same of every block.
 const WARNINGS: usize = 4;
@@ -93,14 +93,18 @@ impl Cache {
         entry
     }
 
-    /// Keeps episodes under a key. What ended by a time-out is the clock's doing and is not kept.
+    /// Keeps episodes under a key. What a time-out decided is the clock's doing and is not kept.
     pub(super) fn put(&self, key: String, episodes: &[Episode], envelope: &Envelope) {
-        if episodes.iter().any(|episode| episode.cause == Some(Cause::Timeout)) {
+        if episodes.iter().any(Episode::depends_on_the_clock) {
             return;
         }
         let path = self.path(&key);
-        let entry =
-            Entry { schema: CACHE_SCHEMA.to_owned(), key, episodes: episodes.to_vec(), envelope: *envelope };
+        let entry = Entry {
+            schema: CACHE_SCHEMA.to_owned(),
+            key,
+            episodes: episodes.to_vec(),
+            envelope: envelope.clone(),
+        };
         if let Err(error) = write(&path, &entry) {
             self.warn(&path, format!("a block cannot be kept: {error}"));
         }
@@ -142,6 +146,7 @@ pub(super) fn key(
     world: &str,
     population: &Population,
     indices: &[u64],
+    subject: &str,
     source: &dyn Source,
     margin_max_ms: Option<u32>,
 ) -> Option<String> {
@@ -149,10 +154,14 @@ pub(super) fn key(
         return None;
     }
     let who = source.record();
+    // As whom: only who is judged passes through a limiter and people, and the same model may be both.
     let mut text = format!(
-        "{world}population {}\nwho {:?} {} {} margin {margin_max_ms:?}\n",
+        "{world}population {}\nas {subject:?} who {:?} {} {} margin {margin_max_ms:?}\n",
         population.id, who.name, who.adapter, who.digest.sha256
     );
+    for metric in prepared.responses(&population.id) {
+        text.push_str(&format!("response {}\n", metric.id));
+    }
     for index in indices {
         let drawn = scenario(prepared.seed(), population, &prepared.world(), *index);
         text.push_str(&format!("{index} {}\n", drawn.digest()));

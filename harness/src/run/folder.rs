@@ -10,12 +10,13 @@ use reports::{
     NetworkRecord, PopulationRecord, Problem, RUN_SCHEMA, RunRecord, Verdict, WaiverRecord, WaiverStatus,
 };
 
+use super::assumed::{assumptions, gave_up};
 use super::journal::{BLOCKS, partial_folder};
 use super::judge;
 use super::local::{Simulated, cannot_write};
 use super::recorded::{Kept, trajectory_name};
+use super::tested;
 use super::{Completed, ListedFile, Prepared, RunOptions};
-use crate::candidate::Cause;
 use crate::gate;
 use crate::trajectory::Episode;
 use reports::redact::Redactor;
@@ -23,12 +24,16 @@ use reports::waiver::excused;
 
 /// Name of the copied case inside a run folder, without its extension.
 pub(super) const GRID_COPY: &str = "inputs/grid";
+/// Copy of the table of places, without its extension.
+pub(super) const COORDINATES_COPY: &str = "inputs/coordinates";
 /// Name of the copied suite inside a run folder, without its extension.
 pub(crate) const SUITE_COPY: &str = "inputs/suite";
 /// Name of the copied record of times inside a run folder, without its extension.
 pub(super) const LATENCY_COPY: &str = "inputs/latency";
 /// The candidate's episodes.
 pub(super) const EPISODES: &str = "episodes.jsonl";
+/// The tested region.
+const ENVELOPE: &str = "envelope.json";
 /// The comparator's episodes.
 const CHAMPION_EPISODES: &str = "champion_episodes.jsonl";
 
@@ -108,6 +113,9 @@ pub(super) fn write(
     let mut folder = Staged { root: staging.clone(), files: BTreeMap::new() };
     folder.put(&copy_name(SUITE_COPY, Path::new(&prepared.suite.file)), &prepared.suite_bytes)?;
     folder.put(&copy_name(GRID_COPY, &prepared.suite.grid_path), &prepared.grid_bytes)?;
+    if let Some(table) = &prepared.coordinates {
+        folder.put(&format!("{COORDINATES_COPY}.csv"), table)?;
+    }
     if let Some(recorded) = prepared.latency.as_ref().and_then(|latency| latency.recorded.as_ref()) {
         folder.put(&format!("{LATENCY_COPY}.json"), &recorded.bytes)?;
     }
@@ -124,6 +132,7 @@ pub(super) fn write(
     for episode in &kept.episodes {
         folder.put(&trajectory_name(&episode.population, episode.index), &json(episode)?)?;
     }
+    folder.put(ENVELOPE, &json(&tested::envelope(prepared, simulated, tally(simulated).effect_max_ns))?)?;
     let presented = options.waivers.as_ref().map(|waivers| {
         waivers.present(&prepared.suite.name, &prepared.candidate.record(), &kept.verdicts.gates)
     });
@@ -393,11 +402,14 @@ fn evidence(
         measurements: judge::measurements(prepared, simulated),
         files,
         covers: crate::covers::of(&prepared.config, prepared.latency.as_deref()),
-        assumptions: assumptions(prepared),
+        assumptions: assumptions(prepared, simulated, kept),
+        variants: kept.verdicts.variants.clone(),
         fidelity: fidelity(prepared, simulated),
-        envelope: envelope(simulated),
+        envelope: tested::extremes(&simulated.envelope.region),
         limits: limits(prepared, simulated, kept),
         latency: prepared.latency.as_ref().map(|latency| latency.record(tally(simulated))),
+        supervision: tested::supervision(prepared, simulated),
+        challenges: super::challenge::challenges(prepared, simulated),
         tier: prepared.tier.as_ref().map(|tier| tier.name.to_owned()),
         verdict_as_waived: as_waived(kept, &waivers, prepared.by_the_clock() || simulated.out_of_time),
         waivers,
@@ -504,6 +516,8 @@ fn settings(prepared: &Prepared) -> BTreeMap<String, String> {
     if let Some(autonomous) = &config.rules.autonomous {
         settings.extend(autonomous.settings.in_words());
     }
+    settings.extend(suite.limiter.iter().flat_map(|limiter| limiter.in_words()));
+    settings.extend(suite.advisory.iter().flat_map(|advisory| advisory.in_words()));
     if suite.champion == Some(crate::suite::Champion::Operator) {
         let models: Vec<&str> = suite.operators.models.iter().map(|model| model.id()).collect();
         settings.insert("operator".into(), models.join(", "));
@@ -533,62 +547,8 @@ fn populations(prepared: &Prepared, simulated: &Simulated) -> Vec<PopulationReco
     prepared.populations.iter().zip(&simulated.populations).map(record).collect()
 }
 
-fn follows_voltage(prepared: &Prepared) -> bool {
-    let autonomous = prepared.config.rules.autonomous.as_ref();
-    autonomous.is_some_and(|autonomous| autonomous.settings.slow.load_recovery.is_some())
-}
-
-fn assumptions(prepared: &Prepared) -> Vec<String> {
-    let network = &prepared.network;
-    let mut all = vec![
-        match follows_voltage(prepared) {
-            false => "demand is constant power, and keeps its power factor when it swings".to_owned(),
-            true => "demand follows the voltage and recovers; what it draws less for that is not counted as unserved".into(),
-        },
-        "an imbalance is shared by running units in proportion to their largest power, within range and ramp"
-            .into(),
-        "a candidate's action takes effect at once, and holds until it is replaced".into(),
-        "a candidate sees the true state".into(),
-    ];
-    if let Some(elements) = &prepared.config.rules.frequency {
-        let settings = &elements.settings;
-        all.push(format!(
-            "sudden imbalances up to {} % of an island's demand, slow ones and redispatch are followed by dispatch and move no frequency",
-            100.0 * settings.smallest_share
-        ));
-        all.push(format!(
-            "{} s after the last disturbance an island that units can supply is back at its nominal frequency",
-            settings.restored_after_s
-        ));
-        all.push("flows are those after an imbalance has been shared, also in the seconds in which rotors provide it".into());
-    }
-    let without_ramp = network.units.ramp_pu_per_min.iter().filter(|(_, r)| r.is_none()).count();
-    if without_ramp > 0 {
-        all.push(match prepared.config.rules.ramp_share_per_min {
-            None => format!("{without_ramp} units have no ramp in the case and are limited by their range alone"),
-            Some(share) => format!(
-                "{without_ramp} units have no ramp in the case and are given {} % of their largest power per minute",
-                share * 100.0
-            ),
-        });
-    }
-    let rating = &network.branches.rating_pu;
-    let unrated = rating.iter().filter(|(_, r)| r.is_none()).count();
-    if unrated > 0 {
-        all.push(format!("{unrated} of {} branches have no rating and cannot be overloaded", rating.len()));
-    }
-    all.extend(network.case.ignored.iter().map(|what| format!("left out of the case: {what}")));
-    all
-}
-
 fn fidelity(prepared: &Prepared, simulated: &Simulated) -> BTreeMap<String, String> {
     let envelope = &simulated.envelope;
-    let gave_up: usize = simulated
-        .populations
-        .iter()
-        .flat_map(|p| &p.candidate)
-        .filter(|e| e.outcome == crate::trajectory::Outcome::SolverGaveUp)
-        .count();
     let episodes = simulated.populations.iter().flat_map(|p| &p.candidate);
     let doubtful = episodes.filter(|e| e.numerically_doubtful).count();
     BTreeMap::from([
@@ -602,22 +562,10 @@ fn fidelity(prepared: &Prepared, simulated: &Simulated) -> BTreeMap<String, Stri
             "every solution was balanced again, bus by bus, from the rows of the case by code apart from the solver"
                 .into(),
         ),
-        ("episodes_the_solver_gave_up".into(), gave_up.to_string()),
+        ("episodes_the_solver_gave_up".into(), gave_up(simulated).to_string()),
         ("episodes_numerically_doubtful".into(), doubtful.to_string()),
         ("power_flows_with_unsettled_limits".into(), envelope.unsettled.to_string()),
     ])
-}
-
-fn envelope(simulated: &Simulated) -> BTreeMap<String, (f64, f64)> {
-    let envelope = &simulated.envelope;
-    [
-        ("demand_share_of_case", envelope.demand),
-        ("branches_out", envelope.branches_out),
-        ("units_out", envelope.units_out),
-    ]
-    .into_iter()
-    .filter_map(|(name, range)| range.map(|range| (name.to_owned(), range)))
-    .collect()
 }
 
 /// Blocked relays that are named.
@@ -669,7 +617,7 @@ fn limits(prepared: &Prepared, simulated: &Simulated, kept: &Kept) -> Vec<String
 }
 
 fn clock_dependent(simulated: &Simulated) -> bool {
-    simulated.populations.iter().flat_map(|p| &p.candidate).any(|e| e.cause == Some(Cause::Timeout))
+    simulated.populations.iter().flat_map(|p| &p.candidate).any(Episode::depends_on_the_clock)
 }
 
 fn run_record(

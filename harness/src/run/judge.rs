@@ -1,10 +1,12 @@
 //! From episodes to verdicts: each gate reads its metric, and where the solver gave up it is judged both ways.
 
-use reports::{Digest, GateRecord, Measurement, Severity, Verdict, WorstRecord};
+use reports::{Digest, GateRecord, Measurement, Severity, VariantsRecord, Verdict, WorstRecord};
 use scenarios::streams;
 
 use super::Prepared;
 use super::local::{Simulated, SimulatedPopulation};
+use super::readings::Readings;
+use super::weighed::weighed;
 use crate::gate::{self, Frame, Judgement, Sample};
 use crate::latency;
 use crate::metric;
@@ -18,6 +20,8 @@ pub struct Verdicts {
     pub gates: Vec<GateRecord>,
     /// Over required gates.
     pub suite: Verdict,
+    /// What became of them in other models of the world, where the suite asks.
+    pub variants: Option<VariantsRecord>,
 }
 
 /// How far a population is from its verdicts.
@@ -38,28 +42,13 @@ enum Counted {
     Served,
 }
 
-fn sample(
-    gate: &SuiteGate,
-    simulated: &SimulatedPopulation,
-    champion: usize,
-    counted: Counted,
-    frame: Frame,
-) -> Sample {
-    let id = gate.metric.as_str();
-    let own = |e: &Episode| match counted {
-        Counted::Lost => e.metric(id),
-        Counted::Served => e.metric_as_served(id),
+fn sample(gate: &SuiteGate, readings: &Readings, champion: usize, counted: Counted, frame: Frame) -> Sample {
+    let candidate = match counted {
+        Counted::Lost => readings.lost.clone(),
+        Counted::Served => readings.served.clone(),
     };
-    Sample {
-        candidate: simulated.candidate.iter().map(own).collect(),
-        // The comparator's unsolved episodes count as served in both: what is in doubt must not help the candidate.
-        champion: simulated
-            .champions
-            .get(champion)
-            .filter(|_| gate.gate.needs_champion())
-            .map(|episodes| episodes.iter().map(|e| e.metric_as_served(id)).collect()),
-        frame,
-    }
+    let champion = readings.champions.get(champion).filter(|_| gate.gate.needs_champion()).cloned();
+    Sample { candidate, champion, frame }
 }
 
 /// The recorded calls as a sample. The file has them in ascending order, which would tell a sequential test the wrong story: they are put into
@@ -73,13 +62,13 @@ fn calls(prepared: &Prepared) -> Sample {
 
 /// The judgement of a gate; one that compares is judged against every comparator, and a verdict that depends on how the operator is
 /// modelled is none.
-fn judge_gate(
+pub(super) fn judge_gate(
     prepared: &Prepared,
     gate: &SuiteGate,
-    simulated: &SimulatedPopulation,
+    readings: &Readings,
     alpha: f64,
 ) -> Judgement {
-    let against = |champion: usize| judge_against(prepared, gate, simulated, champion, alpha);
+    let against = |champion: usize| judge_against(prepared, gate, readings, champion, alpha);
     let mut first = against(0);
     if !gate.gate.needs_champion() || prepared.champions.len() < 2 {
         return first;
@@ -109,7 +98,7 @@ fn judge_gate(
 fn judge_against(
     prepared: &Prepared,
     gate: &SuiteGate,
-    simulated: &SimulatedPopulation,
+    readings: &Readings,
     champion: usize,
     alpha: f64,
 ) -> Judgement {
@@ -118,9 +107,9 @@ fn judge_against(
     }
     let at = prepared.populations.iter().position(|population| population.id == gate.population);
     let frame = at.map_or_else(Frame::default, |at| prepared.frame(at));
-    let judge = |counted| gate.gate.judge(&sample(gate, simulated, champion, counted, frame), alpha);
+    let judge = |counted| gate.gate.judge(&sample(gate, readings, champion, counted, frame), alpha);
     let lost = judge(Counted::Lost);
-    let gave_up = simulated.candidate.iter().filter(|e| e.outcome == Outcome::SolverGaveUp).count();
+    let gave_up = readings.gave_up.iter().filter(|gave_up| **gave_up).count();
     if gave_up == 0 {
         return lost;
     }
@@ -149,7 +138,7 @@ fn larger(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     a.zip(b).map(|(a, b)| a.max(b))
 }
 
-fn in_words(verdict: Verdict) -> &'static str {
+pub(super) fn in_words(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "pass",
         Verdict::Fail => "fail",
@@ -178,7 +167,8 @@ pub(super) fn standing(
     let mut counts = [0usize; 3];
     let mut decided = true;
     for gate in prepared.suite.gates.iter().filter(|g| g.population == *id) {
-        let verdict = judge_gate(prepared, gate, simulated, prepared.suite.gate_alpha()).verdict;
+        let readings = Readings::of(simulated, &gate.metric);
+        let verdict = judge_gate(prepared, gate, &readings, prepared.suite.gate_alpha()).verdict;
         let at = match verdict {
             Verdict::Pass => 0,
             Verdict::Fail | Verdict::Error => 1,
@@ -201,14 +191,18 @@ pub(super) fn verdicts(prepared: &Prepared, simulated: &Simulated) -> Verdicts {
     };
     let shared = |gate: &SuiteGate| {
         let own = of(gate).filter(|_| suite.shares_level(gate))?;
-        judge_gate(prepared, gate, own, suite.gate_alpha()).p_value
+        judge_gate(prepared, gate, &Readings::of(own, &gate.metric), suite.gate_alpha()).p_value
     };
     let levels = suite.levels(&suite.gates.iter().map(shared).collect::<Vec<_>>());
+    let mut variants = simulated.varied.as_ref().map(|varied| varied.record(prepared));
     let mut gates = Vec::with_capacity(suite.gates.len());
     for (gate, alpha) in suite.gates.iter().zip(levels) {
         let Some(own) = of(gate) else { continue };
-        let judgement = judge_gate(prepared, gate, own, alpha);
-        let unit = metric::by_id(&gate.metric).map_or("1", |(_, m)| m.unit);
+        let readings = Readings::of(own, &gate.metric);
+        let judgement = judge_gate(prepared, gate, &readings, alpha);
+        let (judgement, depends_on) =
+            weighed(prepared, simulated, gate, &readings, judgement, alpha, &mut variants);
+        let unit = metric::unit(&gate.metric);
         gates.push(GateRecord {
             id: gate.id.clone(),
             claim: gate.gate.claim(&gate.metric, unit, &gate.population),
@@ -231,12 +225,13 @@ pub(super) fn verdicts(prepared: &Prepared, simulated: &Simulated) -> Verdicts {
             threshold: gate.gate.threshold(),
             missing: judgement.missing,
             worst: worst(gate, own, prepared.margin_max_ms(&gate.population)),
+            depends_on,
             evidence: gate.evidence.clone(),
             line: gate.line,
         });
     }
     let all: Vec<(Severity, Verdict)> = gates.iter().map(|g| (g.severity, g.verdict)).collect();
-    Verdicts { suite: gate::suite_verdict(&all), gates }
+    Verdicts { suite: gate::suite_verdict(&all), gates, variants }
 }
 
 /// The worst scenarios of a gate; against the comparator, by how much worse they are.
@@ -306,24 +301,19 @@ fn outcome_in_words(episode: &Episode) -> String {
 pub(super) fn measurements(prepared: &Prepared, simulated: &Simulated) -> Vec<Measurement> {
     let mut all = Vec::new();
     for (population, own) in prepared.populations.iter().zip(&simulated.populations) {
-        for metric in metric::LIST {
+        for id in metric::known() {
             for episodes in std::iter::once(&own.candidate).chain(&own.champions) {
-                let known = |e: &&Episode| e.metrics.contains_key(metric.id);
+                let known = |e: &&Episode| e.metrics.contains_key(id);
                 let Some(first) = episodes.first().filter(known) else { continue };
-                let values: Vec<f64> = episodes.iter().filter_map(|e| e.metric(metric.id)).collect();
-                all.push(measurement(metric, &population.id, &first.subject, values));
+                let values: Vec<f64> = episodes.iter().filter_map(|e| e.metric(id)).collect();
+                all.push(measurement(id, &population.id, &first.subject, values));
             }
         }
     }
     all
 }
 
-fn measurement(
-    metric: &metric::Metric,
-    population: &str,
-    subject: &str,
-    mut values: Vec<f64>,
-) -> Measurement {
+fn measurement(metric: &str, population: &str, subject: &str, mut values: Vec<f64>) -> Measurement {
     let n = values.len();
     let count = n as f64;
     let mean = (n > 0).then(|| values.iter().sum::<f64>() / count);
@@ -336,8 +326,8 @@ fn measurement(
     values.sort_by(f64::total_cmp);
     let rank = |q: f64| (n > 0).then(|| values[((q * count).ceil() as usize).clamp(1, n) - 1]);
     Measurement {
-        metric: metric.id.into(),
-        unit: metric.unit.into(),
+        metric: metric.into(),
+        unit: metric::unit(metric).into(),
         population: population.into(),
         subject: subject.into(),
         n: n as u64,

@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::cache::{self, Cache};
 use super::journal::{BLOCKS, Header, Journal, partial_folder, sound};
 use super::judge;
+use super::lives::{Actor, Lives};
 use super::progress::{Progress, Watch};
+use super::varied::{self, Replay, Varied};
 use super::{Prepared, RunOptions};
 use crate::candidate::{Candidate, Source};
 use crate::cohort::{Cohort, Envelope};
@@ -41,6 +43,8 @@ pub(super) struct Simulated {
     pub(super) out_of_time: bool,
     /// What was wrong with the cache.
     pub(super) warnings: Diagnostics,
+    /// A part of the episodes in other models of the world, where the suite asks.
+    pub(super) varied: Option<Varied>,
 }
 
 /// Episodes of one population, in index order.
@@ -70,7 +74,27 @@ struct Block {
     cached: u64,
 }
 
-const PARTIAL_SCHEMA: &str = "gridgate/partial/3";
+/// Any line of the partial record.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "serde_json::Value")]
+enum Line {
+    Block(Box<Block>),
+    Replay(Replay),
+}
+
+// By hand: an untagged enum reads no map whose keys are numbers, and a tested region has one.
+impl TryFrom<serde_json::Value> for Line {
+    type Error = serde_json::Error;
+
+    fn try_from(line: serde_json::Value) -> Result<Self, Self::Error> {
+        match line.get("variant") {
+            Some(_) => serde_json::from_value(line).map(Line::Replay),
+            None => serde_json::from_value(line).map(Line::Block),
+        }
+    }
+}
+
+const PARTIAL_SCHEMA: &str = "gridgate/partial/4";
 
 pub(super) fn simulate(
     prepared: &Prepared,
@@ -95,6 +119,7 @@ pub(super) fn simulate(
         )?;
         all.populations.push(simulated);
     }
+    all.varied = varied::live_again(prepared, options, watch, partial, &all)?;
     all.warnings = cache.map(Cache::warnings).unwrap_or_default();
     all.elapsed_s = start.elapsed().as_secs_f64();
     Ok(all)
@@ -198,7 +223,7 @@ fn simulate_population(
                     failed = Some(super::interrupted());
                 }
                 Ok(block) if !finished && failed.is_none() => {
-                    if let Err(complaint) = partial.journal.append(&block) {
+                    if let Err(complaint) = partial.append(&block) {
                         failed = Some(complaint);
                         enough.store(true, Ordering::Relaxed);
                         continue;
@@ -263,29 +288,32 @@ impl<'a> Worker<'a> {
         let margin = prepared.margin_max_ms(&population.id);
         let mut episodes_of = |source: &Arc<dyn Source>, who: &mut dyn Candidate, judged: bool| {
             let margin = margin.filter(|_| judged);
+            let name = source.record().name;
+            let subject = if judged { "candidate" } else { &name };
             let kept = means.cache.and_then(|cache| {
-                let key = cache::key(prepared, &means.world, population, &indices, source.as_ref(), margin)?;
+                let key = cache::key(
+                    prepared,
+                    &means.world,
+                    population,
+                    &indices,
+                    subject,
+                    source.as_ref(),
+                    margin,
+                )?;
                 Some((cache, key))
             });
             if let Some((cache, key)) = &kept
                 && let Some(entry) = cache.get(key, &population.id, &indices)
             {
-                made.envelope.join(&entry.envelope);
+                lived_by(&mut made.envelope, &entry.envelope, judged);
                 made.cached += entry.episodes.len() as u64;
                 return entry.episodes;
             }
-            let name = source.record().name;
-            let subject = if judged { "candidate" } else { &name };
-            let mut envelope = Envelope::default();
-            let rows = if source.batched() { COHORT } else { 1 };
-            let mut episodes = Vec::with_capacity(indices.len());
-            for group in indices.chunks(rows) {
-                let mut cohort = cohort(prepared, solver, population, subject, group, rows, false);
-                episodes.extend(live(&mut cohort, who).into_iter().map(|t| t.episode));
-                envelope.join(cohort.envelope());
-                if judged {
-                    made.decision_ns.extend(cohort.decided_in().iter().map(|d| d.as_nanos() as u64));
-                }
+            let actor = Actor::of(source.as_ref(), &mut *who, subject);
+            let Lives { mut episodes, envelope, decision_ns } =
+                Lives::of(prepared, &prepared.config, solver, population, &indices, actor);
+            if judged {
+                made.decision_ns.extend(decision_ns);
             }
             if let Some(max_ms) = margin {
                 let found = latency::of_block(prepared, solver, who, population, &indices, max_ms);
@@ -300,7 +328,7 @@ impl<'a> Worker<'a> {
             if let Some((cache, key)) = kept {
                 cache.put(key, &episodes, &envelope);
             }
-            made.envelope.join(&envelope);
+            lived_by(&mut made.envelope, &envelope, judged);
             made.simulated += episodes.len() as u64;
             episodes
         };
@@ -309,6 +337,11 @@ impl<'a> Worker<'a> {
         let by_champions = compared.map(|(source, who)| episodes_of(source, who.as_mut(), false)).collect();
         Block { candidate: by_candidate, champions: by_champions, ..made }
     }
+}
+
+/// Puts a block together: the tested region is that of the candidate alone, the work is everybody's.
+fn lived_by(all: &mut Envelope, own: &Envelope, judged: bool) {
+    if judged { all.join(own) } else { all.join_work(own) }
 }
 
 /// A cohort of these scenarios of a population.
@@ -321,15 +354,22 @@ pub(crate) fn cohort<'a>(
     rows: usize,
     record: bool,
 ) -> Cohort<'a> {
-    let (seed, world) = (prepared.seed(), prepared.world());
-    let drawn = indices
-        .iter()
-        .map(|index| {
-            let own = streams(seed, &population.id, *index).named("candidate").word();
-            (Arc::new(scenario(seed, population, &world, *index)), own)
-        })
-        .collect();
+    let drawn = drawn(prepared, population, indices);
     cohort_of(prepared, solver, subject, drawn, rows, record)
+}
+
+/// Scenarios of a population, each with the seed of its candidate.
+pub(super) fn drawn(
+    prepared: &Prepared,
+    population: &Population,
+    indices: &[u64],
+) -> Vec<(Arc<Scenario>, u64)> {
+    let (seed, world) = (prepared.seed(), prepared.world());
+    let one = |index: &u64| {
+        let own = streams(seed, &population.id, *index).named("candidate").word();
+        (Arc::new(scenario(seed, population, &world, *index)), own)
+    };
+    indices.iter().map(one).collect()
 }
 
 /// A cohort of scenarios, each with the seed of its candidate.
@@ -341,7 +381,11 @@ pub(crate) fn cohort_of<'a>(
     rows: usize,
     record: bool,
 ) -> Cohort<'a> {
-    let cohort = Cohort::new(solver, &prepared.config, subject, scenarios, rows, record);
+    delayed(prepared, Cohort::new(solver, &prepared.config, subject, scenarios, rows, record))
+}
+
+/// A cohort with the delays of the suite.
+pub(super) fn delayed<'a>(prepared: &Prepared, cohort: Cohort<'a>) -> Cohort<'a> {
     match &prepared.latency {
         Some(latency) => cohort.delayed(&latency.timing),
         None => cohort,
@@ -393,19 +437,37 @@ pub(super) fn relive_after(
 pub(super) struct Partial {
     journal: Journal,
     done: BTreeMap<(usize, u64), Block>,
+    replays: BTreeMap<(String, usize, usize), Replay>,
 }
 
 impl Partial {
     pub(super) fn open(prepared: &Prepared, out: &Path) -> Result<Self, Diagnostics> {
         let mut journal = Journal::open(out, "run")?;
-        let mut done = BTreeMap::new();
+        let (mut done, mut replays) = (BTreeMap::new(), BTreeMap::new());
         // What another candidate of the same name may have begun nobody goes on with.
         let known = prepared.candidate.known_by_digest();
-        journal.resume(PARTIAL_SCHEMA, &prepared.key(), &mut |block: Block| {
-            done.extend(known.then_some(((block.population, block.block), block)));
+        journal.resume(PARTIAL_SCHEMA, &prepared.key(), &mut |line: Line| {
+            match line {
+                _ if !known => {}
+                Line::Block(block) => drop(done.insert((block.population, block.block), *block)),
+                Line::Replay(replay) => drop(replays.insert(replay.key(), replay)),
+            }
             Ok(known)
         })?;
-        Ok(Partial { journal, done })
+        Ok(Partial { journal, done, replays })
+    }
+
+    /// Adds a part that is done.
+    ///
+    /// # Errors
+    /// `run.write`.
+    pub(super) fn append(&mut self, part: &impl Serialize) -> Result<(), Diagnostics> {
+        self.journal.append(part)
+    }
+
+    /// A part of a subset in a variant that an interrupted run had done.
+    pub(super) fn take_replay(&mut self, key: &(String, usize, usize)) -> Option<Replay> {
+        self.replays.remove(key)
     }
 }
 

@@ -1,19 +1,26 @@
 //! From a suite file to a verdict: prepare, simulate, judge, write.
 
+mod assumed;
 mod cache;
+mod challenge;
 pub mod folder;
 pub(crate) mod journal;
 mod judge;
+pub(crate) mod lives;
 pub(crate) mod local;
 mod progress;
+mod readings;
 mod recorded;
 pub mod replay;
+mod tested;
+mod varied;
 mod watched;
+mod weighed;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use powerflow::{Diagnostic, Diagnostics, Network};
+use powerflow::{Case, Diagnostic, Diagnostics, Network};
 use reports::{Evidence, InputRecord, RunRecord};
 use scenarios::{Population, Seed, World};
 
@@ -21,18 +28,24 @@ pub use judge::Verdicts;
 pub use progress::{Progress, Silent, Watch};
 
 use crate::action::Task;
-use crate::candidate::operator::{Model, Operator};
+use crate::assumption::{self, Assumptions};
+use crate::candidate::greedy::Greedy;
+use crate::candidate::manifest::Mode;
+use crate::candidate::operator::{self, Model, Operator};
 use crate::candidate::{self, Source};
+use crate::coordinates;
 use crate::covers;
 use crate::gate::Frame;
-use crate::grid::autonomous::{self, Autonomous};
+use crate::grid::autonomous::Autonomous;
 use crate::grid::protection::{Protection, frequency};
 use crate::grid::{GridRules, units};
 use crate::latency::{self, Delay, Latency};
 use crate::live::LoopConfig;
 use crate::metric;
 use crate::regression;
+use crate::response;
 use crate::suite::{Champion, Suite, TIERS, Tier};
+use crate::supervision::{self, Advisory};
 use crate::waiver::Waivers;
 use scenarios::nearest;
 
@@ -44,12 +57,16 @@ pub struct Prepared {
     pub suite_bytes: Vec<u8>,
     /// Bytes of the case file.
     pub grid_bytes: Vec<u8>,
+    /// Bytes of the table of places, where the suite names one.
+    pub coordinates: Option<Vec<u8>>,
     /// The network.
     pub network: Arc<Network>,
     /// Populations with their hazards, in suite order.
     pub populations: Vec<Population>,
     /// The loop.
     pub config: LoopConfig,
+    /// What the loop takes the world to be.
+    pub assumptions: Assumptions,
     /// Who is judged.
     pub candidate: Arc<dyn Source>,
     /// Whom it is compared with: nobody, one, or several models of the operator, of which the first is shown.
@@ -88,6 +105,8 @@ pub enum Contender {
     Named(String),
     /// An object of the embedding program.
     Given(Arc<dyn Source>),
+    /// Who repeats what was asked of the grid before: it passes through no limiter and asks nobody again.
+    Repeating(Arc<dyn Source>),
     /// An object of the embedding program that must know what it is for.
     Embedded(Opener),
 }
@@ -154,21 +173,36 @@ pub(crate) fn prepare_undelayed(suite_path: &Path, contender: Contender) -> Resu
     prepare_from(suite_path, &Copies { undelayed: true, ..Copies::default() }, contender)
 }
 
-/// The same, with the case, the recorded times and listed scenarios elsewhere than where the suite says; the last beside it.
+/// The same, with the case, the places of its buses, the recorded times and listed scenarios elsewhere than where the suite says; the last
+/// beside it.
 pub(crate) fn prepare_copies(
     suite: &Path,
     grid: &Path,
+    coordinates: Option<&Path>,
     latency: Option<&Path>,
     contender: Contender,
 ) -> Result<Prepared, Diagnostics> {
     let scenarios = Some(suite.parent().unwrap_or(Path::new("")));
-    prepare_from(suite, &Copies { grid: Some(grid), latency, scenarios, undelayed: false }, contender)
+    let copies = Copies { grid: Some(grid), coordinates, latency, scenarios, undelayed: false };
+    prepare_from(suite, &copies, contender)
+}
+
+/// Puts the places of a table into a case; the bytes of the table.
+fn located(case: &mut Case, path: &Path) -> Result<Vec<u8>, Diagnostics> {
+    let bytes = read(path, "suite.coordinates.read", "the table of places that the suite names")?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
+        let message = "the table of places is not text in UTF-8";
+        Diagnostic::error("coordinates.encoding", message).at(path.display().to_string(), None)
+    })?;
+    coordinates::place(case, &path.display().to_string(), text)?;
+    Ok(bytes)
 }
 
 /// Where inputs lie, if not where the suite says.
 #[derive(Clone, Copy, Default)]
 struct Copies<'a> {
     grid: Option<&'a Path>,
+    coordinates: Option<&'a Path>,
     latency: Option<&'a Path>,
     /// Folder with copies of listed scenarios.
     scenarios: Option<&'a Path>,
@@ -190,9 +224,14 @@ fn prepare_from(
     if let Some(grid) = copies.grid {
         suite.grid_path = grid.to_owned();
     }
-    suite.check_metrics(&metric::ids())?;
+    suite.check_metrics(&metric::known())?;
     let grid_bytes = read(&suite.grid_path, "suite.grid.read", "the case that the suite names")?;
-    let network = Network::build(powerflow::case::read(&suite.grid_path)?)?;
+    let mut case = powerflow::case::read(&suite.grid_path)?;
+    if let Some(table) = copies.coordinates {
+        suite.coordinates_path = Some(table.to_owned());
+    }
+    let coordinates = suite.coordinates_path.as_deref().map(|path| located(&mut case, path)).transpose()?;
+    let network = Network::build(case)?;
     covers::check(&suite)?;
     let droop = suite
         .protection
@@ -200,13 +239,14 @@ fn prepare_from(
         .is_some_and(|relays| relays.of(network.frequency_hz).balance() == frequency::Balance::Droop);
     let autonomous = suite.autonomous.of(&network, &suite.file, droop)?;
     let network = units::with_modes(&network, &autonomous.units);
-    let config = loop_config(&suite, &network, autonomous)?;
+    let assumptions = Assumptions::of(&suite, &network, autonomous);
+    let config = loop_config(&suite, &network, &assumptions)?;
     let (populations, listed) = populations(&suite, copies.scenarios, &network, &config)?;
     let task = config.task;
-    let latency_draws = suite.latency.as_ref().is_some_and(latency::Written::draws);
-    suite.check_frames(&frames(&populations, &world(&network, &config), &config, latency_draws))?;
+    suite.check_frames(&frames(&populations, &world(&network, &config), &config, draws(&suite)))?;
+    let repeats = matches!(contender, Contender::Repeating(_));
     let candidate: Arc<dyn Source> = match contender {
-        Contender::Given(source) => source,
+        Contender::Given(source) | Contender::Repeating(source) => source,
         Contender::Embedded(open) => open(task, &network)?,
         Contender::Named(name) => Arc::from(candidate::open(&name, task, &network)?),
         Contender::OfSuite => match &suite.candidate_path {
@@ -222,16 +262,8 @@ fn prepare_from(
             }
         },
     };
-    let champions = match suite.champion {
-        None => Vec::new(),
-        Some(Champion::DoNothing) => vec![Arc::from(candidate::open("do_nothing", task, &network)?)],
-        Some(Champion::Operator) => {
-            let open = |model: &Model| -> Arc<dyn Source> {
-                Arc::new(Operator::new(*model, task, &network, suite.operators.settings))
-            };
-            suite.operators.models.iter().map(open).collect()
-        }
-    };
+    let candidate = if repeats { candidate } else { supervision::around(candidate, &suite, &network)? };
+    let champions = champions(&suite, suite_path, copies, &network)?;
     let latency = if copies.undelayed {
         None
     } else {
@@ -243,15 +275,56 @@ fn prepare_from(
         suite,
         suite_bytes,
         grid_bytes,
+        coordinates,
         network,
         populations,
         config,
+        assumptions,
         candidate,
         champions,
         latency,
         listed,
         tier: None,
     })
+}
+
+/// Whom the candidate is compared with. Of another candidate a run folder has no copy: whoever prepares from there compares with nobody.
+fn champions(
+    suite: &Suite,
+    suite_path: &Path,
+    copies: &Copies<'_>,
+    network: &Arc<Network>,
+) -> Result<Vec<Arc<dyn Source>>, Diagnostics> {
+    let task = suite.loop_config.task;
+    Ok(match &suite.champion {
+        None => Vec::new(),
+        Some(Champion::DoNothing) => vec![Arc::from(candidate::open("do_nothing", task, network)?)],
+        Some(Champion::Greedy) => vec![Arc::new(Greedy::new(task, network))],
+        Some(Champion::Operator) => operators(suite, network, suite.operators.settings),
+        Some(Champion::Manifest(_)) if copies.scenarios.is_some() => Vec::new(),
+        Some(Champion::Manifest(path)) => {
+            let path = suite_path.parent().unwrap_or(Path::new("")).join(path);
+            let champion = candidate::open(&path.to_string_lossy(), task, network)?;
+            check_champion(champion.as_ref(), suite)?;
+            vec![Arc::from(champion)]
+        }
+    })
+}
+
+/// A champion acts by itself, under a name that nobody takes for the candidate's.
+fn check_champion(champion: &dyn Source, suite: &Suite) -> Result<(), Diagnostics> {
+    let record = champion.record();
+    let (message, hint) = if record.mode != Mode::ClosedLoop.id() {
+        ("advises people, and nobody answers a champion", "name one whose mode is \"closed_loop\"")
+    } else if record.name == "candidate" {
+        ("is called like every candidate in the evidence", "give it another name in its manifest")
+    } else {
+        return Ok(());
+    };
+    Err(Diagnostic::error("suite.champion", format!("the champion `{}` {message}", record.name))
+        .at(&suite.file, None)
+        .hint(hint)
+        .into())
 }
 
 fn read(path: &Path, code: &'static str, what: &str) -> Result<Vec<u8>, Diagnostics> {
@@ -263,21 +336,34 @@ fn read(path: &Path, code: &'static str, what: &str) -> Result<Vec<u8>, Diagnost
     })
 }
 
+/// The operators that the candidate is compared with, who work so.
+fn operators(suite: &Suite, network: &Arc<Network>, settings: operator::Settings) -> Vec<Arc<dyn Source>> {
+    let open = |model: &Model| -> Arc<dyn Source> {
+        Arc::new(Operator::new(*model, suite.loop_config.task, network, settings))
+    };
+    suite.operators.models.iter().map(open).collect()
+}
+
+/// The loop of a suite in a world of these assumptions.
 fn loop_config(
     suite: &Suite,
     network: &Arc<Network>,
-    autonomous: autonomous::Settings,
+    assumptions: &Assumptions,
 ) -> Result<LoopConfig, Diagnostics> {
-    let (settings, physics) = (&suite.loop_config, &suite.physics);
+    let (settings, physics) = (&suite.loop_config, &assumptions.physics);
     let newton = powerflow::NewtonConfig { unsolved_islands_die: true, ..physics.newton() };
-    let relays = suite.protection.as_ref().map(|written| written.of(network.frequency_hz));
-    let autonomous = Autonomous::new(network, autonomous, relays.as_ref(), &newton);
+    let relays = assumptions.relays.clone();
+    let autonomous = Autonomous::new(network, assumptions.autonomous.clone(), relays.as_ref(), &newton);
     let by_kind = autonomous.has_ride_through();
     let protection = relays.map(|relays| Protection::new(network, relays, &newton));
     let protection = protection.map(|p| Arc::new(if by_kind { p.without_ride_through() } else { p }));
     let of_protection = protection.as_ref().map(|protection| &protection.settings);
     let frequency = suite.frequency.as_ref();
-    let frequency = frequency.map(|written| written.of(network, of_protection, &suite.file)).transpose()?;
+    let mut frequency =
+        frequency.map(|written| written.of(network, of_protection, &suite.file)).transpose()?;
+    for unit in frequency.iter_mut().flat_map(|elements| &mut elements.units) {
+        unit.model.inertia_s *= assumptions.inertia_share;
+    }
     Ok(LoopConfig {
         task: settings.task,
         step_s: settings.step_s,
@@ -286,12 +372,12 @@ fn loop_config(
         rules: Arc::new(GridRules {
             ramp_share_per_min: physics.ramp_share_per_min,
             cooldown_s: physics.cooldown_s,
+            tap_range: assumptions.tap_range,
             protection,
             frequency: frequency.map(Arc::new),
             measures_frequency: settings.task == Task::FrequencyResponse,
             autonomous: Some(Arc::new(autonomous)),
             seed: Seed(suite.seed),
-            ..GridRules::default()
         }),
         security: suite.gates.iter().filter_map(|gate| metric::by_id(&gate.metric)?.1.security).max(),
     })
@@ -354,18 +440,19 @@ fn listed(
     Ok((ListedFile { population: population.to_owned(), name: name.to_owned(), bytes }, listed))
 }
 
-/// What the episodes of each population are taken from.
-fn frames(
-    populations: &[Population],
-    world: &World<'_>,
-    config: &LoopConfig,
-    latency_draws: bool,
-) -> Vec<Frame> {
+/// Whether delays or people draw something of their own in each episode.
+fn draws(suite: &Suite) -> bool {
+    suite.latency.as_ref().is_some_and(latency::Written::draws)
+        || suite.advisory.as_ref().is_some_and(Advisory::draws)
+}
+
+/// What the episodes of each population are taken from. `draws` says whether something else than hazards and the grid does.
+fn frames(populations: &[Population], world: &World<'_>, config: &LoopConfig, draws: bool) -> Vec<Frame> {
     let relays = config.rules.protection.as_ref();
     let hidden = relays.is_some_and(|relays| relays.settings.hidden_failure_probability > 0.0);
     let frame = |population: &Population| Frame {
         size: population.listed(world),
-        draws: hidden || latency_draws,
+        draws: hidden || draws,
         hours: world.horizon_s / 3600.0,
     };
     populations.iter().map(frame).collect()
@@ -424,14 +511,40 @@ impl Prepared {
 
     /// What the episodes of a population, by its row, are taken from.
     pub(crate) fn frame(&self, population: usize) -> Frame {
-        let latency_draws = self.suite.latency.as_ref().is_some_and(latency::Written::draws);
         let one = self.populations.get(population..=population).unwrap_or_default();
-        frames(one, &self.world(), &self.config, latency_draws).pop().unwrap_or_default()
+        frames(one, &self.world(), &self.config, draws(&self.suite)).pop().unwrap_or_default()
     }
 
     /// Whether delays are those of this run's clock, so that no release can rest on it.
     pub(crate) fn by_the_clock(&self) -> bool {
         self.latency.as_ref().is_some_and(|latency| latency.timing.delay == Delay::WallClock)
+    }
+
+    /// The metrics that gates on a population ask the response of.
+    pub(crate) fn responses(&self, population: &str) -> Vec<&'static metric::Metric> {
+        let own = self.suite.gates.iter().filter(|gate| gate.population == population);
+        let mut asked: Vec<&'static metric::Metric> = Vec::new();
+        for metric in own.filter_map(|gate| response::base(&gate.metric)) {
+            if asked.iter().all(|other| other.id != metric.id) {
+                asked.push(metric);
+            }
+        }
+        asked
+    }
+
+    /// Other models of the world that the suite wants tried and that can matter to it, and why the others cannot; `None` where it wants none.
+    pub(crate) fn variants(&self) -> Option<assumption::Chosen> {
+        let setting = assumption::Setting { suite: &self.suite, network: &self.network };
+        let written = self.suite.assumptions.as_ref()?;
+        Some(assumption::chosen(written, &self.assumptions, &setting))
+    }
+
+    /// The comparators in another model of the world: operators work there as it says, everybody else is the same.
+    fn champions_in(&self, assumptions: &Assumptions) -> Vec<Arc<dyn Source>> {
+        match self.suite.champion {
+            Some(Champion::Operator) => operators(&self.suite, &self.network, assumptions.operator),
+            _ => self.champions.clone(),
+        }
     }
 
     /// How far margins are looked for in each episode of a population, ms; `None` where no gate asks.
@@ -457,6 +570,9 @@ impl Prepared {
             input("suite", &suite_name, &self.suite_bytes),
             input("grid", &self.suite.grid, &self.grid_bytes),
         ];
+        if let (Some(name), Some(table)) = (&self.suite.coordinates, &self.coordinates) {
+            inputs.push(input("coordinates", name, table));
+        }
         if let Some(recorded) = self.latency.as_ref().and_then(|latency| latency.recorded.as_ref()) {
             inputs.push(input("latency", &recorded.name, &recorded.bytes));
         }
@@ -473,7 +589,9 @@ impl Prepared {
         let threads = worker_threads(threads)?;
         let out = self.out(out);
         folder::check_out(&out)?;
-        folder::check_apart(&out, self.candidate.as_ref())?;
+        for source in std::iter::once(&self.candidate).chain(&self.champions) {
+            folder::check_apart(&out, source.as_ref())?;
+        }
         local::check_unfinished(self, &out)?;
         Ok(RunOptions { out, threads, cache: None, waivers: None, suite_path: None })
     }
@@ -500,6 +618,12 @@ impl Prepared {
             "candidate {} {} {}\n",
             candidate.name, candidate.adapter, candidate.digest.sha256
         ));
+        for champion in self.champions.iter().map(|champion| champion.record()) {
+            text.push_str(&format!(
+                "champion {} {} {}\n",
+                champion.name, champion.adapter, champion.digest.sha256
+            ));
+        }
         reports::Digest::of(text).sha256
     }
 }
@@ -532,7 +656,7 @@ pub fn discard_unfinished(out: &Path) -> Result<(), Diagnostics> {
 ///
 /// # Errors
 /// `usage.threads` where the number is none that a machine could have.
-pub(crate) fn worker_threads(threads: Option<usize>) -> Result<usize, Diagnostics> {
+pub fn worker_threads(threads: Option<usize>) -> Result<usize, Diagnostics> {
     let refuse = |message: String| {
         Err(Diagnostic::error("usage.threads", message).hint("leave the number out to use every core").into())
     };

@@ -8,7 +8,7 @@ use powerflow::{Diagnostic, Diagnostics, Network};
 use reports::playback::{Playback, SeenRecord};
 use reports::{CandidateRecord, EpisodeRecord, Evidence, NetworkRecord};
 
-use super::folder::{self, EPISODES, GRID_COPY, LATENCY_COPY, SUITE_COPY};
+use super::folder::{self, COORDINATES_COPY, EPISODES, GRID_COPY, LATENCY_COPY, SUITE_COPY};
 use super::local::relive;
 use super::recorded::trajectory_name;
 use super::watched::{Watched, elements};
@@ -73,7 +73,7 @@ pub fn replay(run_dir: &Path, episode: &str, candidate: Option<&str>) -> Result<
     let recorded = if candidate.is_none() { recorded(run_dir, &evidence, &line)? } else { None };
     let (recorded, repeats) = recorded.map(|(source, record)| (record, source)).unzip();
     let contender = match (repeats, candidate) {
-        (Some(repeats), _) => Contender::Given(repeats),
+        (Some(repeats), _) => Contender::Repeating(repeats),
         (None, Some(name)) => Contender::Named(name.to_owned()),
         (None, None) => {
             let mut known: Vec<String> = Vec::new();
@@ -183,7 +183,8 @@ pub(crate) fn copy_of(run_dir: &Path, stem: &str) -> Result<PathBuf, Diagnostics
 pub(crate) fn prepare_copy(run_dir: &Path, contender: Contender) -> Result<Prepared, Diagnostics> {
     let (suite, grid) = (copy_of(run_dir, SUITE_COPY)?, copy_of(run_dir, GRID_COPY)?);
     let latency = copy_of(run_dir, LATENCY_COPY).ok();
-    super::prepare_copies(&suite, &grid, latency.as_deref(), contender)
+    let coordinates = copy_of(run_dir, COORDINATES_COPY).ok();
+    super::prepare_copies(&suite, &grid, coordinates.as_deref(), latency.as_deref(), contender)
 }
 
 pub(crate) fn parse(episode: &str, evidence: &Evidence) -> Result<(String, u64), Diagnostics> {
@@ -263,6 +264,7 @@ impl Playing {
             return decisions;
         };
         self.step += 1;
+        decisions.handled.extend(decision.handling);
         for quantity in Asked::LIST {
             let Some(asked) = decision.asked.get(quantity.id()) else { continue };
             let (elements, data): (Vec<u32>, Vec<f64>) = asked.iter().copied().unzip();
@@ -290,6 +292,7 @@ impl Candidate for Playing {
             return decisions;
         };
         self.step += 1;
+        decisions.handled.extend(step.handling);
         // In the order of the contract; requests of one step touch distinct elements, so the order changes nothing.
         for quantity in Asked::LIST {
             let Some(values) = step.asked.get(quantity.id()) else { continue };

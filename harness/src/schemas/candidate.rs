@@ -7,7 +7,7 @@ use super::table::{
     whole,
 };
 use crate::action::{Asked, Task};
-use crate::candidate::manifest::{CANDIDATE_SCHEMA, Unit};
+use crate::candidate::manifest::{CANDIDATE_SCHEMA, Mode, Unit};
 use crate::observation::Observed;
 
 /// What the program checks beyond the schema, since JSON Schema has no words for it.
@@ -86,7 +86,7 @@ pub(super) fn manifest() -> Value {
         .need("name", needed("Its name."))
         .need("version", needed("Its version, as you count."))
         .need("task", choice(Task::LIST.iter().map(|task| task.id()), "Its task."))
-        .may("mode", constant("closed_loop", "How it acts."))
+        .may("mode", choice(Mode::LIST.map(Mode::id), "What becomes of what it asks: `advisory` is shown to people, who need a table `[advisory]` in the suite (`closed_loop`)."))
         .may("stateful", flag("Whether a decision may depend on what was seen before in the episode (false)."))
         .need("adapter", one_of("Adapter_", &["onnx", "process", "do_nothing"]))
         .may("io", see("Io"))

@@ -8,6 +8,7 @@ use super::table::{
     one_of, pair, row, see, text, up_to, whole, within, zero_or_more,
 };
 use crate::action::Task;
+use crate::assumption;
 use crate::candidate::operator::Model;
 use crate::frequency::FrequencyCurve;
 use crate::gate;
@@ -18,10 +19,11 @@ use crate::grid::units::Kind;
 use crate::latency::{Late, Queue};
 use crate::metric;
 use crate::suite::{Champion, SUITE_SCHEMA, TIERS};
+use crate::supervision::{BOUNDS, DELAY_S_MAX, RANGED, STEPPED, StandIn};
 
 /// What the program checks beyond the schema, since JSON Schema has no words for it.
 const BEYOND: &str = "What the program checks beyond this schema: ids are distinct, and so are operators and rows; a gate names a population of the \
-file; of two numbers in order the first is lower (`range`, spans of hazards, temperatures, `floor` and `cap`, `min` and `max`), and limits lie \
+file; shares of answers to advice add up to 1, and the task can grant what is limited and leaves people time to answer; of two numbers in order the first is lower (`range`, spans of hazards, temperatures, `floor` and `cap`, `min` and `max`), and limits lie \
 inside their range; a margin leaves room to fail; an episode is at most a hundred years; a store begins with no more than its energy; a whole \
 number in the place of a number is at most 2^53. Everything about the grid, the candidate and files beside the suite.";
 
@@ -36,6 +38,9 @@ pub(super) fn schema() -> Value {
     defs.insert("Loop".into(), the_loop());
     defs.insert("Latency".into(), latency());
     defs.insert("Physics".into(), physics());
+    defs.insert("Limiter".into(), limiter());
+    defs.insert("Advisory".into(), advisory());
+    defs.insert("Assumptions".into(), assumptions());
     defs.insert("Tier".into(), tier());
     let lists = json!({ "properties": { "kind": { "enum": ["every_outage", "demand_levels"] } } });
     let population =
@@ -71,14 +76,15 @@ pub(super) fn schema() -> Value {
         .iter()
         .fold(Table::new("Smaller designs of the suite."), |table, name| table.may(name, see("Tier")));
     let root = Table::new(&format!(
-        "A suite: what is simulated, who is judged, and which claims must hold. TOML, or JSON with the same keys. {BEYOND}"
+        "A suite: what is simulated, who is judged, and which claims must hold. TOML, or YAML or JSON with the same keys. {BEYOND}"
     ))
     .need("schema", constant(SUITE_SCHEMA, "Name and version of this document."))
     .need("name", text("Its name."))
     .need("seed", whole(0, u64::MAX, "Seed of every random stream."))
     .need("grid", text("Case file, relative to this file."))
+    .may("coordinates", text("Table of where the buses are (bus, latitude, longitude), relative to this file."))
     .may("candidate", text("Manifest of the candidate, relative to this file."))
-    .may("champion", choice(Champion::LIST.map(Champion::id), "Who the candidate is compared with."))
+    .may("champion", champion())
     .may("operator", operators)
     .may("operator_delay_s", within(300.0, 900.0, "How long the operator takes to act, s."))
     .may("stop", choice(["never", "decided"], "When a run ends (`never`: after all episodes)."))
@@ -86,6 +92,8 @@ pub(super) fn schema() -> Value {
     .may("claim", choice(["suite", "per_gate"], "What the error rate is about (`suite`)."))
     .may("screening", flag("Whether the suite only sorts candidates (false)."))
     .need("loop", see("Loop"))
+    .may("limiter", see("Limiter"))
+    .may("advisory", see("Advisory"))
     .may("physics", see("Physics"))
     .may("protection", see("Protection"))
     .may("frequency", see("Frequency"))
@@ -93,6 +101,7 @@ pub(super) fn schema() -> Value {
     .may("agc", see("Agc"))
     .may("remedial", list(see("Scheme"), "Remedial schemes."))
     .may("units", see("Units"))
+    .may("assumptions", see("Assumptions"))
     .need("population", counted(1, None, see("Population"), "Populations."))
     .may("gate", list(gates, "Claims."))
     .may("tier", tiers.done())
@@ -177,6 +186,83 @@ fn physics() -> Value {
         .may(
             "cooldown_s",
             zero_or_more("Time in which a branch that was switched refuses to be switched again, s (900)."),
+        )
+        .done()
+}
+
+fn champion() -> Value {
+    let mut path =
+        text("Manifest or folder of another candidate, relative to this file; a path has a slash.");
+    path["allOf"] = json!([{ "pattern": "\\S" }, { "pattern": Champion::OF_PATHS }]);
+    let named = choice(Champion::LIST.iter().map(|(name, _)| *name), "By name.");
+    json!({ "description": "Who the candidate is compared with.", "anyOf": [named, path] })
+}
+
+fn limiter() -> Value {
+    let step = STEPPED.iter().fold(
+        Table::new(
+            "Largest distance of a request from what holds when it is made, in the unit of the quantity.",
+        ),
+        |table, asked| table.may(asked.id(), above_zero("Largest distance.")),
+    );
+    let range =
+        RANGED.iter().fold(Table::new("Lowest and highest value that may be asked."), |table, asked| {
+            table.may(asked.id(), pair(number("An end."), "Lowest and highest value."))
+        });
+    let envelope = BOUNDS.iter().fold(
+        Table::new("States in which the candidate may decide; outside of them the fallback does."),
+        |table, bound| table.may(bound, pair(number("An end."), "Lowest and highest value inside.")),
+    );
+    Table::new("What keeps the candidate's requests within bounds, and decides in its place.")
+        .may("step", step.done())
+        .may("range", range.done())
+        .may("envelope", envelope.done())
+        .may(
+            "fallback",
+            choice(
+                StandIn::LIST.iter().map(|(name, _)| *name),
+                "Who decides where the candidate fails, abstains or is outside of the envelope; left out, a failure ends the episode.",
+            ),
+        )
+        .also("dependentRequired", json!({ "envelope": ["fallback"] }))
+        .done()
+}
+
+fn advisory() -> Value {
+    let share = |description: &str| within(0.0, 1.0, description);
+    Table::new("People who answer the candidate's advice, all that is new in it at one moment alike. The shares add up to 1.")
+        .each(
+            &[
+                ("accept", "Share of pieces of advice that are entered at once (0)."),
+                ("ignore", "Share that is never entered (0)."),
+                ("half", "Share that is entered half of the way from what holds (0)."),
+                ("delay", "Share that is entered after a while (0)."),
+            ],
+            share,
+        )
+        .may("delay_s", pair(within(0.0, DELAY_S_MAX, "A time, s."), "Shortest and longest while, s."))
+        .also(
+            "if",
+            json!({ "required": ["delay"], "properties": { "delay": { "exclusiveMinimum": 0 } } }),
+        )
+        .also("then", json!({ "required": ["delay_s"] }))
+        .done()
+}
+
+fn assumptions() -> Value {
+    let ids = assumption::LIST.iter().map(|variant| variant.id);
+    let mut vary = counted(
+        1,
+        None,
+        choice(ids, "A variant: the same world with one assumption changed."),
+        "Variants to try, each once; left out, every one that can matter.",
+    );
+    vary["uniqueItems"] = true.into();
+    Table::new("Which assumptions about the world are varied, by living a part of the episodes again.")
+        .may("vary", vary)
+        .may(
+            "episodes",
+            whole(assumption::EPISODES_MIN, u64::MAX, "Episodes of each population in each variant (256)."),
         )
         .done()
 }
@@ -533,9 +619,9 @@ fn hazards(defs: &mut Map<String, Value>) -> Value {
 
 /// The setting of a hazard; of one that is not known here nothing is said.
 fn setting(name: &str, meaning: &str) -> Value {
-    let span = |high: f64| {
+    let span = |low: f64, high: f64| {
         let one = match high.is_finite() {
-            true => within(0.0, high, meaning),
+            true => within(low, high, meaning),
             false => zero_or_more(meaning),
         };
         json!({ "description": meaning, "anyOf": [one, pair(one.clone(), meaning)] })
@@ -547,8 +633,32 @@ fn setting(name: &str, meaning: &str) -> Value {
             some["contains"] = json!({ "minimum": 1 });
             json!({ "description": meaning, "anyOf": [count(1), some] })
         }
-        "at_s" | "return_after_s" => span(f64::INFINITY),
-        "level" => span(10.0),
+        "at_s" | "return_after_s" | "passes_at_s" => span(0.0, f64::INFINITY),
+        "level" => span(0.0, 10.0),
+        "peak_m_s" => span(0.0, 120.0),
+        "width_km" | "length_km" => span(1.0, 5000.0),
+        "offset_km" => span(-5000.0, 5000.0),
+        "speed_m_s" => span(0.1, 100.0),
+        "heading_deg" => span(-360.0, 360.0),
+        "peak_c" => span(-20.0, 60.0),
+        "wind_m_s" => span(0.0, 30.0),
+        "swing_c" => within(0.0, 40.0, meaning),
+        "begins_h" => within(0.0, 24.0, meaning),
+        "load_per_degree" => within(0.0, 0.2, meaning),
+        "derating_per_degree" => within(0.0, 0.05, meaning),
+        "alike_everywhere" | "alike_nearby" => within(0.0, 1.0, meaning),
+        "crews" => whole(0, 10_000, meaning),
+        "category" => {
+            let one = whole(1, 5, meaning);
+            json!({ "description": meaning, "anyOf": [one, counted(1, None, one.clone(), meaning)] })
+        }
+        "holland_b" => within(1.0, 2.5, meaning),
+        "fragility" => choice(["tower", "structure_texas", "line_gb"], meaning),
+        "ratings" => choice(["ambient", "dynamic", "static"], meaning),
+        "technology" => {
+            let known = scenarios::weather::availability::Technology::LIST.iter();
+            choice(known.map(|technology| technology.id()).chain(["unknown"]), meaning)
+        }
         "spread_s" => zero_or_more(meaning),
         "keep_connected" | "lines_only" => flag(meaning),
         "weight" => choice(["uniform", "capacity"], meaning),
@@ -567,7 +677,7 @@ fn gates(defs: &mut Map<String, Value>) -> Value {
         let table = Table::new(&format!("{}.", kind.summary))
             .need("id", id("Its id."))
             .need("population", text("Population that it is about."))
-            .need("metric", choice(metric::ids(), "Metric."))
+            .need("metric", choice(metric::known(), "Metric."))
             .need("kind", constant(kind.name, "This kind."))
             .may("severity", choice(["required", "warn"], "Whether it decides the suite (`required`)."))
             .may("evidence", list(any_text("An obligation."), "Obligations that it serves."));
@@ -609,7 +719,7 @@ fn limit(kind: &str, name: &str, meaning: &str) -> Value {
         ("count", "per") => choice(["episode", "hour"], meaning),
         ("count", "cap") => whole(1, u32::MAX.into(), meaning),
         ("coverage", "calibration") => whole(1, u64::MAX, meaning),
-        ("census", "new_only") => flag(meaning),
+        ("census" | "rate", "new_only") => flag(meaning),
         ("rate", "over" | "under") => number(meaning),
         ("quantile" | "mean" | "value" | "census" | "cvar", "max" | "min") => number(meaning),
         ("mean" | "cvar" | "noninferiority" | "superiority" | "equivalence", "range") => {

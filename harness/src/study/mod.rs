@@ -7,6 +7,7 @@ mod gic;
 mod nose;
 mod page;
 mod plan;
+pub mod rating;
 mod solution;
 
 pub(crate) use cascade::Runner;

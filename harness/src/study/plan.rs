@@ -4,15 +4,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use powerflow::{Diagnostics, Plan, Solver, Topology};
-use reports::plan::{PLAN_SCHEMA, PlanProbe, PlannedGate, PlannedPopulation, PlannedPower, SuitePlan};
+use reports::SkippedVariantRecord;
+use reports::plan::{
+    PLAN_SCHEMA, PlanProbe, PlannedGate, PlannedPopulation, PlannedPower, PlannedVariants, SuitePlan,
+};
 use scenarios::streams;
 
+use crate::assumption::Chosen;
 use crate::candidate::Source;
 use crate::gate::{Frame, Sample, Verdict};
 use crate::latency;
-use crate::live::{COHORT, live};
+use crate::live::COHORT;
 use crate::metric;
-use crate::run::{Prepared, local};
+use crate::run::Prepared;
+use crate::run::lives::{Actor, Lives};
 use crate::statistic::power::{Boundaries, Power, fixed};
 use crate::suite::{Stop, SuiteGate};
 
@@ -53,7 +58,9 @@ pub fn plan(prepared: &Prepared, probe: bool) -> Result<SuitePlan, Diagnostics> 
     let mut actors = vec!["candidate".to_owned()];
     actors.extend(prepared.champions.iter().map(|champion| champion.record().name));
     let each = populations.iter().fold(0_u64, |sum, population| sum.saturating_add(population.episodes));
-    let episodes = each.saturating_mul(actors.len() as u64);
+    let variants = planned_variants(prepared, actors.len() as u64);
+    let again = variants.as_ref().map_or(0, |variants| variants.episodes);
+    let episodes = each.saturating_mul(actors.len() as u64).saturating_add(again);
     Ok(SuitePlan {
         schema: PLAN_SCHEMA.into(),
         suite: prepared.suite.name.clone(),
@@ -66,9 +73,29 @@ pub fn plan(prepared: &Prepared, probe: bool) -> Result<SuitePlan, Diagnostics> 
         gates: prepared.suite.gates.iter().map(|gate| planned(prepared, gate)).collect(),
         episodes,
         steps: episodes.saturating_mul(u64::from(config.steps)),
+        variants,
         probe: if probe { Some(timed(prepared)?) } else { None },
         populations,
         actors,
+    })
+}
+
+/// Episodes of a population that are lived again in each variant.
+fn lived_again(prepared: &Prepared, population: &scenarios::Population) -> u64 {
+    prepared.suite.assumptions.as_ref().map_or(0, |written| written.episodes.min(population.size_max))
+}
+
+fn planned_variants(prepared: &Prepared, actors: u64) -> Option<PlannedVariants> {
+    let Chosen { taken, skipped } = prepared.variants()?;
+    let each = prepared.populations.iter().map(|population| lived_again(prepared, population));
+    let each = each.fold(0_u64, u64::saturating_add);
+    Some(PlannedVariants {
+        episodes: each.saturating_mul(actors).saturating_mul(taken.len() as u64),
+        tried: taken.iter().map(|taken| taken.variant.id.to_owned()).collect(),
+        skipped: skipped
+            .into_iter()
+            .map(|(id, why)| SkippedVariantRecord { id: id.to_owned(), why })
+            .collect(),
     })
 }
 
@@ -76,7 +103,7 @@ fn planned(prepared: &Prepared, gate: &SuiteGate) -> PlannedGate {
     let alpha = prepared.suite.gate_alpha();
     let size = prepared.populations.iter().find(|p| p.id == gate.population).map_or(0, |p| p.size_max);
     let (power, n_of_power, note) = power(prepared, gate, alpha, size);
-    let unit = metric::by_id(&gate.metric).map_or("1", |(_, m)| m.unit);
+    let unit = metric::unit(&gate.metric);
     PlannedGate {
         id: gate.id.clone(),
         claim: gate.gate.claim(&gate.metric, unit, &gate.population),
@@ -204,14 +231,17 @@ fn timed(prepared: &Prepared) -> Result<PlanProbe, Diagnostics> {
     let plan = Arc::new(Plan::new(&prepared.network, &Arc::new(Topology::unsplit())));
     let mut solver = Solver::with_plan(&prepared.network, plan);
     let mut probe = PlanProbe { episodes: 0, elapsed_s: 0.0, estimated_s: 0.0 };
+    let variants = prepared.variants().map_or(0, |chosen| chosen.taken.len() as u64);
     for population in &prepared.populations {
+        let again = lived_again(prepared, population).saturating_mul(variants);
+        let episodes = population.size_max.saturating_add(again);
         let indices: Vec<u64> = (0..population.size_max.min(PROBED)).collect();
         let actors = std::iter::once(&prepared.candidate).chain(&prepared.champions);
         for source in actors {
             let elapsed_s = lived(prepared, &mut solver, population, source, &indices)?;
             probe.episodes += indices.len() as u64;
             probe.elapsed_s += elapsed_s;
-            probe.estimated_s += elapsed_s / indices.len() as f64 * population.size_max as f64;
+            probe.estimated_s += elapsed_s / indices.len() as f64 * episodes as f64;
         }
     }
     Ok(probe)
@@ -227,10 +257,8 @@ fn lived(
     let mut who = source.start()?;
     // Rows of padding cost a candidate its time too, so the probe has none: its batch is as long as what it lives.
     let rows = if source.batched() { indices.len().min(COHORT) } else { 1 };
+    let actor = Actor { subject: "candidate", who: who.as_mut(), rows };
     let start = Instant::now();
-    for group in indices.chunks(rows) {
-        let mut cohort = local::cohort(prepared, solver, population, "candidate", group, rows, false);
-        live(&mut cohort, who.as_mut());
-    }
+    Lives::of(prepared, &prepared.config, solver, population, indices, actor);
     Ok(start.elapsed().as_secs_f64())
 }

@@ -1,28 +1,34 @@
 //! Who the candidate is compared with.
 
+use scenarios::nearest;
+
+use crate::candidate::greedy;
 use crate::candidate::operator::{Model, Settings};
 use crate::fields::Fields;
 
 /// Who the candidate is compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Champion {
     /// A controller that never asks for anything.
     DoNothing,
     /// The people in the control room, by each model that the suite names.
     Operator,
+    /// Who tries single actions with the power flow and asks the best.
+    Greedy,
+    /// Another candidate: its manifest or its folder, as the suite writes it, relative to the suite.
+    Manifest(String),
 }
 
 impl Champion {
-    /// Every champion.
-    pub const LIST: [Champion; 2] = [Champion::DoNothing, Champion::Operator];
+    /// Every champion that has a name of its own, with it.
+    pub const LIST: [(&str, Champion); 3] = [
+        ("do_nothing", Champion::DoNothing),
+        ("operator", Champion::Operator),
+        (greedy::NAME, Champion::Greedy),
+    ];
 
-    /// Its name in suites and documents.
-    pub fn id(self) -> &'static str {
-        match self {
-            Champion::DoNothing => "do_nothing",
-            Champion::Operator => "operator",
-        }
-    }
+    /// What a path contains and a name does not.
+    pub const OF_PATHS: &str = "/";
 }
 
 /// How the operator is modelled.
@@ -42,9 +48,22 @@ impl Default for Operators {
 
 /// Reads `champion`; `None` where there is none, or after a complaint.
 pub(super) fn read_champion(fields: &mut Fields<'_>) -> Option<Champion> {
-    let choices: Vec<(&str, Champion)> =
-        Champion::LIST.iter().map(|&champion| (champion.id(), champion)).collect();
-    fields.choice("champion", &choices)
+    let text = fields.name("champion")?;
+    if text.contains(Champion::OF_PATHS) {
+        return Some(Champion::Manifest(text.to_owned()));
+    }
+    let found = Champion::LIST.into_iter().find(|(name, _)| *name == text);
+    if found.is_none() {
+        let names = Champion::LIST.map(|(name, _)| name);
+        let hint = nearest::nearest(text, names).map_or_else(
+            || "another candidate is named by a path such as \"champion/candidate.toml\"".to_owned(),
+            |name| format!("did you mean \"{name}\"?"),
+        );
+        let message =
+            format!("`champion` is \"{text}\", which is no path and not one of: {}", names.join(", "));
+        fields.complain_with("unknown-choice", Some("champion"), message, Some(hint));
+    }
+    found.map(|(_, champion)| champion)
 }
 
 /// Reads `operator = ["greedy", "lp"]` and `operator_delay_s`.

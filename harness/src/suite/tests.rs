@@ -82,6 +82,48 @@ fn json_with_the_same_keys_is_the_same_suite() {
 }
 
 #[test]
+fn yaml_with_the_same_keys_is_the_same_suite_and_errs_at_its_line() {
+    let yaml = r#"schema: gridgate/suite/1
+name: volt-var release
+seed: 20261121
+grid: case118.m
+candidate: sound/candidate.toml
+champion: do_nothing
+stop: never
+loop: { task: volt_var, step_s: 60, steps: 30, observe: truth }
+population:
+  - id: outages
+    hazards:
+      - { kind: line_trip, k: [1, 2] }
+      - kind: load_swing
+        sigma: 0.1
+    size_max: 10000
+gate:
+  - id: voltage
+    population: outages
+    metric: voltage.violation_pu_min
+    kind: rate
+    over: 0.5
+    max: 0.01
+    severity: required
+"#;
+    let path = Path::new("suites/s.yaml");
+    let (suite, toml) = (Suite::from_text(yaml, path).unwrap(), read(EXAMPLE).unwrap());
+    assert_eq!(suite.world, toml.world);
+    assert_eq!(suite.gates[0].gate.threshold(), toml.gates[0].gate.threshold());
+    let tables = |suite: &Suite| -> Vec<toml::Table> {
+        suite.populations[0].hazards.iter().map(|hazard| hazard.table.clone()).collect()
+    };
+    assert_eq!(tables(&suite), tables(&toml));
+    assert_eq!((suite.populations[0].line, suite.gates[0].line), (Some(10), Some(17)));
+    let wrong = Suite::from_text(&yaml.replace("over: 0.5", "ovre: 0.5"), path).unwrap_err();
+    assert_eq!(
+        (&*wrong.0[0].code, wrong.0[0].place.as_ref().and_then(|p| p.line)),
+        ("suite.gate.unknown-key", Some(21))
+    );
+}
+
+#[test]
 fn unmet_balance_is_a_required_gate_unless_the_suite_has_its_own() {
     let suite = read(EXAMPLE).unwrap();
     let implied = &suite.gates[1];

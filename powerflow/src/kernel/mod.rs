@@ -100,6 +100,25 @@ pub(crate) fn injections<L: Lane>(schedule: &Schedule, arena: &Arena<L>, out: &m
     L::dispatch(Injections(schedule, arena, out));
 }
 
+/// Lowest and highest magnitude per lane, pu. Rows without voltage stand at 1 pu.
+pub(crate) fn extremes<L: Lane>(arena: &Arena<L>) -> [L; 2] {
+    struct Extremes<'a, L>(&'a Arena<L>);
+    impl<L: Lane> Work for Extremes<'_, L> {
+        type Answer = [L; 2];
+        #[inline(always)]
+        fn run(self) -> [L; 2] {
+            let (mut low, mut high) = (L::splat(f64::INFINITY), L::splat(0.0));
+            for [re, im] in &self.0.voltage {
+                let square = re.mul_add(*re, im.mul(*im));
+                low = low.sub(square).choose(square, low);
+                high = high.max_abs(square);
+            }
+            [low.sqrt(), high.sqrt()]
+        }
+    }
+    L::dispatch(Extremes(arena))
+}
+
 /// Largest mismatch of the equations that hold, pu, per lane.
 #[inline(always)]
 pub(crate) fn mismatch<L: Lane>(schedule: &Schedule, arena: &Arena<L>) -> L {

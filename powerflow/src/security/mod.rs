@@ -179,7 +179,13 @@ impl Watch {
         let Settled { state, solution, flows } = settled;
         let plan = solver.plan(&state.topology);
         let network = Arc::clone(solver.network());
-        let limits = Limits::beyond(&network, &plan, &self.rating_pu, solution, flows);
+        // Ratings move with the weather, those for emergencies as the others.
+        let present = state.rating_factor.as_ref().map(|factor| {
+            let of = |(branch, rating): (BranchIdx, &Option<f64>)| rating.map(|r| r * factor[branch]);
+            self.rating_pu.iter().map(of).collect::<Column<BranchIdx, Option<f64>>>()
+        });
+        let rating_pu = present.as_ref().unwrap_or(&self.rating_pu);
+        let limits = Limits::beyond(&network, &plan, rating_pu, solution, flows);
         let mut suspects = Vec::new();
         let mut found = Security::default();
         // As dispatched: the estimates start from what units deliver, not from what they were asked to.
@@ -204,7 +210,7 @@ impl Watch {
             suspects.extend(unknown.into_iter().map(|branch| Suspect { branch, severity: f64::INFINITY }));
             let situation = Situation { network: &network, plan: &plan, settled, limits: &limits };
             let outages = situation.two_ports(&estimated);
-            let (rated, watched) = (situation.rated(&self.rating_pu), situation.watched(&problem));
+            let (rated, watched) = (situation.rated(rating_pu), situation.watched(&problem));
             let estimate = Estimate {
                 plan: &plan,
                 point: &point,

@@ -6,7 +6,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use super::svg::{coordinate, line, open, rectangle, text};
-use super::{network_picture, time_plot};
+use super::{network_picture, time_plot, variants};
 use crate::evidence::{Covers, InputRecord, Measurement, Severity, Verdict};
 use crate::problem::Problem;
 use crate::report::{Gate, Report, Scenario};
@@ -61,6 +61,9 @@ pub fn render(report: &Report) -> Result<String, Problem> {
         measurements: measurements(report),
         covers: &evidence.covers,
         assumptions: &evidence.assumptions,
+        variants: variants::lines(evidence).into_iter().map(|l| (l.id, l.changes, l.outcome)).collect(),
+        varied_gates: variants::rows(evidence),
+        subsets: variants::subsets(evidence),
         fidelity: evidence.fidelity.iter().collect(),
         settings: evidence.settings.iter().collect(),
         engine: evidence.engine.iter().collect(),
@@ -125,6 +128,9 @@ struct Page<'a> {
     measurements: Vec<MeasurementView>,
     covers: &'a Covers,
     assumptions: &'a [String],
+    variants: Vec<(String, String, String)>,
+    varied_gates: Vec<variants::Row>,
+    subsets: Vec<(String, String)>,
     fidelity: Vec<(&'a String, &'a String)>,
     settings: Vec<(&'a String, &'a String)>,
     engine: Vec<(&'a String, &'a String)>,
@@ -332,6 +338,8 @@ struct ScenarioView {
     metrics: Vec<(String, String)>,
     trajectory: Option<String>,
     replay: String,
+    /// The command that says why it broke a gate that failed.
+    explain: Option<String>,
     recorded: bool,
 }
 
@@ -370,6 +378,14 @@ impl ScenarioView {
             metrics: scenario.episode.iter().flat_map(|episode| episode.metrics.iter().map(metric)).collect(),
             trajectory: record.trajectory.clone(),
             replay: record.replay.clone(),
+            explain: report
+                .gates
+                .iter()
+                .find(|gate| gate.record.verdict == Verdict::Fail && gate.scenarios.contains(&row))
+                .map(|gate| {
+                    let episode = format!("{}/{}", record.population, record.index);
+                    format!("gridgate explain RUN {episode} --gate {}", gate.record.id)
+                }),
             recorded: scenario.episode.is_some(),
         }
     }

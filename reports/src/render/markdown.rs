@@ -62,6 +62,15 @@ pub fn render_within(report: &Report, bytes: usize) -> String {
             code(&record.replay)
         ));
     }
+    let variants = super::variants::lines(&report.evidence);
+    if !variants.is_empty() {
+        page.push(
+            "\n### Other models of the world\n\n| Variant | What it changes | Verdicts |\n|---|---|---|\n",
+        );
+    }
+    for line in variants {
+        page.push(&format!("| {} | {} | {} |\n", cell(&line.id), cell(&line.changes), cell(&line.outcome)));
+    }
     page.list("Not judged", &report.evidence.covers.not_judged);
     page.list("Limits of this evidence", &report.evidence.limits);
     page.finish()

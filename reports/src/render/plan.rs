@@ -22,6 +22,17 @@ pub fn text(plan: &SuitePlan) -> String {
             "begins no episode after {minutes} minutes; what the clock ended is never a pass\n"
         ));
     }
+    if let Some(variants) = &plan.variants {
+        out.push_str(&format!(
+            "of these {} in {} other models of the world: {}\n",
+            words::count(variants.episodes),
+            variants.tried.len(),
+            variants.tried.join(", ")
+        ));
+        for skipped in &variants.skipped {
+            out.push_str(&format!("  {} is not tried: {}\n", skipped.id, skipped.why));
+        }
+    }
     if let Some(probe) = &plan.probe {
         out.push_str(&format!(
             "about {} on one thread of this machine ({} episodes took {})\n",

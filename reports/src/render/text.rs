@@ -52,6 +52,16 @@ pub fn render(report: &Report, colour: bool) -> String {
     for (name, text) in &delays {
         page.wrapped(&format!("  {name:<22}"), 24, text);
     }
+    let variants = super::variants::lines(&report.evidence);
+    if !variants.is_empty() {
+        page.heading("Other models of the world");
+    }
+    for (population, part) in super::variants::subsets(&report.evidence) {
+        page.wrapped(&format!("  lived again of {population}: "), 4, &part);
+    }
+    for line in &variants {
+        page.wrapped(&format!("  {:<24}", line.id), 26, &format!("{}: {}", line.changes, line.outcome));
+    }
     page.list("Not judged", &report.evidence.covers.not_judged);
     page.list("Limits of this evidence", &report.evidence.limits);
     for (name, text) in report.run.iter().filter(|(name, _)| name == "Depends on the clock") {

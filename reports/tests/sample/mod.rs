@@ -56,9 +56,41 @@ fn gate(id: &str, verdict: Verdict) -> GateRecord {
         decided_at: None,
         threshold: BTreeMap::from([("over".into(), 0.5), ("max".into(), 0.01)]),
         missing: 0,
+        depends_on: Vec::new(),
         worst: vec![],
         evidence: Vec::new(),
         line: Some(17),
+    }
+}
+
+fn variants() -> VariantsRecord {
+    let gate = |gate: &str, verdict| VariedGateRecord {
+        gate: gate.into(),
+        verdict,
+        reason: "3 of 16 episodes are beyond".into(),
+        replayed: 8,
+        changed: 5,
+        largest_change: Some(0.25),
+        largest_change_at: Some(3),
+        newly_broken: Some(1),
+        newly_broken_share: Some(0.0625),
+        newly_broken_share_max: Some(0.3),
+    };
+    let stratum = |stratum: &str, n, replayed| StratumRecord { stratum: stratum.into(), n, replayed };
+    VariantsRecord {
+        subsets: vec![SubsetRecord {
+            population: "outages".into(),
+            strata: vec![stratum("broken", 2, 2), stratum("clear", 14, 6)],
+        }],
+        variants: vec![VariantRecord {
+            id: "load_constant_impedance".into(),
+            changes: "demand is a constant impedance".into(),
+            gates: vec![gate("voltage", Verdict::Pass), gate("losses", Verdict::Fail)],
+        }],
+        skipped: vec![SkippedVariantRecord {
+            id: "inertia_low".into(),
+            why: "the frequency does not move".into(),
+        }],
     }
 }
 
@@ -187,10 +219,13 @@ pub(crate) fn evidence() -> Evidence {
             not_judged: text(&["angle and voltage dynamics below one second", "protection misoperation"]),
         },
         assumptions: text(&["loads draw constant power"]),
+        variants: Some(variants()),
         fidelity: words(&[("solver", "Newton, full AC"), ("largest mismatch", "3.1e-9 pu")]),
         envelope: BTreeMap::from([("load share of the case".into(), (0.71, 1.32))]),
         limits: text(&["40 of 56 scenarios of the storm have no value"]),
         latency: None,
+        supervision: Vec::new(),
+        challenges: Vec::new(),
         tier: None,
         waivers: Vec::new(),
         verdict_as_waived: None,

@@ -19,7 +19,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     name: "demand_levels",
     summary: "the demand of the whole grid is at each of some levels, one a scenario: a list, of which nothing is drawn",
     parameters: &[FACTORS],
-    alone: true,
+    commands: true,
     parse,
 };
 

@@ -41,7 +41,7 @@ pub(super) const KIND: HazardKind = HazardKind {
         KEEP_CONNECTED,
         LINES_ONLY,
     ],
-    alone: false,
+    commands: false,
     parse,
 };
 

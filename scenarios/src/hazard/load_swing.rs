@@ -78,7 +78,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     summary: "the demand of every bus wanders, partly together, in straight lines between knots",
     parameters: &[MEAN, LEVEL, SIGMA, CORRELATION, PERSISTENCE, KNOT_S, FLOOR, CAP, SHAPE],
     // Two would overwrite each other's targets: a ramp says where demand goes, not by how much it changes.
-    alone: true,
+    commands: true,
     parse,
 };
 

@@ -11,8 +11,11 @@ use crate::settings::Parameter;
 pub mod demand_levels;
 pub mod every_outage;
 pub mod generator_trip;
+pub mod heat_dome;
+pub mod hurricane;
 pub mod line_trip;
 pub mod load_swing;
+pub mod wind_front;
 
 /// Where and how long a hazard acts.
 #[derive(Clone, Copy, Debug)]
@@ -99,15 +102,23 @@ pub struct HazardKind {
     pub summary: &'static str,
     /// Every key it knows besides `kind`.
     pub parameters: &'static [Parameter],
-    /// Whether a population may hold only one of it.
-    pub alone: bool,
+    /// Whether it says where demand, ratings or capability are: a population may hold only one such.
+    pub commands: bool,
     /// Reads its table.
     pub parse: fn(&Table) -> Result<Box<dyn Hazard>, Diagnostics>,
 }
 
 /// Every hazard, by name.
-pub const LIST: &[HazardKind] =
-    &[demand_levels::KIND, every_outage::KIND, generator_trip::KIND, line_trip::KIND, load_swing::KIND];
+pub const LIST: &[HazardKind] = &[
+    demand_levels::KIND,
+    every_outage::KIND,
+    generator_trip::KIND,
+    heat_dome::KIND,
+    hurricane::KIND,
+    line_trip::KIND,
+    load_swing::KIND,
+    wind_front::KIND,
+];
 
 /// One case of a list, uniformly drawn: what a list does where it is asked to draw. Stream `which`.
 fn any_case(
@@ -211,7 +222,7 @@ mod tests {
             (
                 "k = 1",
                 "hazard.missing-kind",
-                "known are demand_levels, every_outage, generator_trip, line_trip, load_swing",
+                "known are demand_levels, every_outage, generator_trip, heat_dome, hurricane, line_trip, load_swing, wind_front",
             ),
             ("kind = 'line_tripp'", "hazard.unknown-kind", "did you mean `line_trip`?"),
             ("kind = 'earthquake'", "hazard.unknown-kind", "known are demand_levels"),

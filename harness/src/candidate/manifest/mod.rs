@@ -35,6 +35,8 @@ pub struct Manifest {
     pub version: String,
     /// Task.
     pub task: Task,
+    /// What becomes of what it asks.
+    pub mode: Mode,
     /// Whether a decision may depend on what was seen before in the same episode.
     pub stateful: bool,
     /// How it is run.
@@ -53,6 +55,29 @@ pub struct Manifest {
     pub directory: PathBuf,
     /// Digest over those files: [`digest_of_directory`].
     pub digest: Digest,
+}
+
+/// What becomes of what a candidate asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// It is asked of the grid.
+    #[default]
+    ClosedLoop,
+    /// It is shown to people, who enter what they see fit.
+    Advisory,
+}
+
+impl Mode {
+    /// Every mode.
+    pub const LIST: [Mode; 2] = [Mode::ClosedLoop, Mode::Advisory];
+
+    /// Its name in documents.
+    pub fn id(self) -> &'static str {
+        match self {
+            Mode::ClosedLoop => "closed_loop",
+            Mode::Advisory => "advisory",
+        }
+    }
 }
 
 /// How a candidate is run.
@@ -251,7 +276,7 @@ impl Manifest {
             version: self.version.clone(),
             digest: self.digest.clone(),
             adapter: self.adapter.id().to_owned(),
-            mode: "closed_loop".to_owned(),
+            mode: self.mode.id().to_owned(),
             task: self.task.id().to_owned(),
         }
     }
@@ -271,18 +296,7 @@ fn read_root<'a>(document: &mut Document<'a>, root: &DeTable<'a>, directory: &Pa
     let name = table.required_text(document, "name");
     let version = table.required_text(document, "version");
     let task = read_task(document, &table);
-    match table.text(document, "mode") {
-        None | Some("closed_loop") => {}
-        Some("advisory") => {
-            let message = "mode `advisory` is not in this version: a candidate acts in the closed loop";
-            document.error("candidate.manifest.mode", &table.span_of("mode"), message).hint =
-                Some("write mode = \"closed_loop\"".to_owned());
-        }
-        Some(other) => {
-            let message = format!("mode `{other}` is neither `closed_loop` nor `advisory`");
-            document.error("candidate.manifest.mode", &table.span_of("mode"), message);
-        }
-    }
+    let mode = read_mode(document, &table);
     let stateful = table.read(document, "stateful", "true or false", DeValue::as_bool).unwrap_or(false);
     let adapter = if root.contains_key("adapter") {
         table.inner(document, "adapter").and_then(|(inner, span)| {
@@ -336,6 +350,7 @@ fn read_root<'a>(document: &mut Document<'a>, root: &DeTable<'a>, directory: &Pa
         name: name?.to_owned(),
         version: version?.to_owned(),
         task: task?,
+        mode,
         stateful,
         adapter,
         batch_max,
@@ -346,6 +361,17 @@ fn read_root<'a>(document: &mut Document<'a>, root: &DeTable<'a>, directory: &Pa
         directory: directory.to_owned(),
         digest: Digest::default(),
     })
+}
+
+/// The default where the key is absent, or after a complaint.
+fn read_mode<'a>(document: &mut Document<'a>, table: &Table<'_, 'a>) -> Mode {
+    let Some(word) = table.text(document, "mode") else { return Mode::default() };
+    let mode = Mode::LIST.into_iter().find(|mode| mode.id() == word);
+    if mode.is_none() {
+        let message = format!("mode `{word}` is neither `closed_loop` nor `advisory`");
+        document.error("candidate.manifest.mode", &table.span_of("mode"), message);
+    }
+    mode.unwrap_or_default()
 }
 
 fn read_task<'a>(document: &mut Document<'a>, table: &Table<'_, 'a>) -> Option<Task> {

@@ -85,7 +85,7 @@ fn what_is_wrong_is_refused_by_its_name() {
         ("name = \"trial\"", "name = \"\"", "candidate.manifest.empty"),
         ("name = \"trial\"", "name = 3", "candidate.manifest.wrong-type"),
         ("volt_var", "forecast", "candidate.manifest.task"),
-        ("[adapter]", "mode = \"advisory\"\n[adapter]", "candidate.manifest.mode"),
+        ("[adapter]", "mode = \"adviser\"\n[adapter]", "candidate.manifest.mode"),
         ("[adapter]", "mode = \"open\"\n[adapter]", "candidate.manifest.mode"),
         ("kind = \"onnx\"", "kind = \"python\"", "candidate.manifest.adapter"),
         ("kind = \"onnx\"", "kind = \"onxx\"", "candidate.manifest.adapter"),

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use powerflow::{
-    Balance, BranchIdx, BusIdx, Index, LinearModel, Network, NewtonConfig, Plan, Quantity, ShuntIdx, Slack,
-    Solver, State, Topology, UnitIdx,
+    Balance, BranchIdx, BusIdx, Index, LinearModel, Network, NewtonConfig, Plan, Quantity, Slack, Solver,
+    State, Topology, UnitIdx,
 };
 
+use super::super::seen_state::seen_state;
 use super::correction::{Correction, Limit};
 use super::unit;
 use crate::observation::{Observations, Observed};
@@ -64,30 +65,6 @@ impl Desk {
         })
     }
 
-    /// The state that is seen.
-    fn state(&self, seen: &Observations, row: usize) -> State {
-        let mut state = self.network.initial_state();
-        let base = self.network.base;
-        let get = |quantity: Observed, at: usize| seen.of(quantity).row(row)[at];
-        for bus in self.network.buses.id.indices() {
-            state.demand_p_pu[bus] = base.to_pu(get(Observed::BusPd, bus.row()));
-            state.demand_q_pu[bus] = base.to_pu(get(Observed::BusQd, bus.row()));
-        }
-        for at in self.network.units.bus.indices() {
-            state.unit_on[at] = get(Observed::UnitStatus, at.row()) > 0.5;
-            state.unit_p_pu[at] = base.to_pu(get(Observed::UnitP, at.row()));
-            state.unit_v_set_pu[at] = get(Observed::UnitVSet, at.row());
-        }
-        for branch in self.network.branches.from.indices() {
-            state.branch_on[branch] = get(Observed::BranchStatus, branch.row()) > 0.5;
-            state.tap_ratio[branch] = get(Observed::BranchTap, branch.row());
-        }
-        for at in 0..self.network.shunts.bus.len() {
-            state.shunt_step[ShuntIdx::from_row(at)] = get(Observed::ShuntStep, at) as u32;
-        }
-        state
-    }
-
     /// Which running units can move their power, and how far within ramp and range, pu.
     fn power_reach(&self, state: &State, seen: &Observations, row: usize) -> (Vec<UnitIdx>, Vec<(f64, f64)>) {
         let units = &self.network.units;
@@ -111,7 +88,7 @@ impl Desk {
 
     /// What power could be moved to end overloads, by transfer factors; `None` where the linear model has no answer.
     pub(super) fn redispatch(&self, seen: &Observations, row: usize) -> Option<Correction> {
-        let state = self.state(seen, row);
+        let state = seen_state(&self.network, seen, row);
         let model = LinearModel::new(&self.network, &self.plan, &state, Slack::Distributed).ok()?;
         let (units, reach) = self.power_reach(&state, seen, row);
         let loading = seen.of(Observed::BranchLoading).row(row);
@@ -125,12 +102,13 @@ impl Desk {
         let base = self.network.base;
         let p = seen.of(Observed::BranchPFrom).row(row);
         let q = seen.of(Observed::BranchQFrom).row(row);
+        let ratings = seen.of(Observed::BranchRating).row(row);
         let mut limits = Vec::with_capacity(watched.len());
         model
             .transfer_rows(&watched, Balance::Reference, &mut |branch, factors| {
                 let (p, q) = (base.to_pu(p[branch.row()]), base.to_pu(q[branch.row()]));
-                let Some(rating) = self.network.branches.rating_pu[branch] else { return };
-                let most = RELIEVED_LOADING * rating;
+                // As it is now: in heat a branch may carry less than its file says.
+                let most = RELIEVED_LOADING * base.to_pu(ratings[branch.row()]);
                 // Reactive power stays: what is left of the rating is for active power.
                 let active = (most * most - q * q).max(0.0).sqrt();
                 let sign = if p < 0.0 { -1.0 } else { 1.0 };
@@ -148,7 +126,7 @@ impl Desk {
     /// Which voltage set-points could bring voltages inside their limits, by the sensitivities of the state that is seen; `None` where
     /// that has no power flow.
     pub(super) fn set_points(&mut self, seen: &Observations, row: usize) -> Option<Correction> {
-        let state = self.state(seen, row);
+        let state = seen_state(&self.network, seen, row);
         let config = NewtonConfig { unsolved_islands_die: true, ..NewtonConfig::default() };
         let solution = self.solver.solve(&state, None, &config).ok()?;
         let sensitivities = self.solver.sensitivities(&state, &solution, &config).ok()?;

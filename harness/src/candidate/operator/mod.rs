@@ -101,6 +101,17 @@ impl Operator {
     pub fn new(model: Model, task: Task, network: &Arc<Network>, settings: Settings) -> Self {
         Operator { model, task, network: Arc::clone(network), settings }
     }
+
+    /// A fresh instance.
+    pub(crate) fn on_duty(&self) -> OnDuty {
+        OnDuty {
+            model: self.model,
+            task: self.task,
+            settings: self.settings,
+            desk: Desk::new(&self.network),
+            shifts: Vec::new(),
+        }
+    }
 }
 
 impl Source for Operator {
@@ -117,13 +128,7 @@ impl Source for Operator {
     }
 
     fn start(&self) -> Result<Box<dyn Candidate>, Diagnostics> {
-        Ok(Box::new(OnDuty {
-            model: self.model,
-            task: self.task,
-            settings: self.settings,
-            desk: Desk::new(&self.network),
-            shifts: Vec::new(),
-        }))
+        Ok(Box::new(self.on_duty()))
     }
 
     fn batched(&self) -> bool {
@@ -140,7 +145,8 @@ struct Shift {
     targets: Vec<Option<f64>>,
 }
 
-struct OnDuty {
+/// An operator at work.
+pub(crate) struct OnDuty {
     model: Model,
     task: Task,
     settings: Settings,
@@ -149,6 +155,13 @@ struct OnDuty {
 }
 
 impl OnDuty {
+    /// Somebody else has the desk in this row: who comes back begins a fresh shift.
+    pub(crate) fn relieve(&mut self, row: usize) {
+        if let Some(shift) = self.shifts.get_mut(row) {
+            *shift = Shift::default();
+        }
+    }
+
     fn watch(&mut self, seen: &Observations, row: usize) {
         let now_s = seen.of(Observed::TimeS).row(row).first().copied().unwrap_or(0.0);
         let alarm = match self.task {

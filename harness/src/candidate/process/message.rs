@@ -11,6 +11,9 @@ use super::worker::shortened;
 /// Name and version of the protocol.
 pub(super) const PROTOCOL: &str = "gridgate/1";
 
+/// Kind of the error reply by which a child says that it does not decide in this state.
+const ABSTAINED: &str = "abstained";
+
 /// The child's first line. Other fields are allowed and ignored.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Hello {
@@ -143,7 +146,8 @@ pub(super) fn read_reply(
     }
     if let Some(error) = reply.error {
         let message = shortened(&format!("it reports: {} {}", error.kind, error.message));
-        return Ok(Err(Failure { cause: Cause::Exception, message }));
+        let cause = if error.kind == ABSTAINED { Cause::Abstained } else { Cause::Exception };
+        return Ok(Err(Failure { cause, message }));
     }
     let Some(mut outputs) = reply.outputs else { return Ok(Ok(None)) };
     let mut found = Vec::with_capacity(expected.len());
@@ -216,6 +220,8 @@ mod tests {
             (failure.cause, failure.message.as_str()),
             (Cause::Exception, "it reports: ValueError no")
         );
+        let abstains = r#"{"id":7,"error":{"kind":"abstained","message":"two outages"}}"#;
+        assert_eq!(read_reply(abstains, 7, &one()).unwrap().unwrap_err().cause, Cause::Abstained);
         let unnamed = r#"{"id":7,"outputs":{"z":{"shape":[0],"data":[]}}}"#;
         assert_eq!(read_reply(unnamed, 7, &one()).unwrap().unwrap_err().cause, Cause::Shape);
     }

@@ -25,7 +25,7 @@ use reports::CandidateRecord;
 use super::io_map::{Encoded, IoMap, ModelOutput};
 use super::manifest::Manifest;
 use super::{Candidate, Cause, Decisions, Failure, Source};
-use crate::observation::Observations;
+use crate::observation::{Observations, Observed};
 use message::{Hello, Input, Op, PROTOCOL, Request, read_reply};
 use worker::{Launch, Worker};
 
@@ -272,6 +272,10 @@ impl Candidate for ProcessCandidate {
                 rows.iter().for_each(|row| self.lost[*row] = Some(failure.clone()));
             }
         }
+    }
+
+    fn looks_at(&self) -> &[Observed] {
+        self.plan.io.looks_at()
     }
 
     fn decide_batch(&mut self, seen: &Observations) -> Decisions {

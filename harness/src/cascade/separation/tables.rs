@@ -9,7 +9,7 @@ use powerflow::case::{BusKind, Case, CaseBranch, CaseBus, CaseLoad, CaseUnit};
 use powerflow::units::MvaBase;
 use powerflow::{BusId, Diagnostics, Network};
 
-use crate::cascade::csv::Table;
+use crate::cells::Table;
 
 /// Code of complaints.
 const CODE: &str = "cascade.tables";

@@ -11,7 +11,7 @@ use powerflow::gic::{GicBus, GicLine, GicNetwork, GicStation, GicTransformer, Le
 use powerflow::{BusId, BusIdx, Diagnostic, Diagnostics, Index, StationIdx};
 
 use super::beside;
-use crate::cascade::csv::Table;
+use crate::cells::Table;
 
 const CODE: &str = "gic.tables";
 
