@@ -140,9 +140,7 @@ impl Factor {
                 x[self.row[slot]] -= self.value[slot] * x[k];
             }
         }
-        for k in 0..n {
-            x[k] /= self.diagonal[k];
-        }
+        x.iter_mut().zip(&self.diagonal).for_each(|(x, diagonal)| *x /= diagonal);
         for k in (0..n).rev() {
             for slot in self.start[k]..self.start[k + 1] {
                 x[k] -= self.value[slot] * x[self.row[slot]];
