@@ -140,8 +140,8 @@ impl Factor {
                 x[self.row[slot]] -= self.value[slot] * x[k];
             }
         }
-        for k in 0..n {
-            x[k] /= self.diagonal[k];
+        for (x, pivot) in x.iter_mut().zip(&self.diagonal) {
+            *x /= pivot;
         }
         for k in (0..n).rev() {
             for slot in self.start[k]..self.start[k + 1] {
