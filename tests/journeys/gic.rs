@@ -127,9 +127,9 @@ fn wrong_usage_of_gic_is_refused() {
         (&["storm.m", "--benchmark", "50", "--earth", "MARS"], "error[usage.earth]"),
         (&["storm.m", "--gic", "old.gic", "--field", "1@0"], "old.gic:1"),
         (&["--tables", "nothing", "--field", "1@0"], "nothing_substations.csv"),
-        (&["cut.m", "--field", "1@0"], "cut.m:24"),
-        (&["winding.m", "--field", "1@0"], "winding.m:37"),
-        (&["number.m", "--field", "1@0"], "number.m:32:"),
+        (&["cut.m", "--field", "1@0"], "cut.m:22"),
+        (&["winding.m", "--field", "1@0"], "winding.m:35"),
+        (&["number.m", "--field", "1@0"], "number.m:30:"),
     ] {
         let said = desk.say(&[&["gic"], arguments].concat()).with(2);
         assert!(said.err.contains(part) && said.out.is_empty(), "{arguments:?}: {}", said.err);

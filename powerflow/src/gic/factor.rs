@@ -140,7 +140,9 @@ impl Factor {
                 x[self.row[slot]] -= self.value[slot] * x[k];
             }
         }
-        x.iter_mut().zip(&self.diagonal).for_each(|(x, diagonal)| *x /= diagonal);
+        for (x, pivot) in x.iter_mut().zip(&self.diagonal) {
+            *x /= pivot;
+        }
         for k in (0..n).rev() {
             for slot in self.start[k]..self.start[k + 1] {
                 x[k] -= self.value[slot] * x[self.row[slot]];

@@ -35,9 +35,9 @@ pub const QUEBEC: [Layer; 5] = [
 pub fn surface_impedance(layers: &[Layer], frequency_hz: f64) -> Option<Complex> {
     let sound = |layer: &Layer| layer.resistivity_ohm_m > 0.0 && layer.resistivity_ohm_m.is_finite();
     let (lowest, above) = layers.split_last()?;
-    let is_wave = frequency_hz > 0.0 && frequency_hz.is_finite();
-    let is_earth = layers.iter().all(sound) && above.iter().all(|layer| layer.thickness_m > 0.0);
-    if !is_wave || !is_earth {
+    let periodic = frequency_hz > 0.0 && frequency_hz.is_finite();
+    let thick = above.iter().all(|layer| layer.thickness_m > 0.0);
+    if !(periodic && thick && layers.iter().all(sound)) {
         return None;
     }
     let omega_mu = 2.0 * PI * frequency_hz * MU_0;

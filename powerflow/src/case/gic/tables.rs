@@ -254,13 +254,20 @@ impl<'a> Tables<'a> {
                 if at < 1.0 {
                     return None;
                 }
-                let found = conductors.get(at as usize - 1).copied().flatten();
-                if found.is_none() {
-                    self.complain(row, "gic.tables.winding", format!("{name} is {at}, no row of gmd_branch"));
-                } else {
-                    wound[at as usize - 1] = true;
+                match conductors.get(at as usize - 1) {
+                    Some(found) => {
+                        wound[at as usize - 1] = true;
+                        *found
+                    }
+                    None => {
+                        self.complain(
+                            row,
+                            "gic.tables.winding",
+                            format!("{name} is {at}, no row of gmd_branch"),
+                        );
+                        None
+                    }
                 }
-                found
             };
             let [high, low, series, common] =
                 ["gmd_br_hi", "gmd_br_lo", "gmd_br_series", "gmd_br_common"].map(&mut winding);
