@@ -43,8 +43,8 @@ pub struct GicSubstationRecord {
     /// Name, where the file has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Current from the neutral into earth, A, three phases; null where the neutral is not grounded.
-    pub gic_a: Option<f64>,
+    /// Current from the neutral into earth, A, three phases; 0 where the neutral is not grounded.
+    pub gic_a: f64,
     /// Direct voltage of the neutral to remote earth, V; null where no way leads to earth.
     pub neutral_volt: Option<f64>,
 }
@@ -71,8 +71,8 @@ pub struct GicBranchRecord {
     pub to: u64,
     /// Circuit.
     pub circuit: String,
-    /// Direct current from the from end to the to end, A per phase; null where none can pass.
-    pub gic_a_per_phase: Option<f64>,
+    /// Direct current from the from end to the to end, A per phase; 0 where none can pass, as behind a series capacitor.
+    pub gic_a_per_phase: f64,
     /// Voltage of the field along the line, V; positive drives current from the from end to the to end.
     pub induced_v: f64,
 }
@@ -101,8 +101,8 @@ pub enum WindingKind {
 pub struct WindingRecord {
     /// Which.
     pub winding: WindingKind,
-    /// A per phase; null where no way to earth leads through it.
-    pub gic_a_per_phase: Option<f64>,
+    /// A per phase; 0 where no way to earth leads through it.
+    pub gic_a_per_phase: f64,
 }
 
 /// A transformer.
@@ -121,11 +121,12 @@ pub struct GicTransformerRecord {
     pub circuit: String,
     /// Windings that direct current can pass.
     pub windings: Vec<WindingRecord>,
-    /// Effective current, A per phase of the high-voltage winding; null where no direct current can pass.
-    pub ieff_a_per_phase: Option<f64>,
+    /// Effective current, A per phase of the high-voltage winding; 0 where no direct current can pass.
+    pub ieff_a_per_phase: f64,
     /// Voltage that its reactive loss belongs to, pu; null where the file stores none.
     pub voltage_pu: Option<f64>,
-    /// Reactive power that its saturated core takes, Mvar, three phases; null where current, core or voltage is not known.
+    /// Reactive power that its saturated core takes, Mvar, three phases; 0 without current; null where
+    /// core or voltage is not known.
     pub qloss_mvar: Option<f64>,
 }
 
@@ -193,13 +194,14 @@ pub struct GicStudy {
 impl GicStudy {
     /// Transformers whose effective current asks for a thermal assessment.
     pub fn assessed(&self) -> impl Iterator<Item = &GicTransformerRecord> {
-        self.transformers.iter().filter(|t| t.ieff_a_per_phase.is_some_and(|a| a >= ASSESSED_A))
+        self.transformers.iter().filter(|t| t.ieff_a_per_phase >= ASSESSED_A)
     }
 
     /// The answer in a sentence.
     pub fn headline(&self) -> String {
         let field = &self.field;
-        let most = self.transformers.iter().filter_map(|t| Some((t, t.ieff_a_per_phase?)));
+        let carrying = self.transformers.iter().filter(|t| t.ieff_a_per_phase > 0.0);
+        let most = carrying.map(|t| (t, t.ieff_a_per_phase));
         let most = most.reduce(|a, b| if b.1 > a.1 { b } else { a });
         let most = most.map_or_else(
             || "no transformer carries direct current".to_owned(),

@@ -23,10 +23,10 @@ pub fn text(study: &GicStudy) -> String {
     }
 
     out.push_str(&format!("\n{:>12}  {:>12}  {:>12}\n", "substation", "into earth A", "neutral V"));
-    let rows = study.substations.iter().filter_map(|s| {
-        let a = s.gic_a?;
+    let rows = study.substations.iter().map(|s| {
+        let a = s.gic_a;
         let volt = s.neutral_volt.map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"));
-        Some((a.abs(), format!("{:>12}  {a:>12.3}  {volt:>12}\n", s.id)))
+        (a.abs(), format!("{:>12}  {a:>12.3}  {volt:>12}\n", s.id))
     });
     out.push_str(&largest(rows.collect()));
 
@@ -34,22 +34,22 @@ pub fn text(study: &GicStudy) -> String {
         "\n{:>16}  {:>14}  {:>14}  {:>10}\n",
         "transformer", "effective A", "at pu", "Mvar"
     ));
-    let rows = study.transformers.iter().filter_map(|t| {
-        let a = t.ieff_a_per_phase?;
+    let rows = study.transformers.iter().map(|t| {
+        let a = t.ieff_a_per_phase;
         let name = format!("{}-{} ({})", t.from, t.to, t.circuit);
         let shown = |value: Option<f64>, digits: usize| {
             value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
         };
         let (pu, q) = (shown(t.voltage_pu, 4), shown(t.qloss_mvar, 3));
-        Some((a, format!("{name:>16}  {a:>14.3}  {pu:>14}  {q:>10}\n")))
+        (a, format!("{name:>16}  {a:>14.3}  {pu:>14}  {q:>10}\n"))
     });
     out.push_str(&largest(rows.collect()));
 
     out.push_str(&format!("\n{:>16}  {:>14}  {:>14}\n", "line", "A per phase", "induced V"));
-    let rows = study.branches.iter().filter_map(|b| {
-        let a = b.gic_a_per_phase?;
+    let rows = study.branches.iter().map(|b| {
+        let a = b.gic_a_per_phase;
         let name = format!("{}-{} ({})", b.from, b.to, b.circuit);
-        Some((a.abs(), format!("{name:>16}  {a:>14.3}  {:>14.3}\n", b.induced_v)))
+        (a.abs(), format!("{name:>16}  {a:>14.3}  {:>14.3}\n", b.induced_v))
     });
     out.push_str(&largest(rows.collect()));
     out

@@ -89,9 +89,8 @@ fn document(question: &GicQuestion, read: &GicCase, solution: &GicSolution) -> R
     }
     let id = |bus| network.buses[bus].id.0;
     let transformers = transformers(question, network, solution);
-    // A transformer that direct current cannot pass takes nothing; one of an unknown core takes what nobody knows.
-    let losses: Option<Vec<f64>> =
-        transformers.iter().filter(|t| t.ieff_a_per_phase.is_some()).map(|t| t.qloss_mvar).collect();
+    // One of an unknown core takes what nobody knows.
+    let losses: Option<Vec<f64>> = transformers.iter().map(|t| t.qloss_mvar).collect();
     let field = question.field;
     Ok(GicStudy {
         schema: GIC_SCHEMA.into(),
@@ -114,7 +113,8 @@ fn document(question: &GicQuestion, read: &GicCase, solution: &GicSolution) -> R
             .map(|(row, station)| GicSubstationRecord {
                 id: station.id,
                 name: station.name.clone(),
-                gic_a: solution.station_a[row],
+                // A current that no way is open to is none; a voltage to an earth out of reach is not zero but unknown.
+                gic_a: solution.station_a[row].unwrap_or(0.0),
                 neutral_volt: solution.station_v[row],
             })
             .collect(),
@@ -131,7 +131,7 @@ fn document(question: &GicQuestion, read: &GicCase, solution: &GicSolution) -> R
                 from: id(line.from),
                 to: id(line.to),
                 circuit: line.circuit.clone(),
-                gic_a_per_phase: solution.line_a[row],
+                gic_a_per_phase: solution.line_a[row].unwrap_or(0.0),
                 induced_v: solution.line_v[row],
             })
             .collect(),
@@ -155,8 +155,10 @@ fn transformers(
         |(transformer, currents): (&powerflow::gic::GicTransformer, &powerflow::gic::TransformerCurrents)| {
             let voltage_pu = network.loss_voltage_pu(transformer, question.q_voltage, &stored);
             let high_kv = network.buses[network.high_and_low(transformer).0].kv;
-            let qloss_mvar = match (transformer.k_mvar_per_a, voltage_pu, currents.effective_a) {
-                (Some(k), Some(v), Some(a)) => Some(reactive_loss_mvar(k, v, a, high_kv)),
+            let effective_a = currents.effective_a.unwrap_or(0.0);
+            let qloss_mvar = match (transformer.k_mvar_per_a, voltage_pu) {
+                _ if effective_a == 0.0 => Some(0.0),
+                (Some(k), Some(v)) => Some(reactive_loss_mvar(k, v, effective_a, high_kv)),
                 _ => None,
             };
             GicTransformerRecord {
@@ -175,10 +177,10 @@ fn transformers(
                             Winding::Series => WindingKind::Series,
                             Winding::Common => WindingKind::Common,
                         },
-                        gic_a_per_phase: current.a_per_phase,
+                        gic_a_per_phase: current.a_per_phase.unwrap_or(0.0),
                     })
                     .collect(),
-                ieff_a_per_phase: currents.effective_a,
+                ieff_a_per_phase: effective_a,
                 voltage_pu,
                 qloss_mvar,
             }
