@@ -46,6 +46,9 @@ pub(crate) fn explain<'py>(
     canonical(py, &explained.explanation)
 }
 
+// Python shows the defaults of a signature only where they are written out in it.
+const _: () = assert!(hunting::BUDGET == 10_000 && hunting::BACKGROUNDS == 4);
+
 /// Search for the smallest and likeliest sets of losses that a candidate does not live through.
 ///
 /// `candidate` is as in `run`. `population` and `gate` narrow what is searched; `method` is `"chemistry"` or `"subset"`, `keep` what goes
@@ -54,8 +57,8 @@ pub(crate) fn explain<'py>(
 /// cannot be written.
 #[pyfunction]
 #[pyo3(signature = (
-    suite, candidate=None, *, population=None, gate=None, method="chemistry", budget=hunting::BUDGET, size_max=None,
-    backgrounds=hunting::BACKGROUNDS, keep="caused", out=None, threads=None, seed=None, progress=None
+    suite, candidate=None, *, population=None, gate=None, method="chemistry", budget=10_000, size_max=None,
+    backgrounds=4, keep="caused", out=None, threads=None, seed=None, progress=None
 ))]
 #[allow(clippy::too_many_arguments)]
 pub(crate) fn hunt<'py>(

@@ -470,5 +470,5 @@ def test_a_hunt_finds_what_breaks_a_gate(suite: Path, tmp_path: Path) -> None:
     assert found == json.loads((tmp_path / "hunt/hunt.json").read_text())
     assert found["schema"] == "gridgate/hunt/1"
     with pytest.raises(gridgate.InputError) as wrong:
-        gridgate.hunt(suite, nothing, method="chemistri", out=tmp_path / "other")
+        gridgate.hunt(suite, nothing, method="chemistri", out=tmp_path / "other")  # type: ignore[arg-type]
     assert "chemistry" in str(wrong.value)
