@@ -32,6 +32,7 @@ pub mod scenario;
 pub mod search;
 pub mod seed;
 pub mod settings;
+mod storm;
 pub mod stream;
 pub mod weather;
 

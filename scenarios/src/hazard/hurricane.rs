@@ -7,15 +7,11 @@
 use powerflow::{Diagnostic, Diagnostics};
 use toml::Table;
 
-use super::wind_front::{
-    ALIKE_EVERYWHERE, ALIKE_NEARBY, CREWS, FRAGILITY, HEADING, How, OFFSET, PASSES, SPEED, never_happens,
-};
 use super::{Hazard, HazardKind, World};
 use crate::event::TimedEvent;
 use crate::seed::Streams;
 use crate::settings::{Parameter, Settings, Span};
-use crate::weather::correlation::Luck;
-use crate::weather::damage;
+use crate::storm::{self, Course, Damage};
 use crate::weather::geography::Map;
 use crate::weather::hurricane::{CATEGORIES_M_S, Hurricane, Passage};
 
@@ -38,14 +34,14 @@ pub(super) const KIND: HazardKind = HazardKind {
     parameters: &[
         CATEGORY,
         SHAPE_B,
-        SPEED,
-        HEADING,
-        OFFSET,
-        PASSES,
-        FRAGILITY,
-        ALIKE_EVERYWHERE,
-        ALIKE_NEARBY,
-        CREWS,
+        storm::SPEED,
+        storm::HEADING,
+        storm::OFFSET,
+        storm::PASSES,
+        storm::FRAGILITY,
+        storm::ALIKE_EVERYWHERE,
+        storm::ALIKE_NEARBY,
+        storm::CREWS,
     ],
     commands: false,
     parse,
@@ -56,11 +52,8 @@ pub(super) const KIND: HazardKind = HazardKind {
 struct Crossing {
     categories: Vec<u32>,
     holland_b: f64,
-    speed_m_s: Span,
-    heading_deg: Span,
-    offset_km: Option<Span>,
-    passes_at_s: Option<Span>,
-    how: How,
+    course: Course,
+    damage: Damage,
 }
 
 fn parse(table: &Table) -> Result<Box<dyn Hazard>, Diagnostics> {
@@ -72,11 +65,8 @@ fn parse(table: &Table) -> Result<Box<dyn Hazard>, Diagnostics> {
     let hazard = Crossing {
         categories,
         holland_b: settings.number(SHAPE_B.name, 1.5, 1.0, 2.5),
-        speed_m_s: settings.span(SPEED.name, 0.1, 100.0).unwrap_or(Span { low: 4.0, high: 8.0 }),
-        heading_deg: settings.span(HEADING.name, -360.0, 360.0).unwrap_or(Span { low: 0.0, high: 360.0 }),
-        offset_km: settings.span(OFFSET.name, -5000.0, 5000.0),
-        passes_at_s: settings.span(PASSES.name, 0.0, f64::INFINITY),
-        how: How::read(&mut settings),
+        course: Course::read(&mut settings, Span { low: 4.0, high: 8.0 }),
+        damage: Damage::read(&mut settings),
     };
     settings.finish(hazard).map(|hazard| Box::new(hazard) as Box<dyn Hazard>)
 }
@@ -85,23 +75,14 @@ impl Crossing {
     /// The storm of a scenario.
     fn passage(&self, world: &World<'_>, map: &Map, streams: &Streams) -> Passage {
         let mut stream = streams.named("storm");
-        let radius_km = map.radius_km();
-        let quarter = 0.25 * world.horizon_s;
         let pick = (stream.uniform() * self.categories.len() as f64) as usize;
         let category = self.categories[pick.min(self.categories.len() - 1)];
         let wind_m_s = CATEGORIES_M_S[category as usize - 1];
-        let speed_m_s = self.speed_m_s.draw(&mut stream);
-        let heading_deg = self.heading_deg.draw(&mut stream);
-        let offset_km = self.offset_km.unwrap_or(Span { low: -radius_km, high: radius_km }).draw(&mut stream);
-        let passes_at_s =
-            self.passes_at_s.unwrap_or(Span { low: quarter, high: 2.0 * quarter }).draw(&mut stream);
+        let way = self.course.draw(world, map, &mut stream);
         Passage {
             storm: Hurricane::of_wind(wind_m_s, self.holland_b, map.middle().latitude_deg),
-            speed_m_s,
-            heading_deg,
-            offset_km,
-            passes_at_s,
-            ashore_at_s: passes_at_s - 1000.0 * radius_km / speed_m_s,
+            way,
+            ashore_at_s: way.passes_at_s - 1000.0 * map.radius_km() / way.speed_m_s,
         }
     }
 }
@@ -110,10 +91,7 @@ impl Hazard for Crossing {
     fn draw(&self, world: &World<'_>, streams: &Streams, timeline: &mut Vec<TimedEvent>) -> Option<f64> {
         let map = Map::of(world.network, KIND.name).ok()?;
         let passage = self.passage(world, &map, streams);
-        let mut luck = Luck::of(self.how.correlation, streams);
-        let broken =
-            damage::broken(world.network, &map, self.how.lines, &mut luck, |point| passage.at(point));
-        damage::enter(world, &broken, self.how.crews, streams, timeline);
+        self.damage.enter(world, &map, streams, timeline, |point| passage.at(point));
         // As of a wind front: which lines fail is no set whose likelihood anybody sums.
         None
     }
@@ -125,21 +103,22 @@ impl Hazard for Crossing {
     fn describe(&self) -> String {
         let categories: Vec<String> = self.categories.iter().map(u32::to_string).collect();
         format!(
-            "a hurricane of category {} as it comes ashore (Holland's B {}), moving at {} m/s towards {} degrees, breaks lines {}",
+            "a hurricane of category {} as it comes ashore (Holland's B {}), {}, breaks lines {}",
             categories.join(" or "),
             self.holland_b,
-            self.speed_m_s,
-            self.heading_deg,
-            self.how.describe()
+            self.course.describe(),
+            self.damage.describe()
         )
     }
 
     fn check(&self, world: &World<'_>) -> Diagnostics {
-        let mut complaints = Map::of(world.network, KIND.name).err().unwrap_or_default();
-        complaints.0.extend(never_happens(KIND.name, self.passes_at_s, world));
-        if let Ok(map) = Map::of(world.network, KIND.name)
-            && map.middle().latitude_deg.abs() > LATITUDE_MAX
-        {
+        let map = match Map::of(world.network, KIND.name) {
+            Ok(map) => map,
+            Err(complaints) => return complaints,
+        };
+        let mut complaints =
+            self.course.never_happens(KIND.name, world).map_or_else(Diagnostics::default, Diagnostics::from);
+        if map.middle().latitude_deg.abs() > LATITUDE_MAX {
             let message = format!(
                 "the hazard {} is asked to cross a grid at {:.0} degrees of latitude",
                 KIND.name,

@@ -8,16 +8,14 @@
 //!
 //! A storm is not rare given that it occurs: how often one comes in a year belongs beside the result, not into the draw.
 
-use powerflow::{Diagnostic, Diagnostics};
+use powerflow::Diagnostics;
 use toml::Table;
 
 use super::{Hazard, HazardKind, World};
 use crate::event::TimedEvent;
 use crate::seed::Streams;
 use crate::settings::{Parameter, Settings, Span};
-use crate::weather::correlation::{Correlation, Luck};
-use crate::weather::damage::{self, Lines};
-use crate::weather::fragility::KNOWN;
+use crate::storm::{self, Course, Damage};
 use crate::weather::front::Front;
 use crate::weather::geography::Map;
 
@@ -35,54 +33,6 @@ const WIDTH: Parameter = Parameter {
 };
 const LENGTH: Parameter =
     Parameter { name: "length_km", unit: "km", default: "[100, 400]", meaning: "the same across its way" };
-pub(super) const SPEED: Parameter = Parameter {
-    name: "speed_m_s",
-    unit: "m/s",
-    default: "[10, 25]; a hurricane [4, 8]",
-    meaning: "how fast the storm moves",
-};
-pub(super) const HEADING: Parameter = Parameter {
-    name: "heading_deg",
-    unit: "degree",
-    default: "[0, 360]",
-    meaning: "where it moves to, clockwise from north",
-};
-pub(super) const OFFSET: Parameter = Parameter {
-    name: "offset_km",
-    unit: "km",
-    default: "within the grid's own radius",
-    meaning: "how far to the right of the grid's middle its core passes",
-};
-pub(super) const PASSES: Parameter = Parameter {
-    name: "passes_at_s",
-    unit: "s",
-    default: "the second quarter of the horizon",
-    meaning: "when its crest passes the grid's middle",
-};
-pub(super) const FRAGILITY: Parameter = Parameter {
-    name: "fragility",
-    unit: "-",
-    default: "tower",
-    meaning: "curve from gust to failure: `tower` or `structure_texas` for every piece of a line, `line_gb` for a line as a whole",
-};
-pub(super) const ALIKE_EVERYWHERE: Parameter = Parameter {
-    name: "alike_everywhere",
-    unit: "1",
-    default: "0",
-    meaning: "share of the luck of a piece that all pieces have in common",
-};
-pub(super) const ALIKE_NEARBY: Parameter = Parameter {
-    name: "alike_nearby",
-    unit: "1",
-    default: "0",
-    meaning: "share of the luck that the pieces of one cell of 50 km have in common",
-};
-pub(super) const CREWS: Parameter = Parameter {
-    name: "crews",
-    unit: "1",
-    default: "0",
-    meaning: "crews that repair lines; without any, lines stay lost",
-};
 
 pub(super) const KIND: HazardKind = HazardKind {
     name: "wind_front",
@@ -91,21 +41,18 @@ pub(super) const KIND: HazardKind = HazardKind {
         PEAK,
         WIDTH,
         LENGTH,
-        SPEED,
-        HEADING,
-        OFFSET,
-        PASSES,
-        FRAGILITY,
-        ALIKE_EVERYWHERE,
-        ALIKE_NEARBY,
-        CREWS,
+        storm::SPEED,
+        storm::HEADING,
+        storm::OFFSET,
+        storm::PASSES,
+        storm::FRAGILITY,
+        storm::ALIKE_EVERYWHERE,
+        storm::ALIKE_NEARBY,
+        storm::CREWS,
     ],
     commands: false,
     parse,
 };
-
-/// Side of a cell in which luck is alike, km.
-const CELL_KM: f64 = 50.0;
 
 /// A wind storm; see the module.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,72 +60,8 @@ pub struct WindFront {
     peak_m_s: Span,
     width_km: Span,
     length_km: Span,
-    speed_m_s: Span,
-    heading_deg: Span,
-    offset_km: Option<Span>,
-    passes_at_s: Option<Span>,
-    how: How,
-}
-
-/// How lines fail and come back.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct How {
-    /// Name of the curve in [`KNOWN`].
-    fragility: &'static str,
-    pub(super) lines: Lines,
-    pub(super) correlation: Correlation,
-    pub(super) crews: u32,
-}
-
-impl How {
-    /// Reads the four settings.
-    pub(super) fn read(settings: &mut Settings<'_>) -> Self {
-        let fragility = settings.choice(
-            FRAGILITY.name,
-            &[("tower", "tower"), ("structure_texas", "structure_texas"), ("line_gb", "line_gb")],
-        );
-        let everywhere = settings.number(ALIKE_EVERYWHERE.name, 0.0, 0.0, 1.0);
-        let nearby = settings.number(ALIKE_NEARBY.name, 0.0, 0.0, 1.0);
-        if everywhere + nearby > 1.0 {
-            let what = "and the share everywhere are more than all of it";
-            settings.complain("hazard.conflict", ALIKE_NEARBY.name, what);
-        }
-        let crews = settings.number(CREWS.name, 0.0, 0.0, 10_000.0);
-        if crews.fract() != 0.0 {
-            settings.complain("hazard.out-of-range", CREWS.name, "is no whole number");
-        }
-        let known = KNOWN.iter().find(|known| known.id == fragility);
-        let curve = known.map_or(KNOWN[0].curve, |known| known.curve);
-        How {
-            fragility,
-            lines: Lines { curve, whole: fragility == "line_gb" },
-            correlation: Correlation { everywhere, nearby, cell_km: CELL_KM },
-            crews: crews as u32,
-        }
-    }
-
-    /// In words, after "breaks lines".
-    pub(super) fn describe(&self) -> String {
-        let Correlation { everywhere, nearby, .. } = self.correlation;
-        let crews = match self.crews {
-            0 => "nobody repairs them".to_owned(),
-            1 => "one crew repairs them".to_owned(),
-            crews => format!("{crews} crews repair them"),
-        };
-        format!(
-            "by the curve `{}` (luck alike everywhere {everywhere}, nearby {nearby}); {crews}",
-            self.fragility
-        )
-    }
-}
-
-/// A complaint about a storm that passes after the last step.
-pub(super) fn never_happens(kind: &str, passes_at_s: Option<Span>, world: &World<'_>) -> Option<Diagnostic> {
-    let last_s = world.last_step_s();
-    passes_at_s.filter(|passes| passes.low > last_s).map(|passes| {
-        let message = format!("the hazard {kind} passes at {passes} s, after the last step at {last_s} s");
-        Diagnostic::error("hazard.never-happens", message).hint("lower `passes_at_s`, or take more steps")
-    })
+    course: Course,
+    damage: Damage,
 }
 
 fn parse(table: &Table) -> Result<Box<dyn Hazard>, Diagnostics> {
@@ -190,17 +73,12 @@ fn parse(table: &Table) -> Result<Box<dyn Hazard>, Diagnostics> {
     let peak_m_s = span(PEAK, (25.0, 60.0), 0.0, 120.0);
     let width_km = span(WIDTH, (50.0, 200.0), 1.0, 5000.0);
     let length_km = span(LENGTH, (100.0, 400.0), 1.0, 5000.0);
-    let speed_m_s = span(SPEED, (10.0, 25.0), 0.1, 100.0);
-    let heading_deg = span(HEADING, (0.0, 360.0), -360.0, 360.0);
     let hazard = WindFront {
         peak_m_s,
         width_km,
         length_km,
-        speed_m_s,
-        heading_deg,
-        offset_km: settings.span(OFFSET.name, -5000.0, 5000.0),
-        passes_at_s: settings.span(PASSES.name, 0.0, f64::INFINITY),
-        how: How::read(&mut settings),
+        course: Course::read(&mut settings, Span { low: 10.0, high: 25.0 }),
+        damage: Damage::read(&mut settings),
     };
     settings.finish(hazard).map(|hazard| Box::new(hazard) as Box<dyn Hazard>)
 }
@@ -209,18 +87,11 @@ impl WindFront {
     /// The storm of a scenario.
     fn front(&self, world: &World<'_>, map: &Map, streams: &Streams) -> Front {
         let mut stream = streams.named("storm");
-        let radius_km = map.radius_km();
-        let offset_km = self.offset_km.unwrap_or(Span { low: -radius_km, high: radius_km });
-        let quarter = 0.25 * world.horizon_s;
-        let passes_at_s = self.passes_at_s.unwrap_or(Span { low: quarter, high: 2.0 * quarter });
         Front {
             peak_m_s: self.peak_m_s.draw(&mut stream),
             width_km: self.width_km.draw(&mut stream),
             length_km: self.length_km.draw(&mut stream),
-            speed_m_s: self.speed_m_s.draw(&mut stream),
-            heading_deg: self.heading_deg.draw(&mut stream),
-            offset_km: offset_km.draw(&mut stream),
-            passes_at_s: passes_at_s.draw(&mut stream),
+            way: self.course.draw(world, map, &mut stream),
         }
     }
 }
@@ -229,9 +100,7 @@ impl Hazard for WindFront {
     fn draw(&self, world: &World<'_>, streams: &Streams, timeline: &mut Vec<TimedEvent>) -> Option<f64> {
         let map = Map::of(world.network, KIND.name).ok()?;
         let front = self.front(world, &map, streams);
-        let mut luck = Luck::of(self.how.correlation, streams);
-        let broken = damage::broken(world.network, &map, self.how.lines, &mut luck, |point| front.at(point));
-        damage::enter(world, &broken, self.how.crews, streams, timeline);
+        self.damage.enter(world, &map, streams, timeline, |point| front.at(point));
         // Which pieces fail depends on each other where luck is alike, and a line fails with any of many.
         None
     }
@@ -242,19 +111,18 @@ impl Hazard for WindFront {
 
     fn describe(&self) -> String {
         format!(
-            "a wind storm with gusts up to {} m/s, {} km along and {} km across its way, moving at {} m/s towards {} degrees, breaks lines {}",
+            "a wind storm with gusts up to {} m/s, {} km along and {} km across its way, {}, breaks lines {}",
             self.peak_m_s,
             self.width_km,
             self.length_km,
-            self.speed_m_s,
-            self.heading_deg,
-            self.how.describe()
+            self.course.describe(),
+            self.damage.describe()
         )
     }
 
     fn check(&self, world: &World<'_>) -> Diagnostics {
         let mut complaints = Map::of(world.network, KIND.name).err().unwrap_or_default();
-        complaints.0.extend(never_happens(KIND.name, self.passes_at_s, world));
+        complaints.0.extend(self.course.never_happens(KIND.name, world));
         complaints
     }
 }
@@ -270,7 +138,7 @@ mod tests {
     use crate::hazard::parse;
     use crate::sample;
     use crate::seed::{Seed, streams};
-    use crate::weather::repair;
+    use crate::weather::{fragility, repair};
 
     /// A chain of buses 40 km apart, from west to east.
     fn chain(buses: usize) -> std::sync::Arc<Network> {
@@ -313,7 +181,7 @@ mod tests {
     /// Of a piece whose strongest gust is the storm's peak, as many break as the curve says, whatever luck is shared.
     #[test]
     fn lines_break_as_often_as_the_curve_of_their_peak_says() {
-        let curve = KNOWN.iter().find(|known| known.id == "tower").expect("a curve").curve;
+        let curve = fragility::KNOWN.iter().find(|known| known.id == "tower").expect("a curve").curve;
         let still = "peak_m_s = 60\nlength_km = 5000\noffset_km = 0\nheading_deg = 90\nspeed_m_s = 25";
         for alike in ["", "\nalike_everywhere = 0.15\nalike_nearby = 0.15"] {
             let storms = 1500;
@@ -324,7 +192,7 @@ mod tests {
             let variance = counts.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / (n - 1.0);
             let pieces = 9.0;
             if alike.is_empty() {
-                let line = crate::weather::fragility::any_of(curve.fails(60.0), pieces);
+                let line = fragility::any_of(curve.fails(60.0), pieces);
                 let error = (variance / n).sqrt();
                 assert!((mean - 11.0 * line).abs() < 4.0 * error, "{mean} against {}", 11.0 * line);
             } else {

@@ -1,7 +1,7 @@
 //! A wind storm of the middle latitudes: a bump of gusts, Gaussian along its way and across it, that moves over the country.
 
 use super::damage::Gusts;
-use super::geography::Point;
+use super::geography::{Point, Way};
 
 /// A front.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -12,27 +12,19 @@ pub struct Front {
     pub width_km: f64,
     /// Standard deviation across its way, km.
     pub length_km: f64,
-    /// How far to the right of the middle of the map its core passes, km.
-    pub offset_km: f64,
-    /// Speed, m/s.
-    pub speed_m_s: f64,
-    /// Where it moves to, degrees clockwise from north.
-    pub heading_deg: f64,
-    /// When its crest passes the middle of the map, s.
-    pub passes_at_s: f64,
+    /// The way of its core; its crest passes the middle of the map when the way does.
+    pub way: Way,
 }
 
 impl Front {
     /// The gusts at a point.
     pub fn at(&self, point: Point) -> Gusts {
-        let heading = self.heading_deg.to_radians();
-        let (sin, cos) = (libm::sin(heading), libm::cos(heading));
-        let (ahead_km, right_km) = (point.x_km * sin + point.y_km * cos, point.x_km * cos - point.y_km * sin);
-        let deviations = (right_km - self.offset_km) / self.length_km;
+        let (ahead_km, right_km) = self.way.beside(point);
+        let deviations = right_km / self.length_km;
         Gusts::Bump {
             peak_m_s: self.peak_m_s * libm::exp(-0.5 * deviations * deviations),
-            crest_s: self.passes_at_s + 1000.0 * ahead_km / self.speed_m_s,
-            width_s: 1000.0 * self.width_km / self.speed_m_s,
+            crest_s: self.way.passes_at_s + 1000.0 * ahead_km / self.way.speed_m_s,
+            width_s: 1000.0 * self.width_km / self.way.speed_m_s,
         }
     }
 }
@@ -47,10 +39,7 @@ mod tests {
             peak_m_s: 40.0,
             width_km: 100.0,
             length_km: 200.0,
-            offset_km: 0.0,
-            speed_m_s: 20.0,
-            heading_deg: 90.0,
-            passes_at_s: 3600.0,
+            way: Way { speed_m_s: 20.0, heading_deg: 90.0, offset_km: 0.0, passes_at_s: 3600.0 },
         };
         let at = |front: &Front, x_km: f64, y_km: f64| front.at(Point { x_km, y_km });
         assert_eq!(at(&front, 0.0, 0.0).peak(), (40.0, 3600.0));
@@ -62,7 +51,7 @@ mod tests {
         assert!((at(&front, 0.0, 100.0).peak().0 - 40.0 * libm::exp(-0.125)).abs() < 1e-9);
         assert!(at(&front, 0.0, 0.0).above(40.5).is_none());
         // It goes to the east: its right is the south.
-        let south = Front { offset_km: 200.0, ..front };
+        let south = Front { way: Way { offset_km: 200.0, ..front.way }, ..front };
         assert!((at(&south, 0.0, -200.0).peak().0 - 40.0).abs() < 1e-9);
     }
 }

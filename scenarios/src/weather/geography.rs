@@ -35,6 +35,50 @@ impl Point {
     }
 }
 
+/// A straight way over a map at a steady speed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Way {
+    /// Speed, m/s.
+    pub speed_m_s: f64,
+    /// Where it leads, degrees clockwise from north.
+    pub heading_deg: f64,
+    /// How far to the right of the middle of the map it passes, km.
+    pub offset_km: f64,
+    /// When, s.
+    pub passes_at_s: f64,
+}
+
+impl Way {
+    /// Sine and cosine of where it leads: to the east, and to the north.
+    fn direction(&self) -> (f64, f64) {
+        let heading = self.heading_deg.to_radians();
+        (libm::sin(heading), libm::cos(heading))
+    }
+
+    /// Where a point lies: how far ahead of the place where the way passes the middle, and how far to the right of the way, km.
+    pub fn beside(&self, point: Point) -> (f64, f64) {
+        let (sin, cos) = self.direction();
+        let ahead_km = point.x_km * sin + point.y_km * cos;
+        (ahead_km, point.x_km * cos - point.y_km * sin - self.offset_km)
+    }
+
+    /// Where one is on it at a moment.
+    pub fn at(&self, seconds: f64) -> Point {
+        let (sin, cos) = self.direction();
+        let ahead_km = self.speed_m_s * (seconds - self.passes_at_s) / 1000.0;
+        Point {
+            x_km: ahead_km.mul_add(sin, self.offset_km * cos),
+            y_km: ahead_km.mul_add(cos, -self.offset_km * sin),
+        }
+    }
+
+    /// Velocity to the east and to the north, m/s.
+    pub fn velocity_m_s(&self) -> (f64, f64) {
+        let (sin, cos) = self.direction();
+        (self.speed_m_s * sin, self.speed_m_s * cos)
+    }
+}
+
 /// Length of a degree of latitude, km: the mean of the WGS84 ellipsoid.
 const DEGREE_KM: f64 = 111.195;
 
@@ -73,9 +117,13 @@ impl Map {
             .filter_map(|(_, location)| *location)
             .map(|(longitude_deg, latitude_deg)| Place { latitude_deg, longitude_deg })
             .collect();
-        let mean = |of: fn(&Place) -> f64| places.iter().map(of).sum::<f64>() / places.len() as f64;
-        let middle =
-            Place { latitude_deg: mean(|p| p.latitude_deg), longitude_deg: mean(|p| p.longitude_deg) };
+        // Longitudes are counted from the first bus, the short way round: the mean of 179 and -179 is the date line.
+        let first_deg = places.first().map_or(0.0, |place| place.longitude_deg);
+        let mean = |of: &dyn Fn(&Place) -> f64| places.iter().map(of).sum::<f64>() / places.len() as f64;
+        let middle = Place {
+            latitude_deg: mean(&|place| place.latitude_deg),
+            longitude_deg: turned(first_deg + mean(&|place| turned(place.longitude_deg - first_deg))),
+        };
         let buses = places.iter().map(|place| on_map(middle, *place)).collect();
         Ok(Map { middle, buses })
     }
@@ -109,14 +157,51 @@ impl Map {
 fn on_map(middle: Place, place: Place) -> Point {
     let east = libm::cos(middle.latitude_deg.to_radians()) * DEGREE_KM;
     Point {
-        x_km: (place.longitude_deg - middle.longitude_deg) * east,
+        x_km: turned(place.longitude_deg - middle.longitude_deg) * east,
         y_km: (place.latitude_deg - middle.latitude_deg) * DEGREE_KM,
     }
+}
+
+/// A difference of longitudes the short way round, degrees from -180 to 180.
+fn turned(degrees: f64) -> f64 {
+    degrees - 360.0 * (degrees / 360.0).round()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample;
+
+    /// The same chain of buses in Europe and across the date line.
+    #[test]
+    fn a_grid_on_both_sides_of_the_date_line_is_one() {
+        let map = |first_deg: f64| {
+            let mut case = sample::case(4, &[(0, 1), (1, 2), (2, 3)]);
+            for (row, bus) in case.buses.iter_mut().enumerate() {
+                let longitude = first_deg + 0.5 * row as f64;
+                bus.location = Some((if longitude > 180.0 { longitude - 360.0 } else { longitude }, 50.0));
+            }
+            Map::of(&sample::build(case), "test").expect("places")
+        };
+        let (here, there) = (map(10.0), map(179.25));
+        for (a, b) in here.buses.iter().zip(&there.buses) {
+            assert!(a.to(*b) < 1e-6, "{a:?} {b:?}");
+        }
+        assert!(here.radius_km() < 60.0);
+    }
+
+    #[test]
+    fn a_way_is_straight() {
+        let way = Way { speed_m_s: 20.0, heading_deg: 120.0, offset_km: 35.0, passes_at_s: 500.0 };
+        for seconds in [0.0, 500.0, 4100.0] {
+            let (ahead_km, right_km) = way.beside(way.at(seconds));
+            assert!((ahead_km - 0.02 * (seconds - 500.0)).abs() < 1e-9 && right_km.abs() < 1e-9);
+        }
+        // To the east, the right is the south.
+        let east = Way { heading_deg: 90.0, ..way };
+        assert!((east.at(500.0).y_km + 35.0).abs() < 1e-9);
+        assert!((east.velocity_m_s().0 - 20.0).abs() < 1e-9);
+    }
 
     /// Berlin and Munich are 504 km apart on the great circle.
     #[test]

@@ -10,7 +10,7 @@
 //! near the ground: B. A. Harper, J. D. Kepert, J. D. Ginger, WMO/TD-No. 1555, 2010, as quoted in the field; not re-read.
 
 use super::damage::Gusts;
-use super::geography::Point;
+use super::geography::{Point, Way};
 
 /// Density of the air, kg/m3.
 const AIR_KG_M3: f64 = 1.15;
@@ -177,14 +177,8 @@ impl Hurricane {
 pub struct Passage {
     /// As it comes ashore.
     pub storm: Hurricane,
-    /// Speed, m/s.
-    pub speed_m_s: f64,
-    /// Where it moves to, degrees clockwise from north.
-    pub heading_deg: f64,
-    /// How far to the right of the middle of the map its centre passes, km.
-    pub offset_km: f64,
-    /// When it passes there, s.
-    pub passes_at_s: f64,
+    /// The way of its centre.
+    pub way: Way,
     /// When it comes ashore, s.
     pub ashore_at_s: f64,
 }
@@ -196,18 +190,12 @@ const BESIDE_S: f64 = 86_400.0;
 impl Passage {
     /// The gusts at a point: three seconds, 10 m above rough land.
     pub fn at(&self, point: Point) -> Gusts {
-        let heading = self.heading_deg.to_radians();
-        let (sin, cos) = (libm::sin(heading), libm::cos(heading));
-        let moves_m_s = (self.speed_m_s * sin, self.speed_m_s * cos);
+        let moves_m_s = self.way.velocity_m_s();
         let moments = (2.0 * BESIDE_S / MOMENT_S) as u32;
-        let begin_s = self.passes_at_s - BESIDE_S;
+        let begin_s = self.way.passes_at_s - BESIDE_S;
         let gust = |number: u32| {
             let seconds = MOMENT_S.mul_add(f64::from(number), begin_s);
-            let ahead_km = self.speed_m_s * (seconds - self.passes_at_s) / 1000.0;
-            let centre = Point {
-                x_km: ahead_km.mul_add(sin, self.offset_km * cos),
-                y_km: ahead_km.mul_add(cos, -self.offset_km * sin),
-            };
+            let centre = self.way.at(seconds);
             let from_centre = Point { x_km: point.x_km - centre.x_km, y_km: point.y_km - centre.y_km };
             let storm = self.weakened(seconds);
             let surface = Surface::Inland;
@@ -276,10 +264,7 @@ mod tests {
     fn a_passage_comes_weakens_and_is_strongest_on_its_right() {
         let passage = Passage {
             storm: STORM,
-            speed_m_s: 6.0,
-            heading_deg: 0.0,
-            offset_km: 0.0,
-            passes_at_s: 100_000.0,
+            way: Way { speed_m_s: 6.0, heading_deg: 0.0, offset_km: 0.0, passes_at_s: 100_000.0 },
             ashore_at_s: 80_000.0,
         };
         let peak = |x_km: f64, y_km: f64| passage.at(Point { x_km, y_km }).peak();
@@ -289,7 +274,7 @@ mod tests {
         let (far, then) = peak(40.0, 216.0);
         assert!(far < 0.9 * right && (then - 136_000.0).abs() < 1800.0, "{far} at {then}");
         // Before the coast nothing is lost: the gust is that of the profile.
-        let at_sea = Passage { ashore_at_s: 1e9, speed_m_s: 0.1, ..passage };
+        let at_sea = Passage { ashore_at_s: 1e9, way: Way { speed_m_s: 0.1, ..passage.way }, ..passage };
         let (gust, _) = at_sea.at(Point { x_km: 0.0, y_km: 45.0 }).peak();
         let still = STORM.wind_m_s(Point { x_km: 0.0, y_km: 40.0 }, (0.0, 0.1), Surface::Inland);
         close("gust", gust, still * TEN_MINUTES_OF_ONE * Surface::Inland.gust());
