@@ -136,6 +136,20 @@ pub struct HazardTable {
     pub line: Option<u32>,
 }
 
+/// Keys that name tables beside the suite; copies of these are called like the key.
+pub const TABLES: [&str; 2] = ["coordinates", "customers"];
+
+/// A table that the suite names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableFile {
+    /// The key that names it, one of [`TABLES`].
+    pub key: &'static str,
+    /// Its name as the suite writes it.
+    pub name: String,
+    /// The same, relative paths taken from the folder of the suite.
+    pub path: PathBuf,
+}
+
 /// Scenarios drawn by the same hazards.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Population {
@@ -147,6 +161,8 @@ pub struct Population {
     pub size_max: Option<u64>,
     /// File of scenarios that are listed instead of drawn, as the suite writes it.
     pub scenarios: Option<String>,
+    /// How often one of its scenarios happens in a year, above zero; `None` where nobody says.
+    pub per_year: Option<f64>,
     /// Line in the suite file, from 1, where known.
     pub line: Option<u32>,
 }
@@ -185,10 +201,8 @@ pub struct Suite {
     pub grid: String,
     /// Case file, relative paths taken from the folder of the suite.
     pub grid_path: PathBuf,
-    /// Table of where the buses are as the suite writes it, where the case does not say.
-    pub coordinates: Option<String>,
-    /// The same, relative paths taken from the folder of the suite.
-    pub coordinates_path: Option<PathBuf>,
+    /// Tables that say more of the grid than its case, in the order of [`TABLES`].
+    pub tables: Vec<TableFile>,
     /// Candidate's manifest as the suite writes it.
     pub candidate: Option<String>,
     /// Candidate's manifest, relative paths taken from the folder of the suite.
@@ -327,7 +341,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let seed = fields.need("seed", seed);
     let grid = fields.name("grid");
     let grid = fields.need("grid", grid);
-    let coordinates = fields.name("coordinates");
+    let beside = TABLES.map(|key| (key, fields.name(key)));
     let candidate = fields.name("candidate");
     let champion = champion::read_champion(&mut fields);
     let operators = champion::read_operators(&mut fields);
@@ -390,8 +404,11 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
         name: name?.to_owned(),
         seed: seed?,
         grid: grid.to_owned(),
-        coordinates_path: coordinates.as_ref().map(|table| folder.join(table)),
-        coordinates: coordinates.map(str::to_owned),
+        tables: beside
+            .into_iter()
+            .filter_map(|(key, name)| Some((key, name?)))
+            .map(|(key, name)| TableFile { key, name: name.to_owned(), path: folder.join(name) })
+            .collect(),
         grid_path: folder.join(grid),
         candidate: candidate.map(str::to_owned),
         candidate_path: candidate.map(|candidate| folder.join(candidate)),
@@ -545,6 +562,8 @@ fn read_population(mut fields: Fields<'_>, ids: &mut Vec<String>) -> Option<Popu
     }
     let size_max = fields.integer::<u64>("size_max", 1);
     let size_max = fields.or("size_max", size_max.map(Some), None);
+    let per_year = fields.number("per_year", "above 0", |per_year| per_year > 0.0);
+    let per_year = fields.or("per_year", per_year.map(Some), None);
     let tables = fields.tables("hazards", "suite.hazard");
     fields.need("hazards", Some(()));
     let hazards = all(tables.into_iter().map(|hazard| {
@@ -557,23 +576,31 @@ fn read_population(mut fields: Fields<'_>, ids: &mut Vec<String>) -> Option<Popu
         fields.complain("missing", None, "`size_max` is missing");
     }
     fields.finish();
-    Some(Population { id: id?, hazards: hazards?, size_max: size_max?, scenarios: None, line })
+    Some(Population {
+        id: id?,
+        hazards: hazards?,
+        size_max: size_max?,
+        scenarios: None,
+        per_year: per_year?,
+        line,
+    })
 }
 
 /// A population whose scenarios are listed in a file: all of them are lived through, and nothing is drawn.
 fn read_listed(mut fields: Fields<'_>, id: Option<String>) -> Option<Population> {
     let scenarios = fields.name("scenarios");
-    for key in ["hazards", "size_max"] {
+    for key in ["hazards", "size_max", "per_year"] {
         if fields.has(key) {
             let message = format!("`scenarios` lists what happens: `{key}` has no place beside it");
             fields.complain("contradiction", Some(key), message);
         }
     }
     let _ = (fields.integer::<u64>("size_max", 1), fields.tables("hazards", "suite.hazard"));
+    let _ = fields.number("per_year", "above 0", |per_year| per_year > 0.0);
     let line = fields.line();
     fields.finish();
     let scenarios = Some(scenarios?.to_owned());
-    Some(Population { id: id?, hazards: Vec::new(), size_max: None, scenarios, line })
+    Some(Population { id: id?, hazards: Vec::new(), size_max: None, scenarios, per_year: None, line })
 }
 
 /// What a gate is checked against.

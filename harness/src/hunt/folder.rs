@@ -10,9 +10,9 @@ use toml::{Table, Value};
 use super::{Hunted, PreparedHunt};
 use crate::fields::Document;
 use crate::regression;
-use crate::run::Prepared;
 use crate::run::folder::{Staged, json, problems, publish as rename, remove};
 use crate::run::journal::partial_folder;
+use crate::run::{Prepared, SuiteTable};
 
 /// The population of the suite that replays what was found.
 pub(super) const POPULATION: &str = "regressions";
@@ -21,7 +21,6 @@ const DOCUMENT: &str = "hunt.json";
 const SCENARIOS: &str = "regressions.json";
 const SUITE: &str = "suite.toml";
 const LATENCY: &str = "latency.json";
-const COORDINATES: &str = "coordinates.csv";
 
 /// A scenario that every later candidate has to live through.
 pub(super) struct Kept {
@@ -49,8 +48,8 @@ pub(super) fn publish(
         folder.put(SCENARIOS, &json(&list)?)?;
         folder.put(SUITE, suite(hunt, &grid)?.as_bytes())?;
         folder.put(&grid, &prepared.grid_bytes)?;
-        if let Some(table) = &prepared.coordinates {
-            folder.put(COORDINATES, table)?;
+        for table in &prepared.tables {
+            folder.put(&SuiteTable::copy_name(table.key), table.text.as_bytes())?;
         }
         if let Some(recorded) = prepared.latency.as_ref().and_then(|latency| latency.recorded.as_ref()) {
             folder.put(LATENCY, &recorded.bytes)?;
@@ -89,8 +88,8 @@ fn suite(hunt: &PreparedHunt<'_>, grid: &str) -> Result<String, Diagnostics> {
     }
     suite.insert("name".into(), Value::String(format!("{} regressions", prepared.suite.name)));
     suite.insert("grid".into(), Value::String(grid.to_owned()));
-    if prepared.coordinates.is_some() {
-        suite.insert("coordinates".into(), Value::String(COORDINATES.into()));
+    for table in &prepared.tables {
+        suite.insert(table.key.into(), Value::String(SuiteTable::copy_name(table.key)));
     }
     suite.insert("seed".into(), seed(prepared)?);
     let recorded = prepared.latency.as_ref().is_some_and(|latency| latency.recorded.is_some());

@@ -20,7 +20,7 @@ mod weighed;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use powerflow::{Case, Diagnostic, Diagnostics, Network};
+use powerflow::{Diagnostic, Diagnostics, Network};
 use reports::{Evidence, InputRecord, RunRecord};
 use scenarios::{Population, Seed, World};
 
@@ -41,10 +41,11 @@ use crate::grid::protection::{Protection, frequency};
 use crate::grid::{GridRules, units};
 use crate::latency::{self, Delay, Latency};
 use crate::live::LoopConfig;
-use crate::metric;
+use crate::metric::{self, Looks, Needs};
 use crate::regression;
 use crate::response;
-use crate::suite::{Champion, Suite, TIERS, Tier};
+use crate::service::Customers;
+use crate::suite::{Champion, Suite, TIERS, TableFile, Tier};
 use crate::supervision::{self, Advisory};
 use crate::waiver::Waivers;
 use scenarios::nearest;
@@ -57,8 +58,8 @@ pub struct Prepared {
     pub suite_bytes: Vec<u8>,
     /// Bytes of the case file.
     pub grid_bytes: Vec<u8>,
-    /// Bytes of the table of places, where the suite names one.
-    pub coordinates: Option<Vec<u8>>,
+    /// Tables that the suite names beside the case, as they were read.
+    pub tables: Vec<SuiteTable>,
     /// The network.
     pub network: Arc<Network>,
     /// Populations with their hazards, in suite order.
@@ -77,6 +78,26 @@ pub struct Prepared {
     pub listed: Vec<ListedFile>,
     /// The tier that is run; `None`: the whole suite.
     pub tier: Option<Tier>,
+}
+
+/// A table that the suite names, as it was read.
+#[derive(Clone, Debug)]
+pub struct SuiteTable {
+    /// The key of the suite that names it.
+    pub key: &'static str,
+    /// Its name as the suite writes it.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+    /// Where it lay, for messages.
+    file: String,
+}
+
+impl SuiteTable {
+    /// Its name among copies of what a suite names: paths of a suite may lead anywhere.
+    pub(crate) fn copy_name(key: &str) -> String {
+        format!("{key}.csv")
+    }
 }
 
 /// A file of listed scenarios, as it was read.
@@ -173,39 +194,44 @@ pub(crate) fn prepare_undelayed(suite_path: &Path, contender: Contender) -> Resu
     prepare_from(suite_path, &Copies { undelayed: true, ..Copies::default() }, contender)
 }
 
-/// The same, with the case, the places of its buses, the recorded times and listed scenarios elsewhere than where the suite says; the last
-/// beside it.
+/// The same, with the case, the recorded times, tables and listed scenarios elsewhere than where the suite says; the last two beside it.
 pub(crate) fn prepare_copies(
     suite: &Path,
     grid: &Path,
-    coordinates: Option<&Path>,
     latency: Option<&Path>,
     contender: Contender,
 ) -> Result<Prepared, Diagnostics> {
-    let scenarios = Some(suite.parent().unwrap_or(Path::new("")));
-    let copies = Copies { grid: Some(grid), coordinates, latency, scenarios, undelayed: false };
+    let beside = Some(suite.parent().unwrap_or(Path::new("")));
+    let copies = Copies { grid: Some(grid), latency, beside, undelayed: false };
     prepare_from(suite, &copies, contender)
 }
 
-/// Puts the places of a table into a case; the bytes of the table.
-fn located(case: &mut Case, path: &Path) -> Result<Vec<u8>, Diagnostics> {
-    let bytes = read(path, "suite.coordinates.read", "the table of places that the suite names")?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| {
-        let message = "the table of places is not text in UTF-8";
-        Diagnostic::error("coordinates.encoding", message).at(path.display().to_string(), None)
-    })?;
-    coordinates::place(case, &path.display().to_string(), text)?;
-    Ok(bytes)
+/// Reads the tables that a suite names.
+fn tables(suite: &Suite, copies: &Copies<'_>) -> Result<Vec<SuiteTable>, Diagnostics> {
+    let open = |table: &TableFile| {
+        let path = match copies.beside {
+            Some(folder) => folder.join(SuiteTable::copy_name(table.key)),
+            None => table.path.clone(),
+        };
+        let what = format!("the table of {} that the suite names", table.key);
+        let bytes = read(&path, format!("suite.{}.read", table.key), &what)?;
+        let file = path.display().to_string();
+        let text = String::from_utf8(bytes).map_err(|_| {
+            let message = format!("{what} is not text in UTF-8");
+            Diagnostic::error(format!("{}.encoding", table.key), message).at(file.as_str(), None)
+        })?;
+        Ok(SuiteTable { key: table.key, name: table.name.clone(), text, file })
+    };
+    suite.tables.iter().map(open).collect()
 }
 
 /// Where inputs lie, if not where the suite says.
 #[derive(Clone, Copy, Default)]
 struct Copies<'a> {
     grid: Option<&'a Path>,
-    coordinates: Option<&'a Path>,
     latency: Option<&'a Path>,
-    /// Folder with copies of listed scenarios.
-    scenarios: Option<&'a Path>,
+    /// Folder with copies of tables and listed scenarios.
+    beside: Option<&'a Path>,
     /// Whether the suite's delays are left out.
     undelayed: bool,
 }
@@ -227,10 +253,11 @@ fn prepare_from(
     suite.check_metrics(&metric::known())?;
     let grid_bytes = read(&suite.grid_path, "suite.grid.read", "the case that the suite names")?;
     let mut case = powerflow::case::read(&suite.grid_path)?;
-    if let Some(table) = copies.coordinates {
-        suite.coordinates_path = Some(table.to_owned());
+    let tables = tables(&suite, copies)?;
+    let table = |key: &str| tables.iter().find(|table| table.key == key);
+    if let Some(places) = table("coordinates") {
+        coordinates::place(&mut case, &places.file, &places.text)?;
     }
-    let coordinates = suite.coordinates_path.as_deref().map(|path| located(&mut case, path)).transpose()?;
     let network = Network::build(case)?;
     covers::check(&suite)?;
     let droop = suite
@@ -240,10 +267,11 @@ fn prepare_from(
     let autonomous = suite.autonomous.of(&network, &suite.file, droop)?;
     let network = units::with_modes(&network, &autonomous.units);
     let assumptions = Assumptions::of(&suite, &network, autonomous);
-    let config = loop_config(&suite, &network, &assumptions)?;
-    let (populations, listed) = populations(&suite, copies.scenarios, &network, &config)?;
+    let mut config = loop_config(&suite, &network, &assumptions)?;
+    config.looks = looks(&suite, &network, table("customers"))?;
+    let (populations, listed) = populations(&suite, copies.beside, &network, &config)?;
     let task = config.task;
-    suite.check_frames(&frames(&populations, &world(&network, &config), &config, draws(&suite)))?;
+    suite.check_frames(&frames(&suite, &populations, &world(&network, &config), &config))?;
     let repeats = matches!(contender, Contender::Repeating(_));
     let candidate: Arc<dyn Source> = match contender {
         Contender::Given(source) | Contender::Repeating(source) => source,
@@ -275,7 +303,7 @@ fn prepare_from(
         suite,
         suite_bytes,
         grid_bytes,
-        coordinates,
+        tables,
         network,
         populations,
         config,
@@ -301,7 +329,7 @@ fn champions(
         Some(Champion::DoNothing) => vec![Arc::from(candidate::open("do_nothing", task, network)?)],
         Some(Champion::Greedy) => vec![Arc::new(Greedy::new(task, network))],
         Some(Champion::Operator) => operators(suite, network, suite.operators.settings),
-        Some(Champion::Manifest(_)) if copies.scenarios.is_some() => Vec::new(),
+        Some(Champion::Manifest(_)) if copies.beside.is_some() => Vec::new(),
         Some(Champion::Manifest(path)) => {
             let path = suite_path.parent().unwrap_or(Path::new("")).join(path);
             let champion = candidate::open(&path.to_string_lossy(), task, network)?;
@@ -327,9 +355,9 @@ fn check_champion(champion: &dyn Source, suite: &Suite) -> Result<(), Diagnostic
         .into())
 }
 
-fn read(path: &Path, code: &'static str, what: &str) -> Result<Vec<u8>, Diagnostics> {
+fn read(path: &Path, code: impl Into<String>, what: &str) -> Result<Vec<u8>, Diagnostics> {
     std::fs::read(path).map_err(|error| {
-        Diagnostic::error(code, format!("{what} cannot be read: {error}"))
+        Diagnostic::error(code.into(), format!("{what} cannot be read: {error}"))
             .at(path.display().to_string(), None)
             .hint("paths in a suite are relative to the suite file")
             .into()
@@ -379,8 +407,20 @@ fn loop_config(
             autonomous: Some(Arc::new(autonomous)),
             seed: Seed(suite.seed),
         }),
-        security: suite.gates.iter().filter_map(|gate| metric::by_id(&gate.metric)?.1.security).max(),
+        looks: Looks::default(),
     })
+}
+
+/// What the gates of a suite need looked at.
+fn looks(suite: &Suite, network: &Network, customers: Option<&SuiteTable>) -> Result<Looks, Diagnostics> {
+    let needs = || suite.gates.iter().filter_map(|gate| Some(metric::by_id(&gate.metric)?.1.needs));
+    let security = |needs| if let Needs::Security(depth) = needs { Some(depth) } else { None };
+    // A table is checked also where nobody asks: it may be wrong.
+    let counted =
+        customers.map(|table| Customers::of_table(network, &table.file, &table.text)).transpose()?;
+    let asked = needs().any(|needs| needs == Needs::Service);
+    let customers = asked.then(|| Arc::new(counted.unwrap_or_else(|| Customers::assumed(network))));
+    Ok(Looks { security: needs().filter_map(security).max(), customers })
 }
 
 fn populations(
@@ -446,14 +486,16 @@ fn draws(suite: &Suite) -> bool {
         || suite.advisory.as_ref().is_some_and(Advisory::draws)
 }
 
-/// What the episodes of each population are taken from. `draws` says whether something else than hazards and the grid does.
-fn frames(populations: &[Population], world: &World<'_>, config: &LoopConfig, draws: bool) -> Vec<Frame> {
+/// What the episodes of each population are taken from.
+fn frames(suite: &Suite, populations: &[Population], world: &World<'_>, config: &LoopConfig) -> Vec<Frame> {
+    let draws = draws(suite);
     let relays = config.rules.protection.as_ref();
     let hidden = relays.is_some_and(|relays| relays.settings.hidden_failure_probability > 0.0);
     let frame = |population: &Population| Frame {
         size: population.listed(world),
         draws: hidden || draws,
         hours: world.horizon_s / 3600.0,
+        per_year: suite.populations.iter().find(|own| own.id == population.id).and_then(|own| own.per_year),
     };
     populations.iter().map(frame).collect()
 }
@@ -512,7 +554,7 @@ impl Prepared {
     /// What the episodes of a population, by its row, are taken from.
     pub(crate) fn frame(&self, population: usize) -> Frame {
         let one = self.populations.get(population..=population).unwrap_or_default();
-        frames(one, &self.world(), &self.config, draws(&self.suite)).pop().unwrap_or_default()
+        frames(&self.suite, one, &self.world(), &self.config).pop().unwrap_or_default()
     }
 
     /// Whether delays are those of this run's clock, so that no release can rest on it.
@@ -570,9 +612,7 @@ impl Prepared {
             input("suite", &suite_name, &self.suite_bytes),
             input("grid", &self.suite.grid, &self.grid_bytes),
         ];
-        if let (Some(name), Some(table)) = (&self.suite.coordinates, &self.coordinates) {
-            inputs.push(input("coordinates", name, table));
-        }
+        inputs.extend(self.tables.iter().map(|table| input(table.key, &table.name, table.text.as_bytes())));
         if let Some(recorded) = self.latency.as_ref().and_then(|latency| latency.recorded.as_ref()) {
             inputs.push(input("latency", &recorded.name, &recorded.bytes));
         }

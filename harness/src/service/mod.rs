@@ -1,0 +1,138 @@
+//! What is served, of whom, and since when: the course of one rollout as reliability engineers write it down.
+
+mod customers;
+mod interruptions;
+mod trapezoid;
+
+use powerflow::{BranchIdx, BusIdx, Column, Index};
+
+use crate::grid::Grid;
+
+pub use customers::{AVERAGE_DEMAND_KW, Customers};
+pub use interruptions::{Count, Interruptions, MOMENTARY_S};
+pub use trapezoid::Trapezoid;
+
+/// What the solver gave up on, and so nobody knows whether it was served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubtful {
+    /// It counts as lost.
+    Lost,
+    /// It counts as served.
+    Served,
+}
+
+/// A number that holds from one moment to another, over and over; moments in s.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Course {
+    /// From when on each value holds; ascending.
+    pub changes: Vec<(f64, f64)>,
+    /// Until when the last one holds.
+    pub until_s: f64,
+}
+
+impl Course {
+    fn hold(&mut self, at_s: f64, duration_s: f64, value: f64) {
+        if self.changes.last().is_none_or(|last| last.1 != value) {
+            self.changes.push((at_s, value));
+        }
+        self.until_s = at_s + duration_s;
+    }
+
+    /// The value at a moment; of one before the first the first. `None` of a course without any.
+    pub fn at(&self, seconds: f64) -> Option<f64> {
+        let after = self.changes.partition_point(|change| change.0 <= seconds);
+        self.changes.get(after.saturating_sub(1)).map(|change| change.1)
+    }
+
+    /// Its corners, h and value: two where it jumps.
+    pub fn corners(&self) -> Vec<(f64, f64)> {
+        let ends = self.changes.iter().skip(1).map(|change| change.0).chain([self.until_s]);
+        let stretch = |((from_s, value), to_s): (&(f64, f64), f64)| {
+            [(from_s / 3600.0, *value), (to_s / 3600.0, *value)]
+        };
+        self.changes.iter().zip(ends).flat_map(stretch).collect()
+    }
+}
+
+/// The service of one rollout so far.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Service {
+    doubtful: Doubtful,
+    initial_demand_mw: f64,
+    /// Interruptions of customers.
+    pub interruptions: Interruptions,
+    /// The demand of the beginning less what is not served now, MW: a demand that moves by itself moves it not.
+    pub served_mw: Course,
+    /// Branches in service.
+    pub branches: Course,
+    /// Energy that each bus was not served, MWh.
+    pub unserved_mwh: Column<BusIdx, f64>,
+    /// When each branch was lost first, s; `None` of one that never was, or that did not carry anything before.
+    pub lost_s: Column<BranchIdx, Option<f64>>,
+}
+
+impl Service {
+    /// Of a rollout that begins with so much demand.
+    pub fn new(grid: &Grid, initial_demand_mw: f64, doubtful: Doubtful) -> Self {
+        let network = grid.network();
+        Service {
+            doubtful,
+            initial_demand_mw,
+            interruptions: Interruptions::new(network.buses.id.len()),
+            served_mw: Course::default(),
+            branches: Course::default(),
+            unserved_mwh: Column::filled(0.0, network.buses.id.len()),
+            lost_s: Column::filled(None, network.branches.from.len()),
+        }
+    }
+
+    /// Takes a state into account that holds from `at_s` for a while.
+    pub fn step(&mut self, grid: &Grid, customers: &Customers, at_s: f64, duration_s: f64) {
+        let network = grid.network();
+        let mut unserved_mw = 0.0;
+        for bus in network.buses.id.indices() {
+            let lost = grid.unserved_at(bus).times(network.base.from_pu(1.0));
+            let without_mw = match self.doubtful {
+                Doubtful::Lost => lost.total_mw(),
+                Doubtful::Served => lost.total_mw() - lost.unsolved_mw,
+            };
+            unserved_mw += without_mw;
+            self.unserved_mwh[bus] = without_mw.mul_add(duration_s / 3600.0, self.unserved_mwh[bus]);
+            let wanted_mw = network.base.from_pu(grid.wanted_p_pu(bus));
+            let share = if wanted_mw > 0.0 { (without_mw / wanted_mw).clamp(0.0, 1.0) } else { 0.0 };
+            self.interruptions.observe(bus.row(), at_s, share * customers.of_bus[bus]);
+        }
+        self.interruptions.until(at_s + duration_s);
+        self.served_mw.hold(at_s, duration_s, self.initial_demand_mw - unserved_mw);
+        let mut closed = 0_u32;
+        for branch in network.branches.from.indices() {
+            let on = grid.state().branch_on[branch];
+            closed += u32::from(on);
+            if !on && network.branches.in_service[branch] {
+                self.lost_s[branch].get_or_insert(at_s);
+            }
+        }
+        self.branches.hold(at_s, duration_s, f64::from(closed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_course_holds_until_it_changes() {
+        let mut course = Course::default();
+        for (at_s, value) in [(0.0, 5.0), (60.0, 5.0), (120.0, 3.0)] {
+            course.hold(at_s, 60.0, value);
+        }
+        assert_eq!(course.changes, [(0.0, 5.0), (120.0, 3.0)]);
+        assert_eq!([-1.0, 0.0, 119.9, 120.0, 1e9].map(|s| course.at(s)), [5.0, 5.0, 5.0, 3.0, 3.0].map(Some));
+        let minute = 1.0 / 60.0;
+        let corners = [(0.0, 5.0), (2.0 * minute, 5.0), (2.0 * minute, 3.0), (3.0 * minute, 3.0)];
+        for (ours, wanted) in course.corners().into_iter().zip(corners) {
+            assert!((ours.0 - wanted.0).abs() < 1e-12 && ours.1 == wanted.1, "{ours:?} {wanted:?}");
+        }
+        assert_eq!(Course::default().at(0.0), None);
+    }
+}
