@@ -1,6 +1,7 @@
 //! From a suite file to a verdict: prepare, simulate, judge, write.
 
 mod assumed;
+mod beside;
 mod cache;
 mod challenge;
 pub mod folder;
@@ -24,6 +25,8 @@ use powerflow::{Diagnostic, Diagnostics, Network};
 use reports::{Evidence, InputRecord, RunRecord};
 use scenarios::{Population, Seed, World};
 
+use beside::read;
+pub use beside::{ListedFile, SuiteTable};
 pub use judge::Verdicts;
 pub use progress::{Progress, Silent, Watch};
 
@@ -42,10 +45,9 @@ use crate::grid::{GridRules, units};
 use crate::latency::{self, Delay, Latency};
 use crate::live::LoopConfig;
 use crate::metric::{self, Looks, Needs};
-use crate::regression;
 use crate::response;
 use crate::service::Customers;
-use crate::suite::{Champion, Suite, TIERS, TableFile, Tier};
+use crate::suite::{Champion, Suite, TIERS, Tier};
 use crate::supervision::{self, Advisory};
 use crate::waiver::Waivers;
 use scenarios::nearest;
@@ -62,6 +64,8 @@ pub struct Prepared {
     pub tables: Vec<SuiteTable>,
     /// The network.
     pub network: Arc<Network>,
+    /// Customers of its buses.
+    pub customers: Arc<Customers>,
     /// Populations with their hazards, in suite order.
     pub populations: Vec<Population>,
     /// The loop.
@@ -78,44 +82,6 @@ pub struct Prepared {
     pub listed: Vec<ListedFile>,
     /// The tier that is run; `None`: the whole suite.
     pub tier: Option<Tier>,
-}
-
-/// A table that the suite names, as it was read.
-#[derive(Clone, Debug)]
-pub struct SuiteTable {
-    /// The key of the suite that names it.
-    pub key: &'static str,
-    /// Its name as the suite writes it.
-    pub name: String,
-    /// What it says.
-    pub text: String,
-    /// Where it lay, for messages.
-    file: String,
-}
-
-impl SuiteTable {
-    /// Its name among copies of what a suite names: paths of a suite may lead anywhere.
-    pub(crate) fn copy_name(key: &str) -> String {
-        format!("{key}.csv")
-    }
-}
-
-/// A file of listed scenarios, as it was read.
-#[derive(Clone, Debug)]
-pub struct ListedFile {
-    /// The population that names it.
-    pub population: String,
-    /// Its name as the suite writes it.
-    pub name: String,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-}
-
-impl ListedFile {
-    /// Its name in the folder `inputs` of a run: paths of a suite may lead anywhere.
-    fn copy_name(population: &str) -> String {
-        format!("scenarios-{population}.json")
-    }
 }
 
 /// Who is judged, where it is not whom the suite names.
@@ -206,25 +172,6 @@ pub(crate) fn prepare_copies(
     prepare_from(suite, &copies, contender)
 }
 
-/// Reads the tables that a suite names.
-fn tables(suite: &Suite, copies: &Copies<'_>) -> Result<Vec<SuiteTable>, Diagnostics> {
-    let open = |table: &TableFile| {
-        let path = match copies.beside {
-            Some(folder) => folder.join(SuiteTable::copy_name(table.key)),
-            None => table.path.clone(),
-        };
-        let what = format!("the table of {} that the suite names", table.key);
-        let bytes = read(&path, format!("suite.{}.read", table.key), &what)?;
-        let file = path.display().to_string();
-        let text = String::from_utf8(bytes).map_err(|_| {
-            let message = format!("{what} is not text in UTF-8");
-            Diagnostic::error(format!("{}.encoding", table.key), message).at(file.as_str(), None)
-        })?;
-        Ok(SuiteTable { key: table.key, name: table.name.clone(), text, file })
-    };
-    suite.tables.iter().map(open).collect()
-}
-
 /// Where inputs lie, if not where the suite says.
 #[derive(Clone, Copy, Default)]
 struct Copies<'a> {
@@ -253,7 +200,7 @@ fn prepare_from(
     suite.check_metrics(&metric::known())?;
     let grid_bytes = read(&suite.grid_path, "suite.grid.read", "the case that the suite names")?;
     let mut case = powerflow::case::read(&suite.grid_path)?;
-    let tables = tables(&suite, copies)?;
+    let tables = beside::tables(&suite, copies.beside)?;
     let table = |key: &str| tables.iter().find(|table| table.key == key);
     if let Some(places) = table("coordinates") {
         coordinates::place(&mut case, &places.file, &places.text)?;
@@ -268,7 +215,13 @@ fn prepare_from(
     let network = units::with_modes(&network, &autonomous.units);
     let assumptions = Assumptions::of(&suite, &network, autonomous);
     let mut config = loop_config(&suite, &network, &assumptions)?;
-    config.looks = looks(&suite, &network, table("customers"))?;
+    // A table is checked also where nobody asks: it may be wrong.
+    let counted = |table: &SuiteTable| Customers::of_table(&network, &table.file, &table.text);
+    let customers = Arc::new(match table("customers") {
+        Some(table) => counted(table)?,
+        None => Customers::assumed(&network),
+    });
+    config.looks = looks(&suite, &customers);
     let (populations, listed) = populations(&suite, copies.beside, &network, &config)?;
     let task = config.task;
     suite.check_frames(&frames(&suite, &populations, &world(&network, &config), &config))?;
@@ -305,6 +258,7 @@ fn prepare_from(
         grid_bytes,
         tables,
         network,
+        customers,
         populations,
         config,
         assumptions,
@@ -355,15 +309,6 @@ fn check_champion(champion: &dyn Source, suite: &Suite) -> Result<(), Diagnostic
         .into())
 }
 
-fn read(path: &Path, code: impl Into<String>, what: &str) -> Result<Vec<u8>, Diagnostics> {
-    std::fs::read(path).map_err(|error| {
-        Diagnostic::error(code.into(), format!("{what} cannot be read: {error}"))
-            .at(path.display().to_string(), None)
-            .hint("paths in a suite are relative to the suite file")
-            .into()
-    })
-}
-
 /// The operators that the candidate is compared with, who work so.
 fn operators(suite: &Suite, network: &Arc<Network>, settings: operator::Settings) -> Vec<Arc<dyn Source>> {
     let open = |model: &Model| -> Arc<dyn Source> {
@@ -412,15 +357,11 @@ fn loop_config(
 }
 
 /// What the gates of a suite need looked at.
-fn looks(suite: &Suite, network: &Network, customers: Option<&SuiteTable>) -> Result<Looks, Diagnostics> {
+fn looks(suite: &Suite, customers: &Arc<Customers>) -> Looks {
     let needs = || suite.gates.iter().filter_map(|gate| Some(metric::by_id(&gate.metric)?.1.needs));
     let security = |needs| if let Needs::Security(depth) = needs { Some(depth) } else { None };
-    // A table is checked also where nobody asks: it may be wrong.
-    let counted =
-        customers.map(|table| Customers::of_table(network, &table.file, &table.text)).transpose()?;
     let asked = needs().any(|needs| needs == Needs::Service);
-    let customers = asked.then(|| Arc::new(counted.unwrap_or_else(|| Customers::assumed(network))));
-    Ok(Looks { security: needs().filter_map(security).max(), customers })
+    Looks { security: needs().filter_map(security).max(), customers: asked.then(|| Arc::clone(customers)) }
 }
 
 fn populations(
@@ -436,7 +377,7 @@ fn populations(
     for from in &suite.populations {
         let mut hazards = Vec::with_capacity(from.hazards.len());
         if let Some(name) = &from.scenarios {
-            match listed(suite, &from.id, name, copies, network) {
+            match beside::listed(suite, &from.id, name, copies, network) {
                 Ok((file, list)) => {
                     hazards.push(Box::new(list) as Box<dyn scenarios::Hazard>);
                     files.push(file);
@@ -459,25 +400,6 @@ fn populations(
         populations.push(population);
     }
     complaints.into_result((populations, files))
-}
-
-/// The listed scenarios that a population names.
-fn listed(
-    suite: &Suite,
-    population: &str,
-    name: &str,
-    copies: Option<&Path>,
-    network: &Network,
-) -> Result<(ListedFile, scenarios::Listed), Diagnostics> {
-    let beside = Path::new(&suite.file).parent().unwrap_or(Path::new(""));
-    let path = match copies {
-        Some(folder) => folder.join(ListedFile::copy_name(population)),
-        None => beside.join(name),
-    };
-    let bytes = read(&path, "suite.scenarios.read", "the list of scenarios that the suite names")?;
-    let timelines = regression::read(&bytes, &path.display().to_string(), network)?;
-    let listed = scenarios::Listed { timelines: Arc::new(timelines), source: name.to_owned() };
-    Ok((ListedFile { population: population.to_owned(), name: name.to_owned(), bytes }, listed))
 }
 
 /// Whether delays or people draw something of their own in each episode.
@@ -539,6 +461,14 @@ impl Prepared {
         }
         self.tier = Some(tier);
         Ok(self)
+    }
+
+    /// The same with the service of every bus looked at, whatever gates ask for, and nothing else.
+    #[must_use]
+    pub(crate) fn serving(mut self) -> Self {
+        let customers = self.customers.clone();
+        self.config.looks = Looks { customers: Some(customers), security: None };
+        self
     }
 
     /// The seed of every stream of the suite.

@@ -1,5 +1,7 @@
 //! Interruptions of customers, counted as IEEE 1366 counts them: sustained ones and momentary ones.
 
+use serde::{Deserialize, Serialize};
+
 /// Longest interruption that is a momentary one, s. Source: IEEE Std 1366-2012, five minutes.
 pub const MOMENTARY_S: f64 = 300.0;
 
@@ -20,7 +22,8 @@ pub struct Interruptions {
 }
 
 /// Interruptions, each counted once for every customer.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Count {
     /// Sustained ones: longer than five minutes, or going on at the end, when nobody knows how long they will be.
     pub sustained: f64,

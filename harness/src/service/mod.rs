@@ -5,6 +5,7 @@ mod interruptions;
 mod trapezoid;
 
 use powerflow::{BranchIdx, BusIdx, Column, Index};
+use serde::{Deserialize, Serialize};
 
 use crate::grid::Grid;
 
@@ -22,7 +23,8 @@ pub enum Doubtful {
 }
 
 /// A number that holds from one moment to another, over and over; moments in s.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Course {
     /// From when on each value holds; ascending.
     pub changes: Vec<(f64, f64)>,
@@ -84,6 +86,11 @@ impl Service {
             unserved_mwh: Column::filled(0.0, network.buses.id.len()),
             lost_s: Column::filled(None, network.branches.from.len()),
         }
+    }
+
+    /// Demand when the rollout began, MW.
+    pub fn initial_demand_mw(&self) -> f64 {
+        self.initial_demand_mw
     }
 
     /// Takes a state into account that holds from `at_s` for a while.
