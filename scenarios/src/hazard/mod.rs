@@ -15,6 +15,7 @@ pub mod eclipse;
 pub mod every_outage;
 pub mod flood;
 pub mod generator_trip;
+pub mod geomagnetic_storm;
 pub mod heat_dome;
 pub mod hurricane;
 pub mod ice_storm;
@@ -138,6 +139,7 @@ pub const LIST: &[HazardKind] = &[
     every_outage::KIND,
     flood::KIND,
     generator_trip::KIND,
+    geomagnetic_storm::KIND,
     heat_dome::KIND,
     hurricane::KIND,
     ice_storm::KIND,

@@ -59,7 +59,7 @@ fn parse(table: &Table) -> Result<Box<dyn Hazard>, Diagnostics> {
     let hazard = SafetyShutoff {
         radius_km: settings.span(RADIUS.name, 0.1, 10_000.0).unwrap_or(span(10.0, 40.0)),
         begins_s: settings.span(BEGINS.name, 0.0, f64::INFINITY),
-        lasts_h: settings.span(LASTS.name, 0.0, 10_000.0).unwrap_or(span(12.0, 48.0)),
+        lasts_h: settings.span(LASTS.name, 0.01, 10_000.0).unwrap_or(span(12.0, 48.0)),
         patrol_h: settings.span(PATROL.name, 0.0, 1000.0).unwrap_or(span(2.0, 12.0)),
     };
     settings.finish(hazard).map(|hazard| Box::new(hazard) as Box<dyn Hazard>)
