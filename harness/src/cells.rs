@@ -93,7 +93,7 @@ impl Table {
         column
     }
 
-    /// Place of a column that has several names; a missing one is a complaint.
+    /// Place of the first of these columns that the table has; where it has none, the first is missed.
     pub(crate) fn need_any(&self, names: &[&str], code: &str) -> Option<usize> {
         names.iter().find_map(|name| self.column(name)).or_else(|| self.need(names[0], code))
     }

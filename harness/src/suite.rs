@@ -11,6 +11,7 @@ use powerflow::{Diagnostic, Diagnostics, NewtonConfig, ReactiveLimits, Rescue, S
 
 use crate::action::Task;
 use crate::assumption;
+use crate::beside::{self, BesideFile};
 use crate::fields::{Document, Fields};
 use crate::gate::{self, Gate, Severity};
 use crate::grid::{autonomous, frequency, protection};
@@ -136,20 +137,6 @@ pub struct HazardTable {
     pub line: Option<u32>,
 }
 
-/// Keys that name tables beside the suite; copies of these are called like the key.
-pub const TABLES: [&str; 2] = ["coordinates", "customers"];
-
-/// A table that the suite names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableFile {
-    /// The key that names it, one of [`TABLES`].
-    pub key: &'static str,
-    /// Its name as the suite writes it.
-    pub name: String,
-    /// The same, relative paths taken from the folder of the suite.
-    pub path: PathBuf,
-}
-
 /// Scenarios drawn by the same hazards.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Population {
@@ -201,8 +188,8 @@ pub struct Suite {
     pub grid: String,
     /// Case file, relative paths taken from the folder of the suite.
     pub grid_path: PathBuf,
-    /// Tables that say more of the grid than its case, in the order of [`TABLES`].
-    pub tables: Vec<TableFile>,
+    /// Files that say what the case does not.
+    pub beside: Vec<BesideFile>,
     /// Candidate's manifest as the suite writes it.
     pub candidate: Option<String>,
     /// Candidate's manifest, relative paths taken from the folder of the suite.
@@ -341,7 +328,8 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let seed = fields.need("seed", seed);
     let grid = fields.name("grid");
     let grid = fields.need("grid", grid);
-    let beside = TABLES.map(|key| (key, fields.name(key)));
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    let beside = beside::of_suite(&mut fields, folder);
     let candidate = fields.name("candidate");
     let champion = champion::read_champion(&mut fields);
     let operators = champion::read_operators(&mut fields);
@@ -394,7 +382,6 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     }
     fields.finish();
 
-    let folder = path.parent().unwrap_or_else(|| Path::new(""));
     let (grid, populations, mut gates) = (grid?, populations?, gates?);
     imply_gates(&populations, &mut gates);
     let compares = gates.iter().any(|gate| gate.gate.needs_champion());
@@ -404,11 +391,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
         name: name?.to_owned(),
         seed: seed?,
         grid: grid.to_owned(),
-        tables: beside
-            .into_iter()
-            .filter_map(|(key, name)| Some((key, name?)))
-            .map(|(key, name)| TableFile { key, name: name.to_owned(), path: folder.join(name) })
-            .collect(),
+        beside,
         grid_path: folder.join(grid),
         candidate: candidate.map(str::to_owned),
         candidate_path: candidate.map(|candidate| folder.join(candidate)),

@@ -10,9 +10,9 @@ use toml::{Table, Value};
 use super::{Hunted, PreparedHunt};
 use crate::fields::Document;
 use crate::regression;
+use crate::run::Prepared;
 use crate::run::folder::{Staged, json, problems, publish as rename, remove};
 use crate::run::journal::partial_folder;
-use crate::run::{Prepared, SuiteTable};
 
 /// The population of the suite that replays what was found.
 pub(super) const POPULATION: &str = "regressions";
@@ -48,8 +48,8 @@ pub(super) fn publish(
         folder.put(SCENARIOS, &json(&list)?)?;
         folder.put(SUITE, suite(hunt, &grid)?.as_bytes())?;
         folder.put(&grid, &prepared.grid_bytes)?;
-        for table in &prepared.tables {
-            folder.put(&SuiteTable::copy_name(table.key), table.text.as_bytes())?;
+        for beside in &prepared.beside {
+            folder.put(&beside.file.copy_name(), &beside.bytes)?;
         }
         if let Some(recorded) = prepared.latency.as_ref().and_then(|latency| latency.recorded.as_ref()) {
             folder.put(LATENCY, &recorded.bytes)?;
@@ -88,8 +88,8 @@ fn suite(hunt: &PreparedHunt<'_>, grid: &str) -> Result<String, Diagnostics> {
     }
     suite.insert("name".into(), Value::String(format!("{} regressions", prepared.suite.name)));
     suite.insert("grid".into(), Value::String(grid.to_owned()));
-    for table in &prepared.tables {
-        suite.insert(table.key.into(), Value::String(SuiteTable::copy_name(table.key)));
+    for beside in &prepared.beside {
+        suite.insert(beside.file.kind.key().into(), Value::String(beside.file.copy_name()));
     }
     suite.insert("seed".into(), seed(prepared)?);
     let recorded = prepared.latency.as_ref().is_some_and(|latency| latency.recorded.is_some());

@@ -16,7 +16,7 @@ use super::judge;
 use super::local::{Simulated, cannot_write};
 use super::recorded::{Kept, trajectory_name};
 use super::tested;
-use super::{Completed, ListedFile, Prepared, RunOptions, SuiteTable};
+use super::{Completed, ListedFile, Prepared, RunOptions};
 use crate::gate;
 use crate::trajectory::Episode;
 use reports::redact::Redactor;
@@ -24,7 +24,6 @@ use reports::waiver::excused;
 
 /// Name of the copied case inside a run folder, without its extension.
 pub(super) const GRID_COPY: &str = "inputs/grid";
-/// Copy of the table of places, without its extension.
 /// Name of the copied suite inside a run folder, without its extension.
 pub(crate) const SUITE_COPY: &str = "inputs/suite";
 /// Name of the copied record of times inside a run folder, without its extension.
@@ -112,8 +111,8 @@ pub(super) fn write(
     let mut folder = Staged { root: staging.clone(), files: BTreeMap::new() };
     folder.put(&copy_name(SUITE_COPY, Path::new(&prepared.suite.file)), &prepared.suite_bytes)?;
     folder.put(&copy_name(GRID_COPY, &prepared.suite.grid_path), &prepared.grid_bytes)?;
-    for table in &prepared.tables {
-        folder.put(&format!("inputs/{}", SuiteTable::copy_name(table.key)), table.text.as_bytes())?;
+    for beside in &prepared.beside {
+        folder.put(&format!("inputs/{}", beside.file.copy_name()), &beside.bytes)?;
     }
     if let Some(recorded) = prepared.latency.as_ref().and_then(|latency| latency.recorded.as_ref()) {
         folder.put(&format!("{LATENCY_COPY}.json"), &recorded.bytes)?;

@@ -1,12 +1,12 @@
 //! From a suite file to a verdict: prepare, simulate, judge, write.
 
 mod assumed;
-mod beside;
 mod cache;
 mod challenge;
 pub mod folder;
 pub(crate) mod journal;
 mod judge;
+mod listed;
 pub(crate) mod lives;
 pub(crate) mod local;
 mod progress;
@@ -25,18 +25,17 @@ use powerflow::{Diagnostic, Diagnostics, Network};
 use reports::{Evidence, InputRecord, RunRecord};
 use scenarios::{Population, Seed, World};
 
-use beside::read;
-pub use beside::{ListedFile, SuiteTable};
 pub use judge::Verdicts;
+pub use listed::ListedFile;
 pub use progress::{Progress, Silent, Watch};
 
 use crate::action::Task;
 use crate::assumption::{self, Assumptions};
+use crate::beside::BesideBytes;
 use crate::candidate::greedy::Greedy;
 use crate::candidate::manifest::Mode;
 use crate::candidate::operator::{self, Model, Operator};
 use crate::candidate::{self, Source};
-use crate::coordinates;
 use crate::covers;
 use crate::gate::Frame;
 use crate::grid::autonomous::Autonomous;
@@ -60,8 +59,8 @@ pub struct Prepared {
     pub suite_bytes: Vec<u8>,
     /// Bytes of the case file.
     pub grid_bytes: Vec<u8>,
-    /// Tables that the suite names beside the case, as they were read.
-    pub tables: Vec<SuiteTable>,
+    /// Files that the suite names to say what the case does not.
+    pub beside: Vec<BesideBytes>,
     /// The network.
     pub network: Arc<Network>,
     /// Customers of its buses.
@@ -160,15 +159,16 @@ pub(crate) fn prepare_undelayed(suite_path: &Path, contender: Contender) -> Resu
     prepare_from(suite_path, &Copies { undelayed: true, ..Copies::default() }, contender)
 }
 
-/// The same, with the case, the recorded times, tables and listed scenarios elsewhere than where the suite says; the last two beside it.
+/// The same, with the case, the recorded times, and what lies beside the case and listed scenarios elsewhere than where the suite says; the
+/// last two beside it.
 pub(crate) fn prepare_copies(
     suite: &Path,
     grid: &Path,
     latency: Option<&Path>,
     contender: Contender,
 ) -> Result<Prepared, Diagnostics> {
-    let beside = Some(suite.parent().unwrap_or(Path::new("")));
-    let copies = Copies { grid: Some(grid), latency, beside, undelayed: false };
+    let folder = Some(suite.parent().unwrap_or(Path::new("")));
+    let copies = Copies { grid: Some(grid), latency, folder, undelayed: false };
     prepare_from(suite, &copies, contender)
 }
 
@@ -177,8 +177,8 @@ pub(crate) fn prepare_copies(
 struct Copies<'a> {
     grid: Option<&'a Path>,
     latency: Option<&'a Path>,
-    /// Folder with copies of tables and listed scenarios.
-    beside: Option<&'a Path>,
+    /// Folder with copies of what lies beside the case, and of listed scenarios.
+    folder: Option<&'a Path>,
     /// Whether the suite's delays are left out.
     undelayed: bool,
 }
@@ -200,11 +200,13 @@ fn prepare_from(
     suite.check_metrics(&metric::known())?;
     let grid_bytes = read(&suite.grid_path, "suite.grid.read", "the case that the suite names")?;
     let mut case = powerflow::case::read(&suite.grid_path)?;
-    let tables = beside::tables(&suite, copies.beside)?;
-    let table = |key: &str| tables.iter().find(|table| table.key == key);
-    if let Some(places) = table("coordinates") {
-        coordinates::place(&mut case, &places.file, &places.text)?;
+    if let Some(folder) = copies.folder {
+        for file in &mut suite.beside {
+            file.path = folder.join(file.copy_name());
+        }
     }
+    let beside =
+        suite.beside.iter().map(|file| file.enter(&mut case)).collect::<Result<Vec<_>, Diagnostics>>()?;
     let network = Network::build(case)?;
     covers::check(&suite)?;
     let droop = suite
@@ -215,14 +217,9 @@ fn prepare_from(
     let network = units::with_modes(&network, &autonomous.units);
     let assumptions = Assumptions::of(&suite, &network, autonomous);
     let mut config = loop_config(&suite, &network, &assumptions)?;
-    // A table is checked also where nobody asks: it may be wrong.
-    let counted = |table: &SuiteTable| Customers::of_table(&network, &table.file, &table.text);
-    let customers = Arc::new(match table("customers") {
-        Some(table) => counted(table)?,
-        None => Customers::assumed(&network),
-    });
+    let customers = Arc::new(Customers::of_suite(&network, &beside)?);
     config.looks = looks(&suite, &customers);
-    let (populations, listed) = populations(&suite, copies.beside, &network, &config)?;
+    let (populations, listed) = populations(&suite, copies.folder, &network, &config)?;
     let task = config.task;
     suite.check_frames(&frames(&suite, &populations, &world(&network, &config), &config))?;
     let repeats = matches!(contender, Contender::Repeating(_));
@@ -256,7 +253,7 @@ fn prepare_from(
         suite,
         suite_bytes,
         grid_bytes,
-        tables,
+        beside,
         network,
         customers,
         populations,
@@ -283,7 +280,7 @@ fn champions(
         Some(Champion::DoNothing) => vec![Arc::from(candidate::open("do_nothing", task, network)?)],
         Some(Champion::Greedy) => vec![Arc::new(Greedy::new(task, network))],
         Some(Champion::Operator) => operators(suite, network, suite.operators.settings),
-        Some(Champion::Manifest(_)) if copies.beside.is_some() => Vec::new(),
+        Some(Champion::Manifest(_)) if copies.folder.is_some() => Vec::new(),
         Some(Champion::Manifest(path)) => {
             let path = suite_path.parent().unwrap_or(Path::new("")).join(path);
             let champion = candidate::open(&path.to_string_lossy(), task, network)?;
@@ -307,6 +304,15 @@ fn check_champion(champion: &dyn Source, suite: &Suite) -> Result<(), Diagnostic
         .at(&suite.file, None)
         .hint(hint)
         .into())
+}
+
+pub(crate) fn read(path: &Path, code: &str, what: &str) -> Result<Vec<u8>, Diagnostics> {
+    std::fs::read(path).map_err(|error| {
+        Diagnostic::error(code.to_owned(), format!("{what} cannot be read: {error}"))
+            .at(path.display().to_string(), None)
+            .hint("paths in a suite are relative to the suite file")
+            .into()
+    })
 }
 
 /// The operators that the candidate is compared with, who work so.
@@ -377,7 +383,7 @@ fn populations(
     for from in &suite.populations {
         let mut hazards = Vec::with_capacity(from.hazards.len());
         if let Some(name) = &from.scenarios {
-            match beside::listed(suite, &from.id, name, copies, network) {
+            match listed::listed(suite, &from.id, name, copies, network) {
                 Ok((file, list)) => {
                     hazards.push(Box::new(list) as Box<dyn scenarios::Hazard>);
                     files.push(file);
@@ -542,7 +548,8 @@ impl Prepared {
             input("suite", &suite_name, &self.suite_bytes),
             input("grid", &self.suite.grid, &self.grid_bytes),
         ];
-        inputs.extend(self.tables.iter().map(|table| input(table.key, &table.name, table.text.as_bytes())));
+        inputs
+            .extend(self.beside.iter().map(|file| input(file.file.kind.key(), &file.file.name, &file.bytes)));
         if let Some(recorded) = self.latency.as_ref().and_then(|latency| latency.recorded.as_ref()) {
             inputs.push(input("latency", &recorded.name, &recorded.bytes));
         }

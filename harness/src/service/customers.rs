@@ -2,6 +2,7 @@
 
 use powerflow::{BusIdx, Column, Diagnostic, Diagnostics, Network};
 
+use crate::beside::{Beside, BesideBytes};
 use crate::cells::{BUS, Table};
 
 /// Mean demand of a customer where no table says how many there are, kW. Source: the suite's specification; some 10,500 kWh a year, a
@@ -25,11 +26,25 @@ impl Customers {
         Customers { of_bus: counts.into(), assumed: true }
     }
 
+    /// Those of the table that lies beside the case, checked also where nobody asks for it; else assumed.
+    ///
+    /// # Errors
+    /// As [`Self::of_table`].
+    pub(crate) fn of_suite(network: &Network, beside: &[BesideBytes]) -> Result<Self, Diagnostics> {
+        match beside.iter().find(|beside| beside.file.kind == Beside::Customers) {
+            Some(table) => {
+                let file = table.file.path.display().to_string();
+                Self::of_table(network, &file, &String::from_utf8_lossy(&table.bytes))
+            }
+            None => Ok(Self::assumed(network)),
+        }
+    }
+
     /// Those of a table: columns `bus` and `customers`, one row for every bus with demand.
     ///
     /// # Errors
     /// `customers.*` with the line of what is missing, unknown, twice there, or no number of customers.
-    pub(crate) fn of_table(network: &Network, file: &str, text: &str) -> Result<Self, Diagnostics> {
+    fn of_table(network: &Network, file: &str, text: &str) -> Result<Self, Diagnostics> {
         const CODE: &str = "customers";
         let table = Table::of(file, text, CODE)?;
         let columns = (table.need_any(&BUS, CODE), table.need("customers", CODE));
