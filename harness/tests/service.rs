@@ -83,11 +83,9 @@ fn customers_demand_and_branches_are_counted_from_what_was_lost_when() {
     assert_eq!(lived.episode.metric("resilience.served.fall_per_h"), None);
     let service = lived.service.expect("it was looked at");
     assert_eq!(service.lost.served_mw, service.served.served_mw, "nothing is in doubt");
-    let lost: Vec<usize> =
-        service.lost.lost_s.iter().filter(|(_, at)| at.is_some()).map(|(branch, _)| branch.row()).collect();
+    let lost: Vec<usize> = service.lost.lost().map(Index::row).collect();
     assert_eq!(lost, [0, 1]);
-    let unserved: f64 = service.lost.unserved_mwh.iter().map(|(_, mwh)| mwh).sum();
-    assert!((unserved - lost_mw).abs() < 1e-9);
+    assert!((service.lost.unserved_mwh() - lost_mw).abs() < 1e-9);
 }
 
 #[test]

@@ -227,6 +227,46 @@ pub struct PopulationRisk {
     pub worst: Vec<StormRecord>,
     /// The storm in the middle, by unserved energy.
     pub median: Option<StormRecord>,
+    /// Storms moment by moment, for the map; none where nobody knows where the buses are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shown: Vec<ShownStorm>,
+}
+
+/// One storm moment by moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ShownStorm {
+    /// Why it is shown: `worst`, `median`.
+    pub why: String,
+    /// Its number in the population.
+    pub index: u64,
+    /// Moments, hours since the beginning.
+    pub time_h: Vec<f64>,
+    /// At each moment the rows of the branches that are out, from 1.
+    pub out: Vec<Vec<u32>>,
+    /// At each moment the rows of buses with demand that is not served, from 1, and how much, MW; what the solver gave up on counts as lost.
+    pub unserved_mw: Vec<Vec<(u32, f64)>>,
+    /// Its wind; absent where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gusts: Option<GustField>,
+}
+
+/// Gusts over a part of the earth, moment by moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct GustField {
+    /// Western and eastern edge, degrees.
+    pub longitude_deg: (f64, f64),
+    /// Southern and northern edge, degrees.
+    pub latitude_deg: (f64, f64),
+    /// Cells from west to east.
+    pub columns: u32,
+    /// Cells from north to south.
+    pub rows: u32,
+    /// At each moment the strongest gust (three seconds, 10 m above ground) in the middle of each cell, m/s, row by row from the north-western.
+    pub m_s: Vec<Vec<u32>>,
 }
 
 /// A study of storms.

@@ -40,6 +40,24 @@ impl Course {
         self.until_s = at_s + duration_s;
     }
 
+    /// The same of a number that is zero until it is another: of one that never is nothing is kept.
+    fn hold_from_zero(&mut self, at_s: f64, duration_s: f64, value: f64) {
+        if self.changes.is_empty() {
+            if value == 0.0 {
+                return;
+            }
+            if at_s > 0.0 {
+                self.changes.push((0.0, 0.0));
+            }
+        }
+        self.hold(at_s, duration_s, value);
+    }
+
+    /// Value times hours.
+    pub fn area_h(&self) -> f64 {
+        self.corners().windows(2).map(|pair| (pair[1].0 - pair[0].0) * pair[0].1).sum()
+    }
+
     /// The value at a moment; of one before the first the first. `None` of a course without any.
     pub fn at(&self, seconds: f64) -> Option<f64> {
         let after = self.changes.partition_point(|change| change.0 <= seconds);
@@ -67,10 +85,10 @@ pub struct Service {
     pub served_mw: Course,
     /// Branches in service.
     pub branches: Course,
-    /// Energy that each bus was not served, MWh.
-    pub unserved_mwh: Column<BusIdx, f64>,
-    /// When each branch was lost first, s; `None` of one that never was, or that did not carry anything before.
-    pub lost_s: Column<BranchIdx, Option<f64>>,
+    /// Demand of each bus that is not served, MW; empty of one that always was.
+    pub unserved_mw: Column<BusIdx, Course>,
+    /// 1 while a branch that is in service in the file is open; empty of one that never is.
+    pub open: Column<BranchIdx, Course>,
 }
 
 impl Service {
@@ -83,14 +101,24 @@ impl Service {
             interruptions: Interruptions::new(network.buses.id.len()),
             served_mw: Course::default(),
             branches: Course::default(),
-            unserved_mwh: Column::filled(0.0, network.buses.id.len()),
-            lost_s: Column::filled(None, network.branches.from.len()),
+            unserved_mw: Column::filled(Course::default(), network.buses.id.len()),
+            open: Column::filled(Course::default(), network.branches.from.len()),
         }
     }
 
     /// Demand when the rollout began, MW.
     pub fn initial_demand_mw(&self) -> f64 {
         self.initial_demand_mw
+    }
+
+    /// Energy that is not served, MWh.
+    pub fn unserved_mwh(&self) -> f64 {
+        self.unserved_mw.iter().map(|(_, course)| course.area_h()).sum()
+    }
+
+    /// Branches that were lost at any time, ascending.
+    pub fn lost(&self) -> impl Iterator<Item = BranchIdx> {
+        self.open.iter().filter(|(_, course)| !course.changes.is_empty()).map(|(branch, _)| branch)
     }
 
     /// Takes a state into account that holds from `at_s` for a while.
@@ -104,7 +132,7 @@ impl Service {
                 Doubtful::Served => lost.total_mw() - lost.unsolved_mw,
             };
             unserved_mw += without_mw;
-            self.unserved_mwh[bus] = without_mw.mul_add(duration_s / 3600.0, self.unserved_mwh[bus]);
+            self.unserved_mw[bus].hold_from_zero(at_s, duration_s, without_mw);
             let wanted_mw = network.base.from_pu(grid.wanted_p_pu(bus));
             let share = if wanted_mw > 0.0 { (without_mw / wanted_mw).clamp(0.0, 1.0) } else { 0.0 };
             self.interruptions.observe(bus.row(), at_s, share * customers.of_bus[bus]);
@@ -115,9 +143,8 @@ impl Service {
         for branch in network.branches.from.indices() {
             let on = grid.state().branch_on[branch];
             closed += u32::from(on);
-            if !on && network.branches.in_service[branch] {
-                self.lost_s[branch].get_or_insert(at_s);
-            }
+            let lost = !on && network.branches.in_service[branch];
+            self.open[branch].hold_from_zero(at_s, duration_s, f64::from(u8::from(lost)));
         }
         self.branches.hold(at_s, duration_s, f64::from(closed));
     }
@@ -141,5 +168,10 @@ mod tests {
             assert!((ours.0 - wanted.0).abs() < 1e-12 && ours.1 == wanted.1, "{ours:?} {wanted:?}");
         }
         assert_eq!(Course::default().at(0.0), None);
+        let mut late = Course::default();
+        for (at_s, value) in [(0.0, 0.0), (3600.0, 2.0), (7200.0, 0.0)] {
+            late.hold_from_zero(at_s, 3600.0, value);
+        }
+        assert_eq!((late.at(10.0), late.at(4000.0), late.area_h()), (Some(0.0), Some(2.0), 2.0));
     }
 }

@@ -23,6 +23,7 @@ pub mod plan;
 pub mod playback;
 pub mod rating;
 pub mod sarif;
+mod storm_map;
 pub mod study;
 mod study_html;
 mod svg;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::chart::{Chart, Point, staircase};
 use super::html::{STYLE, digests, fill};
+use super::storm_map;
 use super::study::{courses, figures, headline, in_words, name, saved, trapezoid};
 use crate::evidence::NetworkRecord;
 use crate::problem::Problem;
@@ -13,12 +14,14 @@ use crate::study::{PopulationRisk, Restoration, StormStudy};
 use crate::words::{count, number, quantity};
 
 const PAGE: &str = include_str!("../../pages/study.html");
+const SCRIPT: &str = include_str!("../../pages/storm_map.js");
 /// Lines that are listed.
 const LINES: usize = 40;
 
 #[derive(Serialize)]
 struct Page<'a> {
     style: Value,
+    script: Option<Value>,
     suite: &'a str,
     case: &'a str,
     populations: Vec<View<'a>>,
@@ -34,6 +37,8 @@ struct View<'a> {
     headline: String,
     law: &'a [String],
     facts: Vec<(String, String)>,
+    map: Option<Value>,
+    map_data: Option<Value>,
     curve: Option<Value>,
     curve_caption: String,
     courses: Vec<(String, Option<Value>)>,
@@ -64,12 +69,16 @@ struct Row {
 ///
 /// # Errors
 /// `render.html` where the template refuses; a page is never half written.
-pub fn render(study: &StormStudy, _network: &NetworkRecord) -> Result<String, Problem> {
+pub fn render(study: &StormStudy, network: &NetworkRecord) -> Result<String, Problem> {
+    let populations: Vec<View<'_>> =
+        study.populations.iter().map(|population| view(population, network)).collect::<Result<_, _>>()?;
+    let script = populations.iter().any(|population| population.map.is_some());
     let page = Page {
+        script: script.then(|| Value::from_safe_string(SCRIPT.to_owned())),
         style: Value::from_safe_string(STYLE.to_owned()),
         suite: &study.suite,
         case: &study.case,
-        populations: study.populations.iter().map(view).collect(),
+        populations,
         notes: &study.notes,
         inputs: digests(&study.inputs),
         confidence: format!("{} %", number(100.0 * study.confidence)),
@@ -77,7 +86,7 @@ pub fn render(study: &StormStudy, _network: &NetworkRecord) -> Result<String, Pr
     fill("study.html", PAGE, Serde(&page))
 }
 
-fn view(population: &PopulationRisk) -> View<'_> {
+fn view<'a>(population: &'a PopulationRisk, network: &NetworkRecord) -> Result<View<'a>, Problem> {
     let tone = match () {
         _ if population.served.is_some() => "undecided",
         _ if population.lost.loss_of_load.value > 0.0 => "fail",
@@ -100,7 +109,10 @@ fn view(population: &PopulationRisk) -> View<'_> {
     let years = population.per_year.map_or_else(String::new, |times| {
         format!(" Times {} a year it is how often a year brings more.", number(times))
     });
-    View {
+    let (map, map_data) = storm_map::map(population, network)?.map(|map| (map.picture, map.data)).unzip();
+    Ok(View {
+        map: map.map(Value::from_safe_string),
+        map_data: map_data.map(Value::from_safe_string),
         id: &population.id,
         tone,
         headline: headline(population),
@@ -129,7 +141,7 @@ fn view(population: &PopulationRisk) -> View<'_> {
             if population.lines.len() > LINES { format!(", {LINES} of them shown") } else { String::new() }
         ),
         storms: population.worst.iter().map(row).collect(),
-    }
+    })
 }
 
 /// How often a storm leaves more than so much unserved.

@@ -60,7 +60,7 @@ pub(super) struct Served {
 impl Served {
     fn of(service: &Service) -> Self {
         Served {
-            mwh: service.unserved_mwh.iter().map(|(_, mwh)| mwh).sum(),
+            mwh: service.unserved_mwh(),
             served_mw: service.served_mw.clone(),
             interruptions: service.interruptions.count(),
         }
@@ -71,7 +71,6 @@ impl Storm {
     fn of(trajectory: &Trajectory) -> Option<Self> {
         let (episode, both) = (&trajectory.episode, trajectory.service.as_ref()?);
         let gave_up = episode.outcome == Outcome::SolverGaveUp;
-        let lines = both.lost.lost_s.iter().filter(|(_, lost_s)| lost_s.is_some());
         Some(Storm {
             index: episode.index,
             outcome: episode.outcome,
@@ -79,7 +78,7 @@ impl Storm {
             lost: Served::of(&both.lost),
             served: gave_up.then(|| Served::of(&both.served)),
             branches: both.lost.branches.clone(),
-            lines: lines.map(|(branch, _)| branch).collect(),
+            lines: both.lost.lost().collect(),
         })
     }
 }
@@ -110,6 +109,20 @@ impl<'a> Worker<'a> {
         indices: &[u64],
         withstands: Option<BranchIdx>,
     ) -> Vec<Storm> {
+        self.lives(population, indices, withstands).iter().filter_map(Storm::of).collect()
+    }
+
+    /// The service of one storm of a population, element by element.
+    pub(super) fn service(&mut self, population: usize, index: u64) -> Option<Service> {
+        Some(self.lives(population, &[index], None).pop()?.service?.lost)
+    }
+
+    fn lives(
+        &mut self,
+        population: usize,
+        indices: &[u64],
+        withstands: Option<BranchIdx>,
+    ) -> Vec<Trajectory> {
         let mut scenarios = drawn(self.prepared, &self.prepared.populations[population], indices);
         if let Some(branch) = withstands {
             for (scenario, _) in &mut scenarios {
@@ -117,7 +130,7 @@ impl<'a> Worker<'a> {
             }
         }
         let mut cohort = cohort_of(self.prepared, &mut self.solver, NOBODY, scenarios, COHORT, false);
-        live(&mut cohort, &mut Idle).iter().filter_map(Storm::of).collect()
+        live(&mut cohort, &mut Idle)
     }
 }
 

@@ -5,6 +5,7 @@ mod folder;
 mod lines;
 mod restoration;
 mod risk;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -148,6 +149,15 @@ impl PreparedStorms {
         for (at, storms) in all.iter().enumerate() {
             let lines = &mut document.populations[at].lines;
             lines::harden(&mut workers, at, storms, lines, self.settings.hardened, watch)?;
+            let risk = &mut document.populations[at];
+            let worth = [("worst", risk.worst.first()), ("median", risk.median.as_ref())];
+            let worth: Vec<(&str, u64)> =
+                worth.iter().filter_map(|(why, storm)| Some((*why, (*storm)?.index))).collect();
+            let first = &mut workers[0];
+            risk.shown = worth
+                .into_iter()
+                .filter_map(|(why, index)| shown::of(&self.prepared, first, at, index, why))
+                .collect();
         }
         if let Some(out) = &self.settings.out {
             folder::publish(out, &self.prepared, &document, &all)?;
@@ -222,6 +232,7 @@ impl PreparedStorms {
             branches: restoration::of(&prepared.config, storms, |storm| &storm.branches),
             worst: worst_first.iter().take(WORST).map(|storm| record(storm)).collect(),
             median: worst_first.get(storms.len() / 2).map(|storm| record(storm)),
+            shown: Vec::new(),
         }
     }
 
