@@ -15,8 +15,9 @@ use harness::live::{LoopConfig, live};
 use harness::metric::Looks;
 use harness::service::Customers;
 use harness::trajectory::Trajectory;
+use powerflow::case::PrimeMover;
 use powerflow::security::Depth;
-use powerflow::{BranchIdx, Index, NewtonConfig, Solver};
+use powerflow::{BranchIdx, Index, Network, NewtonConfig, Solver};
 use scenarios::{Event, Moment, Scenario, TimedEvent};
 
 /// Bus 20 loses both its branches after ten minutes, the second a minute after the first, and has one back after an hour and ten; three hours in all.
@@ -31,7 +32,10 @@ fn an_island_without_a_source() -> Vec<TimedEvent> {
 }
 
 fn lives(timeline: Vec<TimedEvent>, looks: Looks) -> Trajectory {
-    let network = small_grid::network();
+    lives_on(&small_grid::network(), timeline, looks)
+}
+
+fn lives_on(network: &Arc<Network>, timeline: Vec<TimedEvent>, looks: Looks) -> Trajectory {
     let config = LoopConfig {
         task: Task::Redispatch,
         step_s: 60.0,
@@ -41,7 +45,7 @@ fn lives(timeline: Vec<TimedEvent>, looks: Looks) -> Trajectory {
         looks,
     };
     let scenario = Scenario { population: "p".into(), index: 0, timeline, log_likelihood: None };
-    let mut solver = Solver::new(&network);
+    let mut solver = Solver::new(network);
     let mut cohort = Cohort::new(&mut solver, &config, "candidate", vec![(Arc::new(scenario), 1)], 1, false);
     let mut nobody = DoNothing::new(Task::Redispatch).start().expect("it needs nothing");
     live(&mut cohort, nobody.as_mut()).pop().expect("one rollout")
@@ -100,4 +104,31 @@ fn a_calm_day_interrupts_nobody_and_has_no_duration_of_an_interruption() {
     // Nobody looks where nobody asks.
     let blind = lives(Vec::new(), Looks::default());
     assert!(blind.service.is_none() && blind.episode.metric("saifi").is_none());
+}
+
+/// Unit 1 of 50 MW is driven by wind, which leaves it all for an hour, half of it for the next, and none of it in the third.
+#[test]
+fn what_the_wind_leaves_and_nobody_takes_is_curtailed() {
+    let mut case = small_grid::case();
+    case.prime_movers = vec![Some(PrimeMover::Wind), Some(PrimeMover::Steam), None];
+    let network = Network::build(case).expect("a sound grid");
+    let blows = |hour: f64, share: f64| TimedEvent {
+        at: Moment::from_seconds(3600.0 * hour),
+        event: Event::Capability { factor: vec![share, 1.0, 1.0] },
+    };
+    let delivered = |timeline: Vec<TimedEvent>| {
+        lives_on(&network, timeline, Looks::default())
+            .episode
+            .metric("curtailment_mwh")
+            .expect("there is wind")
+    };
+    // The balance takes from the unit what it needs, alike in every hour in which the unit has room.
+    let full = delivered(Vec::new());
+    assert!(full > 0.0 && full < 150.0);
+    let less = delivered(vec![blows(1.0, 0.5), blows(2.0, 0.0)]);
+    let delivers_mw = 50.0 - full / 3.0;
+    assert!(delivers_mw < 25.0, "it has room in the second hour");
+    assert!((less - (50.0 - delivers_mw) - (25.0 - delivers_mw)).abs() < 1e-6, "{less} {delivers_mw}");
+    let calm = lives(Vec::new(), Looks::default());
+    assert_eq!(calm.episode.metric("curtailment_mwh"), None, "nobody says that a unit is one");
 }

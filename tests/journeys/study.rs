@@ -81,6 +81,47 @@ fn the_document_says_what_the_table_of_storms_says() {
     assert!((area - mean).abs() < 0.02 * mean, "{area} {mean}");
 }
 
+/// The map shows what the document says, at the places of the table, and fetches nothing.
+#[test]
+fn the_page_shows_the_worst_storm_on_the_map_and_fetches_nothing() {
+    let desk = desk();
+    desk.say(&["study", "storm.toml", "--storms", "24", "--harden", "0", "--out", "study", "--quiet"])
+        .with(0);
+    let population = &desk.json("study/study.json")["populations"][0];
+    let shown = &population["shown"][0];
+    assert_eq!((shown["why"].as_str(), &shown["index"]), (Some("worst"), &population["worst"][0]["index"]));
+    // Lines that are out at any shown moment are among those that the storm took.
+    let took = population["worst"][0]["lines"].as_array().expect("lines");
+    let out: Vec<&Value> = shown["out"]
+        .as_array()
+        .expect("moments")
+        .iter()
+        .flat_map(|rows| rows.as_array().expect("rows"))
+        .collect();
+    assert!(!out.is_empty() && out.iter().all(|row| took.contains(row)));
+    let field = &shown["gusts"];
+    let cells = number(&field["columns"]) * number(&field["rows"]);
+    assert!(
+        field["m_s"]
+            .as_array()
+            .expect("moments")
+            .iter()
+            .all(|moment| moment.as_array().expect("cells").len() as f64 == cells)
+    );
+    let page = desk.text("study/report.html").replace("http://www.w3.org/2000/svg", "");
+    for fetches in ["http:", "https:", "src=", "@import", "url(", "<link", "<iframe"] {
+        assert!(!page.contains(fetches), "{fetches}");
+    }
+    assert!(page.contains("storm-player"));
+
+    // Without places nobody draws a map.
+    let quiet = desk.text("storm.toml").replace("coordinates = \"places.csv\"\n", "");
+    let begin = quiet.find("hazards").expect("hazards");
+    desk.put("quiet.toml", format!("{}hazards = [{{ kind = \"line_trip\", k = 3 }}]\n", &quiet[..begin]));
+    desk.say(&["study", "quiet.toml", "--storms", "4", "--harden", "0", "--out", "quiet", "--quiet"]).with(0);
+    assert!(!desk.text("quiet/report.html").contains("storm-player"));
+}
+
 /// Stops after the first block.
 struct OneBlock(std::sync::atomic::AtomicU64);
 

@@ -1,6 +1,7 @@
 //! What is measured of a rollout: one noun per file.
 
 mod blackout;
+mod curtailment;
 mod energy_not_served;
 mod frequency;
 mod interruption;
@@ -144,6 +145,7 @@ pub const LIST: &[Metric] = &[
     overload::PERFORMANCE,
     unmet_balance::METRIC,
     losses::METRIC,
+    curtailment::METRIC,
     redispatch::METRIC,
     switching::METRIC,
     oscillation::METRIC,
