@@ -107,8 +107,10 @@ impl BesideFile {
         let shown = self.path.display().to_string();
         let text = || {
             std::str::from_utf8(&bytes).map_err(|_| {
-                Diagnostic::error(format!("{key}.encoding"), format!("{what} is not text in UTF-8"))
-                    .at(shown.as_str(), None)
+                let message = format!("{what} is not text in UTF-8");
+                Diagnostics::from(
+                    Diagnostic::error(format!("{key}.encoding"), message).at(shown.as_str(), None),
+                )
             })
         };
         match self.kind {

@@ -56,10 +56,11 @@ pub fn gusts(
     points: &[Point],
 ) -> Vec<Vec<Strain>> {
     let all = streams(seed, &population.id, index);
-    let of = |(place, hazard): (usize, &Box<dyn Hazard>)| {
-        hazard.gusts(world, &all.within(&own_name(hazard.as_ref(), place)), points)
+    let hazards = population.hazards.iter().map(AsRef::as_ref).enumerate();
+    let of = |(place, hazard): (usize, &dyn Hazard)| {
+        hazard.gusts(world, &all.within(&own_name(hazard, place)), points)
     };
-    population.hazards.iter().enumerate().filter_map(of).collect()
+    hazards.filter_map(of).collect()
 }
 
 /// What the streams of the hazard at this place of the population's list are named within those of the scenario.

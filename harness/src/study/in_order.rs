@@ -91,7 +91,7 @@ mod tests {
     fn pieces_are_handed_over_in_order_whoever_is_quick() {
         let mut workers = [(); 4];
         let slow = |_: &mut (), number: u64| {
-            if number % 7 == 0 {
+            if number.is_multiple_of(7) {
                 std::thread::sleep(std::time::Duration::from_millis(2));
             }
             number * number
