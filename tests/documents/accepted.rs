@@ -483,7 +483,7 @@ fn strange() -> Vec<Value> {
 }
 
 /// Keys that some table knows, and one that none does.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 24] = [
     "unknown",
     "on",
     "max",
