@@ -18,6 +18,7 @@
 //! ```
 
 mod connectivity;
+mod demand;
 pub mod draw;
 pub mod event;
 pub mod hazard;
@@ -26,6 +27,7 @@ pub mod losses;
 pub mod nearest;
 mod outage;
 pub mod population;
+pub mod preset;
 #[cfg(test)]
 mod sample;
 pub mod scenario;
@@ -34,6 +36,7 @@ pub mod seed;
 pub mod settings;
 mod storm;
 pub mod stream;
+pub mod technique;
 mod temperature;
 pub mod weather;
 

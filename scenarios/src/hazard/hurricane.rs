@@ -45,6 +45,7 @@ pub(super) const KIND: HazardKind = HazardKind {
         storm::CREWS,
     ],
     commands: &[],
+    techniques: &[],
     parse,
 };
 

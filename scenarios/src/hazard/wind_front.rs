@@ -52,6 +52,7 @@ pub(super) const KIND: HazardKind = HazardKind {
         storm::CREWS,
     ],
     commands: &[],
+    techniques: &[],
     parse,
 };
 
