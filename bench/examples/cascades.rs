@@ -17,6 +17,7 @@ use harness::grid::GridRules;
 use harness::grid::frequency::Written;
 use harness::grid::protection::{Protection, Settings};
 use harness::live::{COHORT, LoopConfig, live};
+use harness::metric::Looks;
 use powerflow::{BranchIdx, Index, Job, Network, NewtonConfig, Rescue, Solver};
 
 /// Next number: splitmix64.
@@ -73,7 +74,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         steps: 1,
         newton: newton.clone(),
         rules: Arc::clone(rules),
-        security: None,
+        looks: Looks::default(),
     };
     let branches = network.branches.from.len() as u64;
     let outages: Vec<Outage> = (0..count)

@@ -16,6 +16,8 @@ pub enum Beside {
     Coordinates,
     /// What drives the units.
     PrimeMovers,
+    /// How many customers the buses have.
+    Customers,
     /// What geomagnetic storms need to know.
     Geomagnetic,
 }
@@ -42,13 +44,15 @@ pub struct BesideBytes {
 
 impl Beside {
     /// Every kind.
-    pub const LIST: [Beside; 3] = [Beside::Coordinates, Beside::PrimeMovers, Beside::Geomagnetic];
+    pub const LIST: [Beside; 4] =
+        [Beside::Coordinates, Beside::PrimeMovers, Beside::Customers, Beside::Geomagnetic];
 
     /// Its key in suites, its role in evidence and the name of its copies.
     pub fn key(self) -> &'static str {
         match self {
             Beside::Coordinates => "coordinates",
             Beside::PrimeMovers => "prime_movers",
+            Beside::Customers => "customers",
             Beside::Geomagnetic => "geomagnetic",
         }
     }
@@ -62,6 +66,9 @@ impl Beside {
             Beside::PrimeMovers => {
                 "Table of what drives the units (bus, prime_mover), relative to this file."
             }
+            Beside::Customers => {
+                "Table of how many customers each bus has (bus, customers), relative to this file."
+            }
             Beside::Geomagnetic => {
                 "What geomagnetic storms need to know: a .gic file, or a MATPOWER file with GMD tables, relative to this file."
             }
@@ -73,6 +80,7 @@ impl Beside {
         match self {
             Beside::Coordinates => "the table of places",
             Beside::PrimeMovers => "the table of prime movers",
+            Beside::Customers => "the table of customers",
             Beside::Geomagnetic => "the file about direct currents",
         }
     }
@@ -99,13 +107,17 @@ impl BesideFile {
         let shown = self.path.display().to_string();
         let text = || {
             std::str::from_utf8(&bytes).map_err(|_| {
-                Diagnostic::error(format!("{key}.encoding"), format!("{what} is not text in UTF-8"))
-                    .at(shown.as_str(), None)
+                let message = format!("{what} is not text in UTF-8");
+                Diagnostics::from(
+                    Diagnostic::error(format!("{key}.encoding"), message).at(shown.as_str(), None),
+                )
             })
         };
         match self.kind {
             Beside::Coordinates => coordinates::place(case, &shown, text()?)?,
             Beside::PrimeMovers => prime_movers::assign(case, &shown, text()?)?,
+            // They are counted beside the network: no physics asks for them.
+            Beside::Customers => drop(text()?),
             Beside::Geomagnetic => {
                 let (network, notes) = powerflow::case::gic_of(case, &self.path, GroundRule::Listed)?;
                 case.geomagnetic = Some(Arc::new(network));

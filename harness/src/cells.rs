@@ -1,11 +1,15 @@
 //! Tables with a header, read cell by cell: what is wrong is collected with its line.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
 
 use powerflow::{Diagnostic, Diagnostics};
 use scenarios::nearest;
+
+/// Names of the column of buses, each by the ways in which published tables write it.
+pub(crate) const BUS: [&str; 4] = ["bus", "Bus ID", "bus_id", "id"];
 
 /// Complaints about one file that are told; a file of another kind is wrong in every line.
 const TOLD: usize = 20;
@@ -92,6 +96,35 @@ impl Table {
     /// Place of the first of these columns that the table has; where it has none, the first is missed.
     pub(crate) fn need_any(&self, names: &[&str], code: &str) -> Option<usize> {
         names.iter().find_map(|name| self.column(name)).or_else(|| self.need(names[0], code))
+    }
+
+    /// What `read` makes of the row of each bus, for every bus in the order of `ids`; a bus that the case does not have, or that is there twice, is a
+    /// complaint. `read` is given the row and the place of its bus.
+    pub(crate) fn of_buses<T>(
+        &self,
+        ids: &[u64],
+        case: &str,
+        bus: usize,
+        code: &str,
+        mut read: impl FnMut((u32, &[String]), usize) -> Option<T>,
+    ) -> Vec<Option<T>> {
+        let place_of: BTreeMap<u64, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+        let mut seen = vec![false; ids.len()];
+        let mut of_bus: Vec<Option<T>> = ids.iter().map(|_| None).collect();
+        for row in self.rows() {
+            let Some(id) = self.number::<u64>(row, bus, code, "the number of a bus") else { continue };
+            let complain = |problem: &str, message: String| {
+                self.complain(Diagnostic::error(format!("{code}.{problem}"), message), Some(row.0));
+            };
+            match place_of.get(&id) {
+                None => complain("unknown-bus", format!("there is no bus {id} in {case}")),
+                Some(at) if std::mem::replace(&mut seen[*at], true) => {
+                    complain("twice", format!("bus {id} is in the table twice"));
+                }
+                Some(at) => of_bus[*at] = read(row, *at),
+            }
+        }
+        of_bus
     }
 
     /// Every row: its line and its cells.

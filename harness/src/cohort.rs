@@ -87,7 +87,7 @@ impl<'a> Cohort<'a> {
         let network = Arc::clone(solver.network());
         let mut seeds = Vec::with_capacity(rows);
         let mut rollouts = Vec::with_capacity(rows);
-        let rollout = |grid: Grid| Rollout::new(grid, config.security, record);
+        let rollout = |grid: Grid| Rollout::new(grid, &config.looks, record);
         for (scenario, seed) in scenarios {
             seeds.push(seed);
             rollouts.push(rollout(Grid::new(&network, &config.rules, scenario)));
@@ -106,7 +106,7 @@ impl<'a> Cohort<'a> {
             step: 0,
             decided_in: Vec::new(),
             envelope: Envelope::default(),
-            watch: config.security.map(|_| Watch::new(&network)),
+            watch: config.looks.security.map(|_| Watch::new(&network)),
         }
     }
 
@@ -307,7 +307,7 @@ impl<'a> Cohort<'a> {
 
     /// Looks at the N-1 security of every new state that lasts, all together.
     fn secure(&mut self) {
-        let (Some(watch), Some(depth)) = (&mut self.watch, self.config.security) else { return };
+        let (Some(watch), Some(depth)) = (&mut self.watch, self.config.looks.security) else { return };
         let is_new = |r: &Rollout| r.grid.life() == Life::Alive && r.lasts() && r.security.is_none();
         let new: Vec<usize> = (0..self.rollouts.len()).filter(|row| is_new(&self.rollouts[*row])).collect();
         let settled = |row: &usize| {

@@ -1,13 +1,10 @@
 //! Where the buses of a case are, from a table beside it.
 
-use std::collections::BTreeMap;
-
 use powerflow::{Case, Diagnostic, Diagnostics};
 
-use crate::cells::Table;
+use crate::cells::{BUS, Table};
 
 /// Names of the columns, each by the ways in which published tables write it.
-const BUS: [&str; 4] = ["bus", "Bus ID", "bus_id", "id"];
 const LATITUDE: [&str; 4] = ["latitude", "lat", "latitude_deg", "lat_deg"];
 const LONGITUDE: [&str; 5] = ["longitude", "lng", "lon", "longitude_deg", "lon_deg"];
 
@@ -24,27 +21,18 @@ pub(crate) fn place(case: &mut Case, file: &str, text: &str) -> Result<(), Diagn
     else {
         return table.finish(());
     };
-    let row_of: BTreeMap<u64, usize> =
-        case.buses.iter().enumerate().map(|(row, bus)| (bus.id.0, row)).collect();
-    let mut places: Vec<Option<(f64, f64)>> = vec![None; case.buses.len()];
-    for row in table.rows() {
-        let id = table.number::<u64>(row, bus, CODE, "the number of a bus");
+    let ids: Vec<u64> = case.buses.iter().map(|bus| bus.id.0).collect();
+    let places = table.of_buses(&ids, &case.name, bus, CODE, |row, _| {
         let north = table.number::<f64>(row, latitude, CODE, "degrees north, -90 to 90");
         let east = table.number::<f64>(row, longitude, CODE, "degrees east, -180 to 180");
-        let (Some(id), Some(north), Some(east)) = (id, north, east) else { continue };
-        let complain = |code: &str, message: String| {
-            table.complain(Diagnostic::error(format!("{CODE}.{code}"), message), Some(row.0));
-        };
-        if !((-90.0..=90.0).contains(&north) && (-180.0..=180.0).contains(&east)) {
-            complain("range", format!("{north} degrees north, {east} degrees east is no place"));
-            continue;
+        let (north, east) = (north?, east?);
+        if (-90.0..=90.0).contains(&north) && (-180.0..=180.0).contains(&east) {
+            return Some((east, north));
         }
-        match row_of.get(&id) {
-            None => complain("unknown-bus", format!("there is no bus {id} in {}", case.name)),
-            Some(at) if places[*at].is_some() => complain("twice", format!("bus {id} is in the table twice")),
-            Some(at) => places[*at] = Some((east, north)),
-        }
-    }
+        let message = format!("{north} degrees north, {east} degrees east is no place");
+        table.complain(Diagnostic::error("coordinates.range", message), Some(row.0));
+        None
+    });
     let without: Vec<usize> = (0..places.len()).filter(|row| places[*row].is_none()).collect();
     if let Some(first) = without.first() {
         let id = case.buses[*first].id;

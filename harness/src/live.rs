@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use powerflow::NewtonConfig;
-use powerflow::security::Depth;
 
 use crate::action::Task;
 use crate::candidate::Candidate;
 use crate::cohort::Cohort;
 use crate::grid::GridRules;
+use crate::metric::Looks;
 use crate::trajectory::Trajectory;
 
 /// Number of consecutive scenario indices that live together; never a function of threads or shards.
@@ -27,8 +27,8 @@ pub struct LoopConfig {
     pub newton: NewtonConfig,
     /// Rules of the simulated grid.
     pub rules: Arc<GridRules>,
-    /// How far the N-1 security of every step is looked at; `None` where nobody asks for it.
-    pub security: Option<Depth>,
+    /// What is looked at beyond the state of every step, because somebody asks for it.
+    pub looks: Looks,
 }
 
 /// Lets a candidate live through a cohort's scenarios. The order of a step is: events, settle, sense, decide, grant,

@@ -4,10 +4,9 @@ use powerflow::case::PrimeMover;
 use powerflow::{Case, Diagnostic, Diagnostics};
 use scenarios::nearest::advice;
 
-use crate::cells::Table;
+use crate::cells::{BUS, Table};
 
-/// Names of the columns, each by the ways in which published tables write it.
-const BUS: [&str; 4] = ["bus", "Bus ID", "bus_id", "id"];
+/// Names of the column, by the ways in which published tables write it.
 const MOVER: [&str; 2] = ["prime_mover", "Unit Type"];
 const CODE: &str = "prime_movers";
 

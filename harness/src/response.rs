@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use scenarios::{Event, Scenario};
 
-use crate::metric::{self, Metric};
+use crate::metric::{self, Metric, Needs};
 use crate::trajectory::Episode;
 
 /// What the id of a response begins with; the id of its metric follows.
@@ -16,7 +16,7 @@ static IDS: LazyLock<Vec<String>> =
 
 /// Every metric that is measured along the way in every run.
 fn with_response() -> impl Iterator<Item = &'static Metric> {
-    metric::measured(None)
+    metric::LIST.iter().filter(|metric| metric.needs == Needs::Nothing && !metric::is_elsewhere(metric))
 }
 
 /// Ids of every response, in the order of [`metric::LIST`].

@@ -148,6 +148,8 @@ pub struct Population {
     pub size_max: Option<u64>,
     /// File of scenarios that are listed instead of drawn, as the suite writes it.
     pub scenarios: Option<String>,
+    /// How often one of its scenarios happens in a year, above zero; `None` where nobody says.
+    pub per_year: Option<f64>,
     /// Line in the suite file, from 1, where known.
     pub line: Option<u32>,
 }
@@ -543,6 +545,8 @@ fn read_population(mut fields: Fields<'_>, ids: &mut Vec<String>) -> Option<Popu
     }
     let size_max = fields.integer::<u64>("size_max", 1);
     let size_max = fields.or("size_max", size_max.map(Some), None);
+    let per_year = fields.number("per_year", "above 0", |per_year| per_year > 0.0);
+    let per_year = fields.or("per_year", per_year.map(Some), None);
     let tables = fields.tables("hazards", "suite.hazard");
     fields.need("hazards", Some(()));
     let hazards = all(tables.into_iter().map(|hazard| {
@@ -555,23 +559,31 @@ fn read_population(mut fields: Fields<'_>, ids: &mut Vec<String>) -> Option<Popu
         fields.complain("missing", None, "`size_max` is missing");
     }
     fields.finish();
-    Some(Population { id: id?, hazards: hazards?, size_max: size_max?, scenarios: None, line })
+    Some(Population {
+        id: id?,
+        hazards: hazards?,
+        size_max: size_max?,
+        scenarios: None,
+        per_year: per_year?,
+        line,
+    })
 }
 
 /// A population whose scenarios are listed in a file: all of them are lived through, and nothing is drawn.
 fn read_listed(mut fields: Fields<'_>, id: Option<String>) -> Option<Population> {
     let scenarios = fields.name("scenarios");
-    for key in ["hazards", "size_max"] {
+    for key in ["hazards", "size_max", "per_year"] {
         if fields.has(key) {
             let message = format!("`scenarios` lists what happens: `{key}` has no place beside it");
             fields.complain("contradiction", Some(key), message);
         }
     }
     let _ = (fields.integer::<u64>("size_max", 1), fields.tables("hazards", "suite.hazard"));
+    let _ = fields.number("per_year", "above 0", |per_year| per_year > 0.0);
     let line = fields.line();
     fields.finish();
     let scenarios = Some(scenarios?.to_owned());
-    Some(Population { id: id?, hazards: Vec::new(), size_max: None, scenarios, line })
+    Some(Population { id: id?, hazards: Vec::new(), size_max: None, scenarios, per_year: None, line })
 }
 
 /// What a gate is checked against.

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use powerflow::security::Depth;
 use reports::{
     EpisodeRecord, Fallback, FrequencyCurveRecord, LatencyTally, StepRecord, SupervisionTally, TripRecord,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::candidate::Cause;
-use crate::metric;
+use crate::metric::{self, Looks};
+use crate::service::Service;
 
 /// How a rollout ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -131,6 +131,17 @@ pub struct Trajectory {
     pub episode: Episode,
     /// Every step, where recording was asked for.
     pub record: Option<EpisodeRecord>,
+    /// Its service, where that was looked at.
+    pub service: Option<Box<BothWays>>,
+}
+
+/// The service of a rollout, counted both ways where the solver gave up.
+#[derive(Clone, Debug)]
+pub struct BothWays {
+    /// What is in doubt counts as lost.
+    pub lost: Service,
+    /// It counts as served.
+    pub served: Service,
 }
 
 /// Schema of a kept trajectory.
@@ -160,6 +171,6 @@ impl Trajectory {
 }
 
 /// Metric ids with a value each, in the order of [`metric::measured`]; those that do not exist in the rollout are left out.
-pub(crate) fn by_id(security: Option<Depth>, values: &[Option<f64>]) -> BTreeMap<String, f64> {
-    metric::measured(security).zip(values).filter_map(|(m, v)| Some((m.id.to_owned(), (*v)?))).collect()
+pub(crate) fn by_id(looks: &Looks, values: &[Option<f64>]) -> BTreeMap<String, f64> {
+    metric::measured(looks).zip(values).filter_map(|(m, v)| Some((m.id.to_owned(), (*v)?))).collect()
 }

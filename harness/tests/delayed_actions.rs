@@ -13,6 +13,7 @@ use harness::candidate::{Candidate, Decisions};
 use harness::grid::GridRules;
 use harness::latency::{Delay, Late, Queue, Timing};
 use harness::live::{LoopConfig, live};
+use harness::metric::Looks;
 use harness::observation::{Observations, Observed, Tensor};
 use harness::trajectory::{Episode, Trajectory};
 use powerflow::{BranchIdx, Index, NewtonConfig, Solver};
@@ -50,7 +51,7 @@ fn config(task: Task) -> LoopConfig {
         steps: 10,
         newton: NewtonConfig { unsolved_islands_die: true, ..NewtonConfig::default() },
         rules: Arc::new(GridRules::default()),
-        security: None,
+        looks: Looks::default(),
     }
 }
 
@@ -71,7 +72,7 @@ fn lives(
     if let Some(timing) = timing {
         cohort = cohort.delayed(&Arc::new(timing));
     }
-    let Trajectory { episode, record } = live(&mut cohort, candidate).pop().expect("one rollout");
+    let Trajectory { episode, record, .. } = live(&mut cohort, candidate).pop().expect("one rollout");
     (episode, record.expect("recorded"))
 }
 

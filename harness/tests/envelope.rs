@@ -13,6 +13,7 @@ use harness::action::Task;
 use harness::candidate::{Candidate, Decisions};
 use harness::grid::GridRules;
 use harness::live::{LoopConfig, live};
+use harness::metric::Looks;
 use harness::observation::{Observations, Observed};
 use harness::situation;
 use powerflow::{BranchIdx, Index, NewtonConfig, Solver, UnitIdx};
@@ -39,7 +40,7 @@ fn lived() -> (Region, Vec<Observations>, Vec<Vec<f64>>) {
         steps: 5,
         newton: NewtonConfig { unsolved_islands_die: true, ..NewtonConfig::default() },
         rules: Arc::new(GridRules::default()),
-        security: None,
+        looks: Looks::default(),
     };
     let scenario = |index: u64| {
         let event = match index {

@@ -10,6 +10,7 @@ use harness::candidate::Source;
 use harness::candidate::do_nothing::DoNothing;
 use harness::grid::GridRules;
 use harness::live::{LoopConfig, live};
+use harness::metric::Looks;
 use harness::trajectory::{Outcome, Trajectory};
 use powerflow::{Network, NewtonConfig, Solver};
 use scenarios::{Event, Moment, Scenario, TimedEvent};
@@ -33,7 +34,7 @@ fn lives(loss_mvar: f64) -> Trajectory {
         steps: 3,
         newton: NewtonConfig { unsolved_islands_die: true, ..NewtonConfig::default() },
         rules: Arc::new(GridRules::default()),
-        security: None,
+        looks: Looks::default(),
     };
     let storm = |at_s: f64, loss_mvar: f64| TimedEvent {
         at: Moment::from_seconds(at_s),

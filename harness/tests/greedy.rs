@@ -10,6 +10,7 @@ use harness::candidate::Source;
 use harness::candidate::greedy::Greedy;
 use harness::grid::GridRules;
 use harness::live::{LoopConfig, live};
+use harness::metric::Looks;
 use powerflow::{Network, NewtonConfig, Solver};
 use reports::StepRecord;
 use scenarios::Scenario;
@@ -27,7 +28,7 @@ fn lives(network: &Arc<Network>, task: Task) -> Vec<StepRecord> {
         steps: 8,
         newton: NewtonConfig { unsolved_islands_die: true, ..NewtonConfig::default() },
         rules: Arc::new(GridRules::default()),
-        security: None,
+        looks: Looks::default(),
     };
     let nothing =
         Arc::new(Scenario { population: "p".into(), index: 0, timeline: Vec::new(), log_likelihood: None });

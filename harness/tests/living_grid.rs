@@ -13,6 +13,7 @@ use harness::action::{Asked, AskedTensor, Refusal, Task};
 use harness::candidate::{Candidate, Cause, Decisions, Failure};
 use harness::grid::GridRules;
 use harness::live::{LoopConfig, live};
+use harness::metric::Looks;
 use harness::observation::{Observations, Observed, Tensor};
 use harness::trajectory::{Episode, Outcome, Trajectory};
 use powerflow::security::Depth;
@@ -42,6 +43,10 @@ fn ask(seen: &Observations, quantity: Asked, element: u32, value: f64) -> Decisi
     decisions
 }
 
+fn looks(security: Option<Depth>) -> Looks {
+    Looks { security, ..Looks::default() }
+}
+
 fn config(task: Task) -> LoopConfig {
     LoopConfig {
         task,
@@ -49,7 +54,7 @@ fn config(task: Task) -> LoopConfig {
         steps: 10,
         newton: NewtonConfig { unsolved_islands_die: true, ..NewtonConfig::default() },
         rules: Arc::new(GridRules { ramp_share_per_min: Some(0.1), ..GridRules::default() }),
-        security: None,
+        looks: Looks::default(),
     }
 }
 
@@ -66,7 +71,7 @@ fn lives(
 ) -> (Episode, EpisodeRecord) {
     let mut solver = Solver::new(&small_grid::network());
     let mut cohort = Cohort::new(&mut solver, config, "candidate", vec![(scenario, 1)], 1, true);
-    let Trajectory { episode, record } = live(&mut cohort, candidate).pop().expect("one rollout");
+    let Trajectory { episode, record, .. } = live(&mut cohort, candidate).pop().expect("one rollout");
     (episode, record.expect("recorded"))
 }
 
@@ -117,7 +122,11 @@ fn a_ring_that_is_open_is_not_secure_and_nobody_looks_where_nobody_asks() {
         scenario(vec![(120.0, branch_out(0)), (360.0, back)])
     };
     let unhurried = Arc::new(GridRules { ramp_share_per_min: None, ..GridRules::default() });
-    let asked = |security| LoopConfig { security, rules: Arc::clone(&unhurried), ..config(Task::VoltVar) };
+    let asked = |security| LoopConfig {
+        looks: looks(security),
+        rules: Arc::clone(&unhurried),
+        ..config(Task::VoltVar)
+    };
     let (episode, record) = lives(&asked(Some(Depth::Screened)), events(), &mut nothing());
     assert_eq!(episode.metric("n1.insecure_minutes"), Some(4.0));
     assert_eq!(episode.metric("n1.violations"), Some(1.0));
@@ -130,7 +139,7 @@ fn a_ring_that_is_open_is_not_secure_and_nobody_looks_where_nobody_asks() {
     assert!(!episode.metrics.contains_key("n1.violations"), "one outage is not a count");
 
     // With 5 MW a minute, of 16.7 MW that each unit delivers, no part of a chain that is cut finds its balance in a step.
-    let ramping = LoopConfig { security: Some(Depth::Screened), ..config(Task::VoltVar) };
+    let ramping = LoopConfig { looks: looks(Some(Depth::Screened)), ..config(Task::VoltVar) };
     let (episode, _) = lives(&ramping, events(), &mut nothing());
     assert_eq!(episode.metric("n1.violations"), Some(4.0));
 
@@ -141,7 +150,7 @@ fn a_ring_that_is_open_is_not_secure_and_nobody_looks_where_nobody_asks() {
 #[test]
 fn a_dark_grid_is_insecure_to_the_end() {
     let lost = |row| (180.0, Event::UnitOut { unit: UnitIdx::from_row(row) });
-    let asked = LoopConfig { security: Some(Depth::First), ..config(Task::VoltVar) };
+    let asked = LoopConfig { looks: looks(Some(Depth::First)), ..config(Task::VoltVar) };
     let (episode, _) = lives(&asked, scenario(vec![lost(0), lost(1), lost(2)]), &mut nothing());
     assert_eq!(episode.metric("n1.insecure_minutes"), Some(7.0));
 }
@@ -157,7 +166,7 @@ fn ratings_move_and_all_that_reads_them_follows() {
         Decisions::none(seen.rows)
     });
     let events = scenario(vec![(120.0, ratings(0.01)), (360.0, ratings(1.0))]);
-    let asked = LoopConfig { security: Some(Depth::First), ..config(Task::VoltVar) };
+    let asked = LoopConfig { looks: looks(Some(Depth::First)), ..config(Task::VoltVar) };
     let (episode, record) = lives(&asked, events, &mut candidate);
     assert_eq!(rating, [100.0, 100.0, 1.0, 1.0, 1.0, 1.0, 100.0, 100.0, 100.0, 100.0]);
     // No flow changes: the same current is a hundred times the share.

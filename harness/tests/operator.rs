@@ -10,6 +10,7 @@ use harness::candidate::Source;
 use harness::candidate::operator::{Model, Operator, Settings};
 use harness::grid::GridRules;
 use harness::live::{LoopConfig, live};
+use harness::metric::Looks;
 use harness::trajectory::Trajectory;
 use powerflow::{Network, NewtonConfig, Solver};
 use scenarios::Scenario;
@@ -46,7 +47,7 @@ fn lives(network: &Arc<Network>, task: Task, model: Model, delay_s: f64) -> Traj
         steps: 15,
         newton: NewtonConfig { unsolved_islands_die: true, ..NewtonConfig::default() },
         rules: Arc::new(GridRules::default()),
-        security: None,
+        looks: Looks::default(),
     };
     let nothing =
         Arc::new(Scenario { population: "p".into(), index: 0, timeline: Vec::new(), log_likelihood: None });

@@ -15,6 +15,7 @@ use harness::grid::protection::frequency::Balance;
 use harness::grid::protection::overload::Curve;
 use harness::grid::protection::{Protection, Settings, thermal};
 use harness::live::{LoopConfig, live};
+use harness::metric::Looks;
 use harness::trajectory::Trajectory;
 use powerflow::{BranchIdx, Index, Network, NewtonConfig, Rescue, Solver};
 use scenarios::{Event, Moment, Scenario, TimedEvent};
@@ -253,7 +254,7 @@ fn lives(network: &Arc<Network>, settings: &Settings, scenario: Arc<Scenario>, s
         steps,
         newton,
         rules: Arc::new(GridRules { protection, ..GridRules::default() }),
-        security: None,
+        looks: Looks::default(),
     };
     let mut solver = Solver::new(network);
     let mut cohort = Cohort::new(&mut solver, &config, "candidate", vec![(scenario, 1)], 1, true);

@@ -18,6 +18,7 @@ use harness::grid::slow::{self, load_recovery};
 use harness::grid::units::{self, Kind, ReactiveMode, UnitSettings};
 use harness::grid::{GridRules, agc};
 use harness::live::{LoopConfig, live};
+use harness::metric::Looks;
 use harness::trajectory::Trajectory;
 use powerflow::case::{Case, CaseShuntControl, CaseTapControl};
 use powerflow::{BranchIdx, BusId, BusIdx, Index, Network, NewtonConfig, Solver, UnitIdx};
@@ -74,7 +75,7 @@ impl World {
             steps: self.steps,
             newton,
             rules: Arc::new(GridRules { protection, autonomous, ..GridRules::default() }),
-            security: None,
+            looks: Looks::default(),
         };
         let timeline = events
             .into_iter()

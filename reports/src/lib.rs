@@ -25,6 +25,7 @@ pub mod render;
 pub mod report;
 #[cfg(feature = "schema")]
 pub mod schemas;
+pub mod study;
 pub mod supervision;
 pub mod variant;
 pub mod waiver;
@@ -52,6 +53,7 @@ pub use problem::Problem;
 pub use rating::{RATING_SCHEMA, RatingStudy};
 pub use regressions::{REGRESSIONS_SCHEMA, Regressions};
 pub use report::{Report, compose};
+pub use study::{STUDY_SCHEMA, StormStudy};
 pub use supervision::{Answer, Fallback, Handling, SupervisionRecord, SupervisionTally};
 pub use variant::{
     SkippedVariantRecord, StratumRecord, SubsetRecord, VariantRecord, VariantsRecord, VariedGateRecord,

@@ -18,6 +18,7 @@ use crate::nose::NoseStudy;
 use crate::plan::SuitePlan;
 use crate::rating::RatingStudy;
 use crate::regressions::Regressions;
+use crate::study::StormStudy;
 
 /// A schema and the name of its file.
 #[derive(Clone, Debug)]
@@ -58,6 +59,7 @@ pub fn documents() -> Vec<Described> {
         of::<LatencyFile>(),
         of::<LatencyMargin>(),
         of::<MachineStudy>(),
+        of::<StormStudy>(),
         of::<Explanation>(),
         of::<HuntStudy>(),
         of::<Regressions>(),

@@ -48,4 +48,4 @@ pub use losses::Losses;
 pub use population::Population;
 pub use scenario::Scenario;
 pub use seed::{Move, Seed, Streams, streams};
-pub use stream::{drawn, scenario};
+pub use stream::{drawn, gusts, scenario};

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use powerflow::{BranchIdx, UnitIdx};
 
 use crate::event::{Event, TimedEvent};
-use crate::hazard::World;
+use crate::hazard::{Hazard, World};
 use crate::population::Population;
 use crate::scenario::Scenario;
 use crate::seed::{Seed, Streams, streams};
+use crate::weather::damage::Strain;
+use crate::weather::geography::Point;
 
 /// Scenario `index` of a population: a function of its arguments and of nothing else.
 ///
@@ -30,7 +32,7 @@ pub fn drawn(all: &Streams, population: &Population, world: &World<'_>) -> Scena
     let mut timeline = Vec::new();
     let mut log_likelihood = Some(0.0);
     for (place, hazard) in population.hazards.iter().enumerate() {
-        let own = all.within(&format!("{}#{place}", hazard.kind()));
+        let own = all.within(&own_name(hazard.as_ref(), place));
         let ln = hazard.draw(world, &own, &mut timeline);
         log_likelihood = log_likelihood.zip(ln).map(|(sum, ln)| sum + ln);
     }
@@ -42,6 +44,28 @@ pub fn drawn(all: &Streams, population: &Population, world: &World<'_>) -> Scena
         timeline: merged(timeline),
         log_likelihood,
     }
+}
+
+/// The gusts of a scenario at points of the grid's map, m/s: those of every hazard of it that is a wind; none where none is. For
+/// pictures.
+pub fn gusts(
+    seed: Seed,
+    population: &Population,
+    world: &World<'_>,
+    index: u64,
+    points: &[Point],
+) -> Vec<Vec<Strain>> {
+    let all = streams(seed, &population.id, index);
+    let hazards = population.hazards.iter().map(AsRef::as_ref).enumerate();
+    let of = |(place, hazard): (usize, &dyn Hazard)| {
+        hazard.gusts(world, &all.within(&own_name(hazard, place)), points)
+    };
+    hazards.filter_map(of).collect()
+}
+
+/// What the streams of the hazard at this place of the population's list are named within those of the scenario.
+fn own_name(hazard: &dyn Hazard, place: usize) -> String {
+    format!("{}#{place}", hazard.kind())
 }
 
 /// Scenario `index` of a population that is a list: the hazard written last goes through its cases first, as the inner one of

@@ -229,6 +229,7 @@ hazards = [
   { kind = "load_swing", mean = 1.0, sigma = 0.1, correlation = 0.5, persistence = 0.8, knot_s = 300, floor = 0.5, cap = 1.5, shape = "normal" },
 ]
 size_max = 1000
+per_year = 0.2
 [[population]]
 id = "quiet"
 hazards = []
@@ -250,6 +251,13 @@ metric = "ens_mwh"
 kind = "mean"
 max = 10
 min = 0.5
+range = [0, 100]
+[[gate]]
+id = "yearly"
+population = "outages"
+metric = "saidi_min"
+kind = "mean"
+max_per_year = 10
 range = [0, 100]
 [[gate]]
 id = "quantile"
@@ -475,7 +483,7 @@ fn strange() -> Vec<Value> {
 }
 
 /// Keys that some table knows, and one that none does.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 24] = [
     "unknown",
     "on",
     "max",
@@ -492,6 +500,8 @@ const KEYS: [&str; 22] = [
     "deadline_ms",
     "minutes",
     "size_max",
+    "per_year",
+    "max_per_year",
     "curve",
     "delay_s",
     "margin_rel",

@@ -61,6 +61,7 @@ fn documents_of_version_1_are_read_and_newer_ones_refused_by_name() {
     kept::<reports::plan::SuitePlan>();
     kept::<reports::explanation::Explanation>();
     kept::<reports::RatingStudy>();
+    kept::<reports::StormStudy>();
     kept::<reports::hunt::HuntStudy>();
     kept::<reports::Regressions>();
     let lines = std::fs::read_to_string(folder().join("episode-1.jsonl")).expect("lines");

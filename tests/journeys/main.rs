@@ -28,6 +28,7 @@ mod redacted;
 mod refused;
 mod same_bytes;
 mod storm;
+mod study;
 mod supervision;
 mod tampered;
 mod tiers;

@@ -76,6 +76,76 @@ fn a_storm_needs_places_and_a_run_keeps_them() {
     assert!(said.err.contains("buses.csv:15") && said.err.contains("there is no bus 15"), "{}", said.err);
 }
 
+const CUSTOMERS: &str = r#"
+[[gate]]
+id = "minutes"
+population = "storms"
+metric = "saidi_min"
+kind = "mean"
+max_per_year = 300
+range = [0, 720]
+"#;
+
+#[test]
+fn minutes_without_supply_are_limited_by_the_year() {
+    let desk = Desk::new();
+    desk.put("buses.csv", places());
+    let heat = STORMS.lines().find(|line| line.contains("heat_dome")).expect("the second hazard");
+    let few =
+        STORMS.replace(heat, "").replace("size_max = 24", "size_max = 6").replace("steps = 24", "steps = 12");
+    let suite = format!("{few}{CUSTOMERS}");
+    desk.put("suite.toml", &suite);
+    // Nobody says how often such a day comes.
+    let said = desk.run("suite.toml", "never", &[]).with(2);
+    assert!(said.err.contains("suite.gate.misfit") && said.err.contains("per_year = 0.2"), "{}", said.err);
+
+    let suite = suite.replace("size_max = 6\n", "size_max = 6\nper_year = 0.5\n");
+    desk.put("suite.toml", &suite);
+    let of_gate = |folder: &str| {
+        let evidence = desk.json(&format!("{folder}/evidence.json"));
+        let gate =
+            evidence["gates"].as_array().expect("gates").iter().find(|gate| gate["id"] == "minutes").cloned();
+        let gate = gate.expect("the gate");
+        (
+            gate["estimate"].as_f64().expect("an estimate"),
+            evidence["assumptions"].to_string(),
+            gate.to_string(),
+        )
+    };
+    desk.run("suite.toml", "often", &[]);
+    let (half, assumed, gate) = of_gate("often");
+    assert!(gate.contains("a year"), "{gate}");
+    assert!(assumed.contains("1.2 kW") && assumed.contains("0.5 times a year"), "{assumed}");
+    assert!(half > 0.0, "this test tests nothing");
+
+    // Customers of a table: of the same shares as the demand is, the numbers stay; a bus too few is refused.
+    let demand = [
+        (2, 21.7),
+        (3, 94.2),
+        (4, 47.8),
+        (5, 7.6),
+        (6, 11.2),
+        (9, 29.5),
+        (10, 9.0),
+        (11, 3.5),
+        (12, 6.1),
+        (13, 13.5),
+        (14, 14.9),
+    ];
+    let table: String = demand.iter().map(|(bus, mw)| format!("{bus},{}\n", 10.0 * mw)).collect();
+    desk.put("people.csv", format!("bus,customers\n{table}"));
+    let counted = suite.replace("coordinates =", "customers = \"people.csv\"\ncoordinates =");
+    desk.put("suite.toml", &counted);
+    desk.run("suite.toml", "counted", &[]);
+    let (same, assumed, _) = of_gate("counted");
+    assert!((same - half).abs() < 1e-9 && !assumed.contains("1.2 kW"), "{same} {half} {assumed}");
+    desk.say(&["replay", "counted", "storms/0"]).with(0);
+    desk.say(&["verify", "counted"]).with(0);
+    desk.put("people.csv", format!("bus,customers\n{}", table.replace("14,149\n", "")));
+    let said = desk.run("suite.toml", "nowhere", &[]).with(2);
+    assert!(said.err.contains("customers.missing") && said.err.contains("bus 14"), "{}", said.err);
+}
+
 /// Every hazard of the weather with what tells it in a replay.
 const WEATHER: [(&str, &str); 10] = [
     (r#"{ kind = "cold_snap", coldest_c = -18, outages_scale = 2 }"#, "demand moves to"),

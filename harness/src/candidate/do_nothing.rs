@@ -49,8 +49,9 @@ impl Source for DoNothing {
     }
 }
 
+/// Who asks nothing.
 #[derive(Debug)]
-struct Idle;
+pub(crate) struct Idle;
 
 impl Candidate for Idle {
     fn reset(&mut self, _seeds: &[u64]) {}

@@ -25,6 +25,20 @@ impl Shed {
         self.by_cause().iter().map(|(_, mw)| mw).sum()
     }
 
+    /// Both together, entry by entry.
+    #[must_use]
+    pub fn plus(self, other: &Self) -> Self {
+        Shed {
+            ufls_mw: self.ufls_mw + other.ufls_mw,
+            uvls_mw: self.uvls_mw + other.uvls_mw,
+            collapse_mw: self.collapse_mw + other.collapse_mw,
+            island_dead_mw: self.island_dead_mw + other.island_dead_mw,
+            unsolved_mw: self.unsolved_mw + other.unsolved_mw,
+            bus_outage_mw: self.bus_outage_mw + other.bus_outage_mw,
+            manual_mw: self.manual_mw + other.manual_mw,
+        }
+    }
+
     /// Every entry times a factor: another unit.
     #[must_use]
     pub fn times(self, factor: f64) -> Self {

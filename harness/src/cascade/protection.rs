@@ -15,6 +15,7 @@ use crate::grid::frequency::Elements;
 use crate::grid::protection::{Protection, Settings};
 use crate::grid::{Grid, GridRules, RUNGS};
 use crate::live::{COHORT, LoopConfig};
+use crate::metric::Looks;
 
 /// Longest step, s.
 const STEP_S_MAX: f64 = 60.0;
@@ -40,7 +41,7 @@ impl Engine {
             steps: steps as u32,
             newton,
             rules: Arc::new(GridRules { protection, seed: Seed(seed), ..GridRules::default() }),
-            security: None,
+            looks: Looks::default(),
         };
         Engine { solver: Solver::new(network), config }
     }

@@ -20,6 +20,7 @@ mod replay;
 mod report;
 mod run;
 mod solve;
+mod study;
 mod verify;
 mod waiver;
 
@@ -49,6 +50,8 @@ enum Verb {
     Nose(nose::Nose),
     /// Find the direct currents that a geomagnetic storm drives through a grid.
     Gic(gic::Gic),
+    /// Study what a population of storms does to a grid, with nobody acting.
+    Study(study::Study),
     /// Follow what an outage sets off.
     Cascade(cascade::Cascade),
     /// Follow the frequency of islands, or of machines on a network, after events.
@@ -119,6 +122,7 @@ pub fn main() -> u8 {
         Verb::Contingencies(verb) => verb.run(),
         Verb::Nose(verb) => verb.run(),
         Verb::Gic(verb) => verb.run(),
+        Verb::Study(verb) => verb.run(),
         Verb::Cascade(verb) => verb.run(),
         Verb::Frequency(verb) => verb.run(),
         Verb::Rating(verb) => verb.run(),

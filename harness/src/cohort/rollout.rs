@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use powerflow::Index;
-use powerflow::security::{Depth, Security};
+use powerflow::security::Security;
 use reports::{FrequencyCurveRecord, Handling, StepRecord, SupervisionTally, TripRecord};
 use scenarios::{Moment, Seed};
 use sha2::{Digest, Sha256};
@@ -19,8 +19,9 @@ use crate::grid::grant::Grants;
 use crate::grid::{Grid, Life, Logged};
 use crate::latency::{Channel, Order, Timing};
 use crate::live::LoopConfig;
-use crate::metric::{self, Meter, Step};
-use crate::trajectory::{Episode, Outcome, Trajectory, by_id};
+use crate::metric::{self, Looks, Meter, Served, Step};
+use crate::service::{Doubtful, Service};
+use crate::trajectory::{BothWays, Episode, Outcome, Trajectory, by_id};
 
 /// One rollout with what is measured of it.
 pub(super) struct Rollout {
@@ -28,6 +29,8 @@ pub(super) struct Rollout {
     meters: Vec<Box<dyn Meter>>,
     /// Those metrics that depend on what is not served, with what the solver gave up counted as served.
     as_served: Vec<Option<Box<dyn Meter>>>,
+    /// Its service, where that is looked at.
+    service: Option<Box<BothWays>>,
     initial_demand_mw: f64,
     pub(super) grants: Grants,
     pub(super) refusals: BTreeMap<Refusal, u64>,
@@ -70,21 +73,25 @@ pub(super) struct Rollout {
 
 impl Rollout {
     /// A rollout that has not begun. `record` keeps every state of it.
-    pub(super) fn new(mut grid: Grid, security: Option<Depth>, record: bool) -> Self {
+    pub(super) fn new(mut grid: Grid, looks: &Looks, record: bool) -> Self {
         if record {
             grid.keep_frequency_curves();
         }
         let scenario = Arc::clone(grid.scenario());
         let at_once = Arc::new(Timing::default());
+        let initial_demand_mw = grid.demand_mw();
+        let service = |doubtful| Service::new(&grid, initial_demand_mw, doubtful);
+        let both = || BothWays { lost: service(Doubtful::Lost), served: service(Doubtful::Served) };
         Rollout {
-            initial_demand_mw: grid.demand_mw(),
+            service: looks.customers.is_some().then(|| Box::new(both())),
+            initial_demand_mw,
             acts_at: None,
             channel: Channel::new(&at_once, grid.rules.seed, &scenario.population, scenario.index, record),
             landed_at: None,
             between: false,
             grid,
-            meters: metric::measured(security).map(|m| (m.meter)()).collect(),
-            as_served: metric::measured(security).map(|m| m.counts_unserved.then(|| (m.meter)())).collect(),
+            meters: metric::measured(looks).map(|m| (m.meter)()).collect(),
+            as_served: metric::measured(looks).map(|m| m.counts_unserved.then(|| (m.meter)())).collect(),
             grants: Grants::default(),
             refusals: BTreeMap::new(),
             supervision: None,
@@ -235,6 +242,11 @@ impl Rollout {
         let nothing = Grants::default();
         let between = std::mem::replace(&mut self.between, true);
         let grants = if std::mem::replace(&mut self.granted, true) { &nothing } else { &self.grants };
+        if let (Some(both), Some(customers)) = (&mut self.service, &config.looks.customers) {
+            for service in [&mut both.lost, &mut both.served] {
+                service.step(&self.grid, customers, self.clock.seconds(), duration_s);
+            }
+        }
         let view = Step {
             grid: &self.grid,
             at_s: self.clock.seconds(),
@@ -285,11 +297,17 @@ impl Rollout {
     }
 
     /// How it ended.
-    pub(super) fn finish(self, subject: &str, config: &LoopConfig) -> Trajectory {
+    pub(super) fn finish(mut self, subject: &str, config: &LoopConfig) -> Trajectory {
         let scenario = Arc::clone(self.grid.scenario());
+        if let (Some(both), Some(customers)) = (&self.service, &config.looks.customers) {
+            let horizon_s = f64::from(config.steps) * config.step_s;
+            let served = |service| Served { service, customers: customers.total(), horizon_s };
+            self.meters.iter_mut().for_each(|meter| meter.end(&served(&both.lost)));
+            self.as_served.iter_mut().flatten().for_each(|meter| meter.end(&served(&both.served)));
+        }
         let value = |meter: &dyn Meter| meter.exists().then(|| meter.value());
         let values: Vec<Option<f64>> = self.meters.iter().map(|meter| value(meter.as_ref())).collect();
-        let measured = by_id(config.security, &values);
+        let measured = by_id(&config.looks, &values);
         let served: Vec<Option<f64>> = self
             .as_served
             .iter()
@@ -326,7 +344,7 @@ impl Rollout {
             message,
             steps: self.steps,
             metrics: measured.iter().map(|(id, v)| (id.clone(), known.then_some(*v))).collect(),
-            as_served: (outcome == Outcome::SolverGaveUp).then(|| by_id(config.security, &served)),
+            as_served: (outcome == Outcome::SolverGaveUp).then(|| by_id(&config.looks, &served)),
             refusals: self.refusals,
             numerically_doubtful: self.grid.numerically_doubtful(),
             trips: trips(&self.grid),
@@ -352,7 +370,7 @@ impl Rollout {
             document.decisions = if instant { Vec::new() } else { decisions };
             document
         });
-        Trajectory { episode, record }
+        Trajectory { episode, record, service: self.service }
     }
 }
 

@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_census_of_what_is_drawn_is_refused_and_so_is_a_sample_of_what_is_not() {
-        let frame = |size, draws| Frame { size, draws, hours: 1.0 };
+        let frame = |size, draws| Frame { size, draws, hours: 1.0, per_year: None };
         let misfit = |text: &str, frame: Frame| gate(text).misfit(&frame).is_some();
         let (census, rate, value) =
             ("kind = 'census'\nmax = 1", "kind = 'rate'\nmax = 0.1", "kind = 'value'\nmax = 1");

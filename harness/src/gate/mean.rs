@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::rate::{decide, interval, said, said_missing};
-use super::{Gate, GateKind, Judgement, Parameter, Sample, Verdict};
-use super::{badness_within, limits_in_words, missing, number, unfit};
+use super::{Frame, Gate, GateKind, Judgement, Misfit, Parameter, Sample, Verdict};
+use super::{badness_within, infers, limits_in_words, missing, number, quantity, unfit};
 use crate::fields::Fields;
 use crate::statistic::betting::BettingPath;
 
@@ -15,6 +15,10 @@ pub(super) const KIND: GateKind = GateKind {
         Parameter { name: "max", summary: "largest mean" },
         Parameter { name: "min", summary: "smallest mean" },
         Parameter {
+            name: "max_per_year",
+            summary: "instead of both: largest mean times how often the population says that its scenarios happen in a year",
+        },
+        Parameter {
             name: "range",
             summary: "[lowest, highest] value that an episode can have; one outside makes the gate an error",
         },
@@ -22,18 +26,26 @@ pub(super) const KIND: GateKind = GateKind {
     parse,
 };
 
-/// Limits strictly inside the range; at least one is there.
+/// Limits strictly inside the range; at least one is there, and with the one of a year no other.
 #[derive(Clone, Debug)]
 struct Mean {
     max: Option<f64>,
     min: Option<f64>,
+    max_per_year: Option<f64>,
     range: (f64, f64),
 }
 
 fn parse(fields: &mut Fields<'_>) -> Option<Box<dyn Gate>> {
     let (max, min) = (fields.finite("max"), fields.finite("min"));
-    if !fields.has("max") && !fields.has("min") {
-        fields.complain("missing", None, "`max` or `min` is missing");
+    let max_per_year = fields.finite("max_per_year");
+    let by_episode = fields.has("max") || fields.has("min");
+    match (by_episode, fields.has("max_per_year")) {
+        (false, false) => fields.complain("missing", None, "`max`, `min` or `max_per_year` is missing"),
+        (true, true) => {
+            let message = "`max_per_year` limits a year: `max` and `min`, which limit an episode, have no place beside it";
+            fields.complain("contradiction", Some("max_per_year"), message);
+        }
+        _ => {}
     }
     let range = fields.range("range");
     let range = fields.need("range", range)?;
@@ -56,7 +68,20 @@ fn parse(fields: &mut Fields<'_>) -> Option<Box<dyn Gate>> {
     {
         fields.complain("contradiction", Some("min"), format!("`min` {min} is not below `max` {max}"));
     }
-    (max.is_some() || min.is_some()).then(|| Box::new(Mean { max, min, range }) as Box<dyn Gate>)
+    let limited = max.is_some() || min.is_some() || max_per_year.is_some();
+    limited.then(|| Box::new(Mean { max, min, max_per_year, range }) as Box<dyn Gate>)
+}
+
+impl Mean {
+    /// The largest mean of an episode, where it has a limit; that of a year needs to know how often the episodes happen.
+    fn max_of(&self, frame: &Frame) -> Option<f64> {
+        self.max.or_else(|| Some(self.max_per_year? / frame.per_year?))
+    }
+
+    /// Episodes in the period that numbers are told for: a year's, or one.
+    fn episodes(&self, frame: &Frame) -> f64 {
+        self.max_per_year.and(frame.per_year).unwrap_or(1.0)
+    }
 }
 
 /// Values of a known range as draws in [0, 1].
@@ -98,6 +123,12 @@ impl Gate for Mean {
     }
 
     fn claim(&self, metric: &str, unit: &str, population: &str) -> String {
+        if let Some(max) = self.max_per_year {
+            let max = quantity(max, unit);
+            return format!(
+                "the mean of {metric} over {population}, times how often they happen, is at most {max} a year"
+            );
+        }
         let limits = limits_in_words(self.min, self.max, unit);
         format!("the mean of {metric} over {population} is {limits}")
     }
@@ -122,6 +153,14 @@ impl Gate for Mean {
             );
             return Judgement::error(METHOD, values.len(), reason);
         }
+        let (max, episodes) = (self.max_of(&sample.frame), self.episodes(&sample.frame));
+        if max.is_none() && self.min.is_none() {
+            return Judgement::error(
+                METHOD,
+                values.len(),
+                "nobody says how often such an episode happens in a year",
+            );
+        }
         let filled = |worst: f64| values.iter().map(move |value| value.unwrap_or(worst));
         let missing = missing(values);
         let mut sides = Vec::new();
@@ -133,7 +172,7 @@ impl Gate for Mean {
             (lower, upper) = (Some(path.lower()), Some(path.upper()));
             estimate = mean(filled(scale.lo));
         }
-        if let Some(max) = self.max {
+        if let Some(max) = max {
             let path = scale.path(filled(scale.hi), alpha);
             let m = scale.share_of(max);
             sides.push(decide(path.shown_below(m), path.shown_above(m)));
@@ -158,6 +197,10 @@ impl Gate for Mean {
             format!("the mean of {} episodes is {}", values.len(), number(m))
         });
         let mut reason = format!("{said_mean}{}", said(verdict, decided_at, "the limit"));
+        if let (Some(per_year), Some(mean)) = (self.max_per_year.and(sample.frame.per_year), estimate) {
+            let year = number(per_year * mean);
+            reason.push_str(&format!("; {} times a year that makes {year} a year", number(per_year)));
+        }
         reason.push_str(&said_missing(missing));
         let interval = interval(lower.unwrap_or(0.0), upper.unwrap_or(1.0));
         Judgement {
@@ -165,14 +208,42 @@ impl Gate for Mean {
             reason,
             n: values.len() as u64,
             k: None,
-            estimate,
-            interval: (interval.0.map(|m| scale.value_at(m)), interval.1.map(|m| scale.value_at(m))),
+            estimate: estimate.map(|mean| episodes * mean),
+            interval: (
+                interval.0.map(|m| episodes * scale.value_at(m)),
+                interval.1.map(|m| episodes * scale.value_at(m)),
+            ),
             method: METHOD,
             e_value: None,
             p_value: None,
             missing,
             decided_at,
         }
+    }
+
+    fn misfit(&self, frame: &Frame) -> Option<Misfit> {
+        let (lo, hi) = self.range;
+        let of_year = || {
+            match (self.max_per_year, frame.per_year) {
+            (None, _) => None,
+            (Some(_), None) => Some(Misfit {
+                problem: "`max_per_year` limits a year, and its population does not say how often its scenarios happen".into(),
+                hint: "write `per_year = 0.2` into the population where they happen once in five years".into(),
+            }),
+            (Some(max), Some(per_year)) => (!(lo < max / per_year && max / per_year < hi)).then(|| Misfit {
+                problem: format!(
+                    "{} a year are {} for each of {} episodes, which is not inside the range [{}, {}]",
+                    number(max),
+                    number(max / per_year),
+                    number(per_year),
+                    number(lo),
+                    number(hi)
+                ),
+                hint: "a limit at an end of the range is true or false without any episode".into(),
+            }),
+        }
+        };
+        infers(KIND.name, frame).or_else(of_year)
     }
 
     fn is_broken_by(&self, candidate: Option<f64>, _champion: Option<f64>) -> Option<bool> {
@@ -185,6 +256,7 @@ impl Gate for Mean {
         let named = [
             ("max", self.max),
             ("min", self.min),
+            ("max_per_year", self.max_per_year),
             ("range_lo", Some(self.range.0)),
             ("range_hi", Some(self.range.1)),
         ];
@@ -192,7 +264,8 @@ impl Gate for Mean {
     }
 
     fn badness(&self, candidate: f64, _champion: Option<f64>) -> Option<f64> {
-        badness_within(self.min, self.max, candidate)
+        // Of a limit on a year every episode with harm is a part.
+        badness_within(self.min, self.max.or(self.max_per_year.map(|_| 0.0)), candidate)
     }
 }
 
@@ -237,5 +310,26 @@ mod tests {
         let silent = Sample { candidate: vec![None; 500], champion: None, ..Sample::default() };
         let judged = gate.judge(&silent, 0.05);
         assert_eq!((judged.verdict, judged.missing, judged.estimate), (Verdict::Fail, 500, Some(1.0)));
+    }
+
+    /// A mean of 2 MWh an episode is 0.4 MWh a year where it happens once in five years.
+    #[test]
+    fn a_limit_on_a_year_is_one_on_an_episode_divided_by_how_often() {
+        let yearly = gate("kind = 'mean'\nmax_per_year = 0.6\nrange = [0, 10]");
+        let often = |per_year| Frame { per_year, ..Frame::default() };
+        let judge =
+            |per_year| yearly.judge(&Sample { frame: often(per_year), ..sample(2000, pattern) }, 0.05);
+        let single = gate("kind = 'mean'\nmax = 3\nrange = [0, 10]").judge(&sample(2000, pattern), 0.05);
+        let judged = judge(Some(0.2));
+        assert_eq!((judged.verdict, judged.decided_at), (Verdict::Pass, single.decided_at));
+        let close =
+            |a: Option<f64>, b: Option<f64>| a.zip(b).is_some_and(|(a, b)| (a - 0.2 * b).abs() < 1e-12);
+        assert!(close(judged.estimate, single.estimate) && close(judged.interval.1, single.interval.1));
+        assert!(judged.reason.contains("a year"), "{}", judged.reason);
+        assert_eq!(judge(Some(1.0)).verdict, Verdict::Fail);
+        assert_eq!(judge(None).verdict, Verdict::Error);
+        assert!(yearly.misfit(&often(None)).is_some_and(|misfit| misfit.hint.contains("per_year")));
+        assert!(yearly.misfit(&often(Some(0.2))).is_none());
+        assert!(yearly.misfit(&often(Some(0.01))).is_some(), "sixty an episode are beyond the range");
     }
 }

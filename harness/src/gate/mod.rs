@@ -132,6 +132,8 @@ pub struct Frame {
     pub draws: bool,
     /// Length of an episode, h.
     pub hours: f64,
+    /// How often such an episode happens in a year; `None` where the suite does not say.
+    pub per_year: Option<f64>,
 }
 
 /// Why a gate does not fit its population.
@@ -389,7 +391,7 @@ mod tests {
         Sample {
             candidate: vec![Some(own); 5000],
             champion: Some(vec![Some(theirs); 5000]),
-            frame: Frame { size: Some(5000), draws: false, hours: 0.5 },
+            frame: Frame { size: Some(5000), draws: false, hours: 0.5, per_year: Some(0.5) },
         }
     }
 

@@ -22,7 +22,7 @@ use powerflow::{
 };
 use scenarios::{Event, Moment, Scenario, Seed, streams};
 
-use crate::cascade::{Cause, Shed};
+use crate::cascade::Shed;
 use autonomous::Autonomous;
 use device::Device;
 pub(crate) use doubt::Answer;
@@ -314,37 +314,37 @@ impl Grid {
     /// Demand that is not served, MW, by cause. What was shed at a bus that died later stays with the cause that shed it. Buses
     /// out of service in the file want nothing.
     pub fn unserved(&self) -> Shed {
-        let mut lost = Shed::default();
-        let status = match (self.life, &self.solution) {
-            (Life::Dark, _) => Err(Cause::IslandDead),
-            (_, None) | (Life::Unsolved, _) => Err(Cause::Unsolved),
-            (_, Some(solution)) => Ok(solution),
-        };
-        for bus in self.network.buses.id.indices() {
-            let wanted = self.wanted_p_pu(bus).max(0.0);
-            if wanted == 0.0 {
-                continue;
-            }
-            let shed = self.demand.shed_at(bus);
-            for (cause, share) in ShedCause::LIST.into_iter().zip(shed) {
-                *cause.of(&mut lost) += share * wanted;
-            }
-            let kept = self.demand.kept(bus) * wanted;
-            match status {
-                Err(Cause::IslandDead) => lost.island_dead_mw += kept,
-                Err(_) => lost.unsolved_mw += kept,
-                Ok(solution) if solution.status[bus] == BusStatus::Dead => {
-                    // In file order, so that it can be looked up.
-                    if solution.unsolved.binary_search(&bus).is_ok() {
-                        lost.unsolved_mw += kept;
-                    } else {
-                        lost.island_dead_mw += kept;
-                    }
-                }
-                Ok(_) => {}
-            }
-        }
+        let buses = self.network.buses.id.indices();
+        let lost = buses.fold(Shed::default(), |lost, bus| lost.plus(&self.unserved_at(bus)));
         lost.times(self.network.base.from_pu(1.0))
+    }
+
+    /// The same of one bus, pu.
+    pub fn unserved_at(&self, bus: BusIdx) -> Shed {
+        let mut lost = Shed::default();
+        let wanted = self.wanted_p_pu(bus).max(0.0);
+        if wanted == 0.0 {
+            return lost;
+        }
+        let shed = self.demand.shed_at(bus);
+        for (cause, share) in ShedCause::LIST.into_iter().zip(shed) {
+            *cause.of(&mut lost) += share * wanted;
+        }
+        let kept = self.demand.kept(bus) * wanted;
+        match (self.life, &self.solution) {
+            (Life::Dark, _) => lost.island_dead_mw += kept,
+            (_, None) | (Life::Unsolved, _) => lost.unsolved_mw += kept,
+            (_, Some(solution)) if solution.status[bus] == BusStatus::Dead => {
+                // In file order, so that it can be looked up.
+                if solution.unsolved.binary_search(&bus).is_ok() {
+                    lost.unsolved_mw += kept;
+                } else {
+                    lost.island_dead_mw += kept;
+                }
+            }
+            _ => {}
+        }
+        lost
     }
 
     /// Whether something is lost at the very beginning. Then the state before it has to be solved first, since that is

@@ -1,6 +1,6 @@
 //! Blackout and collapse: how much of the initial demand went dark at any time.
 
-use super::{Meter, Metric, Step};
+use super::{Meter, Metric, Needs, Step};
 
 /// More than this share of the initial demand unserved is a blackout.
 const BLACKOUT_SHARE: f64 = 0.05;
@@ -12,7 +12,7 @@ pub(super) const BLACKOUT: Metric = Metric {
     unit: "1",
     meaning: "its blackout: 1 where more than 5 % of the initial demand was unserved at any time",
     counts_unserved: true,
-    security: None,
+    needs: Needs::Nothing,
     meter: || Box::new(Blackout(false)),
 };
 
@@ -21,7 +21,7 @@ pub(super) const COLLAPSE: Metric = Metric {
     unit: "1",
     meaning: "its collapse: 1 where less than 5 % of the initial demand was served at any time",
     counts_unserved: true,
-    security: None,
+    needs: Needs::Nothing,
     meter: || Box::new(Collapse(false)),
 };
 

@@ -1,13 +1,13 @@
 //! Energy not served: demand without supply, times time, whatever the cause.
 
-use super::{Meter, Metric, Step, hours};
+use super::{Meter, Metric, Needs, Step, hours};
 
 pub(super) const METRIC: Metric = Metric {
     id: "ens_mwh",
     unit: "MWh",
     meaning: "its energy not served: demand shed, on dead buses and where no power flow exists, times time",
     counts_unserved: true,
-    security: None,
+    needs: Needs::Nothing,
     meter: || Box::new(EnergyNotServed(0.0)),
 };
 

@@ -1,6 +1,6 @@
 //! How far and how fast the frequency moved, and how often its relays shed. Without a frequency that moves there are no such numbers.
 
-use super::{Meter, Metric, Step};
+use super::{Meter, Metric, Needs, Step};
 use crate::grid::frequency::Frequency;
 
 macro_rules! of_frequency {
@@ -10,7 +10,7 @@ macro_rules! of_frequency {
             unit: $unit,
             meaning: $meaning,
             counts_unserved: false,
-            security: None,
+            needs: Needs::Nothing,
             meter: || Box::new(OfFrequency { of: $of, value: None }),
         };
     };

@@ -1,13 +1,13 @@
 //! Energy lost in branches.
 
-use super::{Meter, Metric, Step, hours};
+use super::{Meter, Metric, Needs, Step, hours};
 
 pub(super) const METRIC: Metric = Metric {
     id: "losses_mwh",
     unit: "MWh",
     meaning: "its losses: active power lost in branches, times time",
     counts_unserved: false,
-    security: None,
+    needs: Needs::Nothing,
     meter: || Box::new(Losses(0.0)),
 };
 

@@ -1,13 +1,17 @@
 //! What is measured of a rollout: one noun per file.
 
 mod blackout;
+mod curtailment;
 mod energy_not_served;
 mod frequency;
+mod interruption;
 mod latency;
+mod loss_of_load;
 mod losses;
 mod oscillation;
 mod overload;
 mod redispatch;
+mod resilience;
 mod security;
 mod shedding;
 mod supervision;
@@ -16,13 +20,18 @@ mod trips;
 mod unmet_balance;
 mod voltage;
 
+use std::sync::Arc;
+
 use powerflow::security::{Depth, Security};
 use reports::SupervisionTally;
+
+pub(crate) use latency::is_elsewhere;
 
 use crate::cascade::Shed;
 use crate::grid::Grid;
 use crate::grid::grant::Grants;
 use crate::response;
+use crate::service::{Customers, Service};
 
 /// A state as a metric sees it: it holds over `[t, t + duration)`, a step or a part of one. What was granted in a step is shown with its
 /// first part only.
@@ -48,10 +57,53 @@ pub struct Step<'a> {
     pub supervision: Option<&'a SupervisionTally>,
 }
 
+/// The service of a rollout that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Served<'a> {
+    /// All of it.
+    pub service: &'a Service,
+    /// How many customers there are.
+    pub customers: f64,
+    /// Length of the episode, s.
+    pub horizon_s: f64,
+}
+
+/// What a metric needs that costs more than the rest of a step: it exists only where a gate asks for it, or for one that needs as much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// The state alone.
+    Nothing,
+    /// The N-1 security of every step, looked at so far.
+    Security(Depth),
+    /// The service of every bus.
+    Service,
+}
+
+/// What is looked at beyond the state of every step.
+#[derive(Clone, Debug, Default)]
+pub struct Looks {
+    /// How far its N-1 security is.
+    pub security: Option<Depth>,
+    /// Whose service is; `None` where nobody's is.
+    pub customers: Option<Arc<Customers>>,
+}
+
+impl Looks {
+    fn meet(&self, needs: Needs) -> bool {
+        match needs {
+            Needs::Nothing => true,
+            Needs::Security(depth) => self.security >= Some(depth),
+            Needs::Service => self.customers.is_some(),
+        }
+    }
+}
+
 /// Accumulates one metric over one rollout.
 pub trait Meter {
     /// Takes a state into account.
     fn step(&mut self, step: &Step<'_>);
+    /// The rollout has ended, and this is its service, where that is looked at.
+    fn end(&mut self, _served: &Served<'_>) {}
     /// The metric so far.
     fn value(&self) -> f64;
     /// Whether there is such a number in this rollout; a gate on one that is not there does not pass.
@@ -71,9 +123,8 @@ pub struct Metric {
     /// Whether it depends on what is not served: where the solver gave up it is measured twice, with the doubtful part
     /// as lost and as served.
     pub counts_unserved: bool,
-    /// How far the N-1 security of every step must be looked at for it. That costs more than the rest of a step, so such a
-    /// metric exists only where a gate asks for it, or for one that looks further.
-    pub security: Option<Depth>,
+    /// What it needs.
+    pub needs: Needs,
     /// A fresh meter.
     pub meter: fn() -> Box<dyn Meter>,
 }
@@ -81,19 +132,26 @@ pub struct Metric {
 /// Every metric, in the order of documents.
 pub const LIST: &[Metric] = &[
     energy_not_served::METRIC,
+    loss_of_load::ANY,
+    loss_of_load::HOURS,
     blackout::BLACKOUT,
     blackout::COLLAPSE,
     voltage::VIOLATION,
     voltage::WORST,
     overload::MINUTES,
     overload::WORST,
+    overload::EXCESS,
+    overload::INDEX,
+    overload::PERFORMANCE,
     unmet_balance::METRIC,
     losses::METRIC,
+    curtailment::METRIC,
     redispatch::METRIC,
     switching::METRIC,
     oscillation::METRIC,
     security::MINUTES,
     security::VIOLATIONS,
+    security::SHARE,
     trips::TRIPS,
     trips::CASCADE_SIZE,
     shedding::UFLS,
@@ -104,6 +162,20 @@ pub const LIST: &[Metric] = &[
     shedding::BUS_OUTAGE,
     shedding::MANUAL,
     shedding::FIRST,
+    interruption::SAIFI,
+    interruption::SAIDI,
+    interruption::CAIDI,
+    interruption::ASAI,
+    interruption::MAIFI,
+    resilience::SERVED_FALL,
+    resilience::SERVED_DEPTH,
+    resilience::SERVED_LOW,
+    resilience::SERVED_RECOVERY,
+    resilience::BRANCHES_FALL,
+    resilience::BRANCHES_DEPTH,
+    resilience::BRANCHES_LOW,
+    resilience::BRANCHES_RECOVERY,
+    resilience::BRANCHES_LOST,
     frequency::NADIR,
     frequency::PEAK,
     frequency::ROCOF,
@@ -115,9 +187,9 @@ pub const LIST: &[Metric] = &[
     latency::COMPUTE,
 ];
 
-/// The metrics that are measured along the way, where the N-1 security of every step is looked at so far, in the order of [`LIST`].
-pub fn measured(security: Option<Depth>) -> impl Iterator<Item = &'static Metric> {
-    LIST.iter().filter(move |metric| metric.security <= security && !latency::is_elsewhere(metric))
+/// The metrics that are measured along the way, where so much is looked at, in the order of [`LIST`].
+pub fn measured(looks: &Looks) -> impl Iterator<Item = &'static Metric> + use<'_> {
+    LIST.iter().filter(|metric| looks.meet(metric.needs) && !is_elsewhere(metric))
 }
 
 /// Ids of every metric.

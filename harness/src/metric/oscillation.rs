@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Meter, Metric, Step, hours};
+use super::{Meter, Metric, Needs, Step, hours};
 use crate::action::Asked;
 
 pub(super) const METRIC: Metric = Metric {
@@ -10,7 +10,7 @@ pub(super) const METRIC: Metric = Metric {
     unit: "1/h",
     meaning: "its hunting: how often an hour what was granted turned back, up after down or down after up, of the element that turned most",
     counts_unserved: false,
-    security: None,
+    needs: Needs::Nothing,
     meter: || Box::new(Oscillation { elements: BTreeMap::new(), horizon_s: 0.0 }),
 };
 

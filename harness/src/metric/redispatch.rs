@@ -1,13 +1,13 @@
 //! Energy that a candidate moved between units.
 
-use super::{Meter, Metric, Step, hours};
+use super::{Meter, Metric, Needs, Step, hours};
 
 pub(super) const METRIC: Metric = Metric {
     id: "redispatch_mwh",
     unit: "MWh",
     meaning: "its redispatch: how far the schedules of running units are from the file's, times time",
     counts_unserved: false,
-    security: None,
+    needs: Needs::Nothing,
     meter: || Box::new(Redispatch(0.0)),
 };
 

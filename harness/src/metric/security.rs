@@ -4,7 +4,7 @@
 
 use powerflow::security::Depth;
 
-use super::{Meter, Metric, Step, minutes};
+use super::{Meter, Metric, Needs, Step, minutes};
 
 pub(super) const MINUTES: Metric = Metric {
     id: "n1.insecure_minutes",
@@ -12,7 +12,7 @@ pub(super) const MINUTES: Metric = Metric {
     meaning: "its insecurity: minutes in which the loss of some one branch would break a limit, take the voltage from demand or \
               leave no solution",
     counts_unserved: false,
-    security: Some(Depth::First),
+    needs: Needs::Security(Depth::First),
     meter: || Box::new(Minutes(0.0)),
 };
 
@@ -22,12 +22,22 @@ pub(super) const VIOLATIONS: Metric = Metric {
     meaning: "its insecure outages: the most, at any time, of single branches whose loss would break a limit, take the voltage \
               from demand or leave no solution",
     counts_unserved: false,
-    security: Some(Depth::Screened),
+    needs: Needs::Security(Depth::Screened),
     meter: || Box::new(Violations(0)),
+};
+
+pub(super) const SHARE: Metric = Metric {
+    id: "n1.secure_share",
+    unit: "1",
+    meaning: "its secure share: the smallest, at any time, share of the single branches looked at whose loss would do no such harm",
+    counts_unserved: false,
+    needs: Needs::Security(Depth::Screened),
+    meter: || Box::new(Share(1.0)),
 };
 
 struct Minutes(f64);
 struct Violations(usize);
+struct Share(f64);
 
 /// How many outages would do harm. A grid without voltage has lost its demand already: it counts as insecure, by one.
 fn insecure(step: &Step<'_>) -> usize {
@@ -53,5 +63,19 @@ impl Meter for Violations {
 
     fn value(&self) -> f64 {
         self.0 as f64
+    }
+}
+
+impl Meter for Share {
+    fn step(&mut self, step: &Step<'_>) {
+        // A grid without voltage is not secure against anything.
+        let share = step.security.map_or(0.0, |security| {
+            1.0 - security.insecure.len() as f64 / f64::from(security.outages.max(1))
+        });
+        self.0 = self.0.min(share);
+    }
+
+    fn value(&self) -> f64 {
+        self.0
     }
 }

@@ -1,10 +1,8 @@
 //! Energy not served by its cause, and how soon demand was lost first.
 
-use super::{Meter, Metric, Step, hours};
+use super::loss_of_load::NOTHING_MW;
+use super::{Meter, Metric, Needs, Step, hours};
 use crate::cascade::Shed;
-
-/// Less than this is no shedding, MW: the books close to as much.
-const NOTHING_MW: f64 = 1e-6;
 
 macro_rules! cause {
     ($name:ident, $field:ident, $id:literal, $meaning:literal) => {
@@ -13,7 +11,7 @@ macro_rules! cause {
             unit: "MWh",
             meaning: $meaning,
             counts_unserved: true,
-            security: None,
+            needs: Needs::Nothing,
             meter: || Box::new(Energy { of: |shed| shed.$field, mwh: 0.0 }),
         };
     };
@@ -42,7 +40,7 @@ pub(super) const FIRST: Metric = Metric {
     unit: "s",
     meaning: "its time to the first involuntary loss of demand; the length of the episode where none is lost",
     counts_unserved: true,
-    security: None,
+    needs: Needs::Nothing,
     meter: || Box::new(First { lost_s: None, horizon_s: 0.0 }),
 };
 

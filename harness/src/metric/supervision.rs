@@ -2,14 +2,14 @@
 
 use reports::SupervisionTally;
 
-use super::{Meter, Metric, Step};
+use super::{Meter, Metric, Needs, Step};
 
 pub(super) const LIMITED: Metric = Metric {
     id: "limiter.limited",
     unit: "1",
     meaning: "its decisions of which the suite's limiter changed something",
     counts_unserved: false,
-    security: None,
+    needs: Needs::Nothing,
     meter: || Box::new(Supervised { count: |tally| tally.limited, so_far: None }),
 };
 
@@ -18,7 +18,7 @@ pub(super) const FALLBACK: Metric = Metric {
     unit: "1",
     meaning: "its decisions that the fallback made: the candidate failed, abstained, or was outside of the envelope",
     counts_unserved: false,
-    security: None,
+    needs: Needs::Nothing,
     meter: || Box::new(Supervised { count: SupervisionTally::fell_back, so_far: None }),
 };
 

@@ -1,6 +1,6 @@
 //! How often a candidate switched.
 
-use super::{Meter, Metric, Step};
+use super::{Meter, Metric, Needs, Step};
 use crate::action::Asked;
 
 pub(super) const METRIC: Metric = Metric {
@@ -8,7 +8,7 @@ pub(super) const METRIC: Metric = Metric {
     unit: "1",
     meaning: "its switching: branches opened or closed, shunt and tap positions asked to change",
     counts_unserved: false,
-    security: None,
+    needs: Needs::Nothing,
     meter: || Box::new(Switching { count: 0, last: Vec::new() }),
 };
 

@@ -1,6 +1,6 @@
 //! What acted by itself: how often, and how many elements it took out.
 
-use super::{Meter, Metric, Step};
+use super::{Meter, Metric, Needs, Step};
 use crate::cascade::{Cause, Tripped};
 use crate::grid::Logged;
 
@@ -9,7 +9,7 @@ pub(super) const TRIPS: Metric = Metric {
     unit: "1",
     meaning: "its trips: operations of relays, of branches, of units, and of stages of load shedding at a bus",
     counts_unserved: false,
-    security: None,
+    needs: Needs::Nothing,
     meter: || Box::new(Count { counts: is_operation, seen: 0, count: 0 }),
 };
 
@@ -18,7 +18,7 @@ pub(super) const CASCADE_SIZE: Metric = Metric {
     unit: "1",
     meaning: "its cascade: branches and units that went out by themselves after the scenario's own outages",
     counts_unserved: false,
-    security: None,
+    needs: Needs::Nothing,
     meter: || Box::new(Count { counts: is_outage, seen: 0, count: 0 }),
 };
 

@@ -1,13 +1,13 @@
 //! Power that no unit could provide or take back.
 
-use super::{Meter, Metric, Step};
+use super::{Meter, Metric, Needs, Step};
 
 pub(super) const METRIC: Metric = Metric {
     id: "balance.unmet_mw",
     unit: "MW",
     meaning: "its unmet balance: the most power that no unit could provide or take back, at any time",
     counts_unserved: false,
-    security: None,
+    needs: Needs::Nothing,
     meter: || Box::new(Unmet(0.0)),
 };
 

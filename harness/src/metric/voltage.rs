@@ -1,6 +1,6 @@
 //! Voltage outside its limits: how much for how long, and the worst of it. Only energised buses have a voltage.
 
-use super::{Meter, Metric, Step, minutes};
+use super::{Meter, Metric, Needs, Step, minutes};
 
 /// Beyond a limit by less than this counts as at the limit, pu.
 const TOLERANCE_PU: f64 = 1e-4;
@@ -10,7 +10,7 @@ pub(super) const VIOLATION: Metric = Metric {
     unit: "pu min",
     meaning: "its voltage violation: how far beyond its limit each bus is, times time, summed over buses",
     counts_unserved: false,
-    security: None,
+    needs: Needs::Nothing,
     meter: || Box::new(Violation(0.0)),
 };
 
@@ -19,7 +19,7 @@ pub(super) const WORST: Metric = Metric {
     unit: "pu",
     meaning: "its worst voltage violation: the farthest that any bus was beyond a limit",
     counts_unserved: false,
-    security: None,
+    needs: Needs::Nothing,
     meter: || Box::new(Worst(0.0)),
 };
 

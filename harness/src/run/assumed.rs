@@ -4,6 +4,7 @@ use super::Prepared;
 use super::local::Simulated;
 use super::recorded::Kept;
 use crate::assumption;
+use crate::service::AVERAGE_DEMAND_KW;
 use crate::trajectory::Outcome;
 
 fn follows_voltage(prepared: &Prepared) -> bool {
@@ -40,6 +41,19 @@ pub(super) fn assumptions(prepared: &Prepared, simulated: &Simulated, kept: &Kep
             settings.restored_after_s
         ));
         all.push("flows are those after an imbalance has been shared, also in the seconds in which rotors provide it".into());
+    }
+    if prepared.config.looks.customers.as_ref().is_some_and(|customers| customers.assumed) {
+        all.push(format!(
+            "there is a customer for every {AVERAGE_DEMAND_KW} kW of the demand in the case: the suite names no table of `customers`"
+        ));
+    }
+    for population in &prepared.suite.populations {
+        if let Some(per_year) = population.per_year {
+            all.push(format!(
+                "scenarios of {} happen {per_year} times a year, as the suite says, each independently of the others",
+                population.id
+            ));
+        }
     }
     let without_ramp = network.units.ramp_pu_per_min.iter().filter(|(_, r)| r.is_none()).count();
     if without_ramp > 0 {

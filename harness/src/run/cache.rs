@@ -129,11 +129,15 @@ pub(super) fn world(prepared: &Prepared) -> String {
     let metrics: Vec<&str> = metric::ids();
     let mut text = format!(
         "{CACHE_SCHEMA}\n{ENGINE}\nmetrics {metrics:?}\nsecurity {:?}\nseed {}\ngrid {}\n{}",
-        prepared.config.security,
+        prepared.config.looks.security,
         prepared.suite.seed,
         reports::Digest::of(&prepared.grid_bytes).sha256,
         prepared.suite.world
     );
+    // Of the tables scenarios tell the rest.
+    if let Some(customers) = &prepared.config.looks.customers {
+        text.push_str(&format!("customers {:?}\n", customers.of_bus));
+    }
     if let Some(recorded) = prepared.latency.as_ref().and_then(|latency| latency.recorded.as_ref()) {
         text.push_str(&format!("latency {}\n", reports::Digest::of(&recorded.bytes).sha256));
     }

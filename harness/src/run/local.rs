@@ -359,7 +359,7 @@ pub(crate) fn cohort<'a>(
 }
 
 /// Scenarios of a population, each with the seed of its candidate.
-pub(super) fn drawn(
+pub(crate) fn drawn(
     prepared: &Prepared,
     population: &Population,
     indices: &[u64],

@@ -6,6 +6,7 @@ mod challenge;
 pub mod folder;
 pub(crate) mod journal;
 mod judge;
+mod listed;
 pub(crate) mod lives;
 pub(crate) mod local;
 mod progress;
@@ -25,6 +26,7 @@ use reports::{Evidence, InputRecord, RunRecord};
 use scenarios::{Population, Seed, World};
 
 pub use judge::Verdicts;
+pub use listed::ListedFile;
 pub use progress::{Progress, Silent, Watch};
 
 use crate::action::Task;
@@ -41,9 +43,9 @@ use crate::grid::protection::{Protection, frequency};
 use crate::grid::{GridRules, units};
 use crate::latency::{self, Delay, Latency};
 use crate::live::LoopConfig;
-use crate::metric;
-use crate::regression;
+use crate::metric::{self, Looks, Needs};
 use crate::response;
+use crate::service::Customers;
 use crate::suite::{Champion, Suite, TIERS, Tier};
 use crate::supervision::{self, Advisory};
 use crate::waiver::Waivers;
@@ -61,6 +63,8 @@ pub struct Prepared {
     pub beside: Vec<BesideBytes>,
     /// The network.
     pub network: Arc<Network>,
+    /// Customers of its buses.
+    pub customers: Arc<Customers>,
     /// Populations with their hazards, in suite order.
     pub populations: Vec<Population>,
     /// The loop.
@@ -77,24 +81,6 @@ pub struct Prepared {
     pub listed: Vec<ListedFile>,
     /// The tier that is run; `None`: the whole suite.
     pub tier: Option<Tier>,
-}
-
-/// A file of listed scenarios, as it was read.
-#[derive(Clone, Debug)]
-pub struct ListedFile {
-    /// The population that names it.
-    pub population: String,
-    /// Its name as the suite writes it.
-    pub name: String,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-}
-
-impl ListedFile {
-    /// Its name in the folder `inputs` of a run: paths of a suite may lead anywhere.
-    fn copy_name(population: &str) -> String {
-        format!("scenarios-{population}.json")
-    }
 }
 
 /// Who is judged, where it is not whom the suite names.
@@ -230,10 +216,12 @@ fn prepare_from(
     let autonomous = suite.autonomous.of(&network, &suite.file, droop)?;
     let network = units::with_modes(&network, &autonomous.units);
     let assumptions = Assumptions::of(&suite, &network, autonomous);
-    let config = loop_config(&suite, &network, &assumptions)?;
+    let mut config = loop_config(&suite, &network, &assumptions)?;
+    let customers = Arc::new(Customers::of_suite(&network, &beside)?);
+    config.looks = looks(&suite, &customers);
     let (populations, listed) = populations(&suite, copies.folder, &network, &config)?;
     let task = config.task;
-    suite.check_frames(&frames(&populations, &world(&network, &config), &config, draws(&suite)))?;
+    suite.check_frames(&frames(&suite, &populations, &world(&network, &config), &config))?;
     let repeats = matches!(contender, Contender::Repeating(_));
     let candidate: Arc<dyn Source> = match contender {
         Contender::Given(source) | Contender::Repeating(source) => source,
@@ -267,6 +255,7 @@ fn prepare_from(
         grid_bytes,
         beside,
         network,
+        customers,
         populations,
         config,
         assumptions,
@@ -369,8 +358,16 @@ fn loop_config(
             autonomous: Some(Arc::new(autonomous)),
             seed: Seed(suite.seed),
         }),
-        security: suite.gates.iter().filter_map(|gate| metric::by_id(&gate.metric)?.1.security).max(),
+        looks: Looks::default(),
     })
+}
+
+/// What the gates of a suite need looked at.
+fn looks(suite: &Suite, customers: &Arc<Customers>) -> Looks {
+    let needs = || suite.gates.iter().filter_map(|gate| Some(metric::by_id(&gate.metric)?.1.needs));
+    let security = |needs| if let Needs::Security(depth) = needs { Some(depth) } else { None };
+    let asked = needs().any(|needs| needs == Needs::Service);
+    Looks { security: needs().filter_map(security).max(), customers: asked.then(|| Arc::clone(customers)) }
 }
 
 fn populations(
@@ -386,7 +383,7 @@ fn populations(
     for from in &suite.populations {
         let mut hazards = Vec::with_capacity(from.hazards.len());
         if let Some(name) = &from.scenarios {
-            match listed(suite, &from.id, name, copies, network) {
+            match listed::listed(suite, &from.id, name, copies, network) {
                 Ok((file, list)) => {
                     hazards.push(Box::new(list) as Box<dyn scenarios::Hazard>);
                     files.push(file);
@@ -411,39 +408,22 @@ fn populations(
     complaints.into_result((populations, files))
 }
 
-/// The listed scenarios that a population names.
-fn listed(
-    suite: &Suite,
-    population: &str,
-    name: &str,
-    copies: Option<&Path>,
-    network: &Network,
-) -> Result<(ListedFile, scenarios::Listed), Diagnostics> {
-    let beside = Path::new(&suite.file).parent().unwrap_or(Path::new(""));
-    let path = match copies {
-        Some(folder) => folder.join(ListedFile::copy_name(population)),
-        None => beside.join(name),
-    };
-    let bytes = read(&path, "suite.scenarios.read", "the list of scenarios that the suite names")?;
-    let timelines = regression::read(&bytes, &path.display().to_string(), network)?;
-    let listed = scenarios::Listed { timelines: Arc::new(timelines), source: name.to_owned() };
-    Ok((ListedFile { population: population.to_owned(), name: name.to_owned(), bytes }, listed))
-}
-
 /// Whether delays or people draw something of their own in each episode.
 fn draws(suite: &Suite) -> bool {
     suite.latency.as_ref().is_some_and(latency::Written::draws)
         || suite.advisory.as_ref().is_some_and(Advisory::draws)
 }
 
-/// What the episodes of each population are taken from. `draws` says whether something else than hazards and the grid does.
-fn frames(populations: &[Population], world: &World<'_>, config: &LoopConfig, draws: bool) -> Vec<Frame> {
+/// What the episodes of each population are taken from.
+fn frames(suite: &Suite, populations: &[Population], world: &World<'_>, config: &LoopConfig) -> Vec<Frame> {
+    let draws = draws(suite);
     let relays = config.rules.protection.as_ref();
     let hidden = relays.is_some_and(|relays| relays.settings.hidden_failure_probability > 0.0);
     let frame = |population: &Population| Frame {
         size: population.listed(world),
         draws: hidden || draws,
         hours: world.horizon_s / 3600.0,
+        per_year: suite.populations.iter().find(|own| own.id == population.id).and_then(|own| own.per_year),
     };
     populations.iter().map(frame).collect()
 }
@@ -489,6 +469,14 @@ impl Prepared {
         Ok(self)
     }
 
+    /// The same with the service of every bus looked at, whatever gates ask for, and nothing else.
+    #[must_use]
+    pub(crate) fn serving(mut self) -> Self {
+        let customers = self.customers.clone();
+        self.config.looks = Looks { customers: Some(customers), security: None };
+        self
+    }
+
     /// The seed of every stream of the suite.
     pub fn seed(&self) -> Seed {
         Seed(self.suite.seed)
@@ -502,7 +490,7 @@ impl Prepared {
     /// What the episodes of a population, by its row, are taken from.
     pub(crate) fn frame(&self, population: usize) -> Frame {
         let one = self.populations.get(population..=population).unwrap_or_default();
-        frames(one, &self.world(), &self.config, draws(&self.suite)).pop().unwrap_or_default()
+        frames(&self.suite, one, &self.world(), &self.config).pop().unwrap_or_default()
     }
 
     /// Whether delays are those of this run's clock, so that no release can rest on it.

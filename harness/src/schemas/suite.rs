@@ -52,6 +52,7 @@ pub(super) fn schema() -> Value {
             .need("id", id("Its id."))
             .may("hazards", list(hazards, "What may happen; none is the undisturbed case."))
             .may("size_max", whole(1, u64::MAX, "Largest number of episodes; of a list left out."))
+            .may("per_year", above_zero("How often one of its scenarios happens in a year."))
             .may(
                 "scenarios",
                 text("File of listed scenarios, relative to this file, in the place of the others."),
@@ -67,7 +68,11 @@ pub(super) fn schema() -> Value {
                     },
                     {
                         "required": ["scenarios"],
-                        "not": { "anyOf": [{ "required": ["hazards"] }, { "required": ["size_max"] }] },
+                        "not": {
+                            "anyOf": [
+                                { "required": ["hazards"] }, { "required": ["size_max"] }, { "required": ["per_year"] },
+                            ],
+                        },
                     },
                 ]),
             );
@@ -730,7 +735,9 @@ fn gates(defs: &mut Map<String, Value>) -> Value {
             }
             "mean" => table.also(
                 "allOf",
-                json!([required(&["range"]), { "anyOf": [required(&["max"]), required(&["min"])] }]),
+                json!([required(&["range"]), { "oneOf": [
+                    { "anyOf": [required(&["max"]), required(&["min"])] }, required(&["max_per_year"]),
+                ] }]),
             ),
             "quantile" => table.also("allOf", json!([required(&["q", "max"])])),
             "noninferiority" | "equivalence" => {
@@ -761,6 +768,7 @@ fn limit(kind: &str, name: &str, meaning: &str) -> Value {
         ("census" | "rate", "new_only") => flag(meaning),
         ("rate", "over" | "under") => number(meaning),
         ("quantile" | "mean" | "value" | "census" | "cvar", "max" | "min") => number(meaning),
+        ("mean", "max_per_year") => number(meaning),
         ("mean" | "cvar" | "noninferiority" | "superiority" | "equivalence", "range") => {
             pair(number("An end."), meaning)
         }

@@ -4,11 +4,13 @@ mod cascade;
 mod contingencies;
 mod frequency;
 mod gic;
+mod in_order;
 mod nose;
 mod page;
 mod plan;
 pub mod rating;
 mod solution;
+mod storm;
 
 pub(crate) use cascade::Runner;
 pub use cascade::{CascadeQuestion, CascadeSource, PreparedCascades, prepare_cascades};
@@ -28,3 +30,4 @@ pub use solution::{
     BranchRow, BusRow, DcLines, GeneratorRow, LeftRow, MovedRow, Question, SOLUTION_SCHEMA, SolutionDocument,
     Solved, check, diverged, read_network, solve, solve_network, solve_question,
 };
+pub use storm::{PreparedStorms, StormSettings, StudiedStorms, prepare_storms};

@@ -183,7 +183,10 @@ fn drawn(prepared: &Prepared, gate: &SuiteGate, alpha: f64, size: u64) -> (Vec<P
     let threshold = gate.gate.threshold();
     let number = |key: &str| threshold.get(key).copied();
     let paired = gate.gate.needs_champion();
-    let limit = if paired { number("margin_abs") } else { number("max") };
+    let at = prepared.populations.iter().position(|population| population.id == gate.population);
+    let frame = at.map_or_else(Frame::default, |at| prepared.frame(at));
+    let of_episode = || number("max").or_else(|| Some(number("max_per_year")? / frame.per_year?));
+    let limit = if paired { number("margin_abs") } else { of_episode() };
     let (Some(limit), Some(lo), Some(hi)) = (limit, number("range_lo"), number("range_hi")) else {
         return (Vec::new(), 0, "how this gate will end depends on more than its limit".to_owned());
     };
@@ -201,8 +204,7 @@ fn drawn(prepared: &Prepared, gate: &SuiteGate, alpha: f64, size: u64) -> (Vec<P
             let values: Vec<Option<f64>> =
                 (0..n).map(|_| Some(if stream.uniform() < share { hi } else { lo })).collect();
             let champion = paired.then(|| vec![Some(lo); values.len()]);
-            let judged =
-                gate.gate.judge(&Sample { candidate: values, champion, frame: Frame::default() }, alpha);
+            let judged = gate.gate.judge(&Sample { candidate: values, champion, frame }, alpha);
             pass += u64::from(judged.verdict == Verdict::Pass);
             fail += u64::from(judged.verdict == Verdict::Fail);
             decided.push(judged.decided_at.unwrap_or(u64::MAX));

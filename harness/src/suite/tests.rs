@@ -258,7 +258,7 @@ fn a_list_needs_no_size_and_is_judged_as_a_whole() {
     let suite = read(&census.replace(&EXAMPLE[begin..end], lists)).unwrap();
     assert_eq!((suite.populations[0].size_max, suite.populations[0].is_listed()), (None, true));
     assert_eq!(suite.gates.iter().map(|gate| gate.gate.kind()).collect::<Vec<_>>(), ["census"; 3]);
-    let frame = |size| [gate::Frame { size, draws: false, hours: 0.5 }];
+    let frame = |size| [gate::Frame { size, draws: false, hours: 0.5, per_year: None }];
     assert!(suite.check_frames(&frame(Some(186))).is_ok());
     // The same gates on draws, and a rate of a list.
     let misfits = |suite: &Suite, size| {

@@ -12,6 +12,10 @@ use powerflow::units::MvaBase;
 use powerflow::{BusId, Case, Network};
 
 pub(crate) fn network() -> Arc<Network> {
+    Network::build(case()).expect("a sound grid")
+}
+
+pub(crate) fn case() -> Case {
     let bus = |id, kind| CaseBus {
         id: BusId(id),
         kind,
@@ -59,7 +63,7 @@ pub(crate) fn network() -> Arc<Network> {
         line: None,
     };
     let load = |id| CaseLoad { bus: BusId(id), p_mw: 25.0, q_mvar: 5.0, in_service: true };
-    let case = Case {
+    Case {
         name: "ring".to_owned(),
         base_mva: MvaBase(100.0),
         frequency_hz: 50.0,
@@ -81,8 +85,7 @@ pub(crate) fn network() -> Arc<Network> {
         branches: vec![branch(10, 20), branch(20, 30), branch(30, 40), branch(40, 50), branch(50, 10)],
         units: vec![unit(10), unit(30), unit(30)],
         ..Case::default()
-    };
-    Network::build(case).expect("a sound grid")
+    }
 }
 
 /// How many columns an axis has on [`network`].

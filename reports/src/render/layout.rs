@@ -51,12 +51,26 @@ fn located(network: &NetworkRecord) -> Option<Vec<Point>> {
     if known.len() != n || !finite || known.iter().all(|place| *place == known[0]) {
         return None;
     }
-    // A degree of longitude shrinks towards the poles: cos(latitude) by its series, exact enough for a picture.
-    let middle = known.iter().map(|place| place.1).sum::<f64>() / n as f64;
+    let shrink = shrink(&known);
+    Some(known.iter().map(|&(x, y)| (x * shrink, -y)).collect())
+}
+
+/// A degree of longitude beside one of latitude: it shrinks towards the poles, cos(latitude) by its series, exact enough for a picture.
+fn shrink(known: &[Point]) -> f64 {
+    let middle = known.iter().map(|place| place.1).sum::<f64>() / known.len() as f64;
     let radians = middle * 0.017_453_292_519_943_295;
     let (square, is_degrees) = (radians * radians, middle.abs() <= 85.0);
     let shrink = if is_degrees { 1.0 - square / 2.0 + square * square / 24.0 } else { 1.0 };
-    Some(known.iter().map(|&(x, y)| (x * shrink.max(0.1), -y)).collect())
+    shrink.max(0.1)
+}
+
+/// Where places of the file, degrees east and north, are in the picture of [`layout`], but for what that moves apart; `None` where the file
+/// does not place every bus.
+pub(super) fn geographic(network: &NetworkRecord) -> Option<impl Fn(Point) -> Point> {
+    let places = located(network)?;
+    let shrink = shrink(&network.location.iter().flatten().copied().collect::<Vec<_>>());
+    let fitted = Fit::of(&places);
+    Some(move |(x, y): Point| fitted.place((x * shrink, -y)))
 }
 
 struct Graph {
@@ -261,20 +275,33 @@ fn turn_to_landscape(places: &mut [Point]) {
 
 /// Scales to the drawing area; an axis may be stretched by up to a third over the other to use the space.
 fn fit(places: &mut [Point]) {
-    let range = |of: fn(&Point) -> f64| {
-        let values = places.iter().map(of);
-        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
-    };
-    let ((x0, x1), (y0, y1)) = (range(|p| p.0), range(|p| p.1));
-    let room = (WIDTH - 2.0 * MARGIN, HEIGHT - 2.0 * MARGIN);
-    let scale = |span: f64, room: f64| if span > 1e-9 { room / span } else { f64::INFINITY };
-    let (sx, sy) = (scale(x1 - x0, room.0), scale(y1 - y0, room.1));
-    let common = sx.min(sy);
-    let stretch = |own: f64| if common.is_finite() { own.min(common * 4.0 / 3.0) } else { 1.0 };
-    let (sx, sy) = (stretch(sx), stretch(sy));
-    for place in places {
-        place.0 = WIDTH / 2.0 + sx * (place.0 - (x0 + x1) / 2.0);
-        place.1 = HEIGHT / 2.0 + sy * (place.1 - (y0 + y1) / 2.0);
+    let fitted = Fit::of(places);
+    places.iter_mut().for_each(|place| *place = fitted.place(*place));
+}
+
+/// How places become those of the picture: by their middle and a scale each way.
+struct Fit {
+    middle: Point,
+    scale: Point,
+}
+
+impl Fit {
+    fn of(places: &[Point]) -> Self {
+        let range = |of: fn(&Point) -> f64| {
+            let values = places.iter().map(of);
+            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
+        };
+        let ((x0, x1), (y0, y1)) = (range(|p| p.0), range(|p| p.1));
+        let room = (WIDTH - 2.0 * MARGIN, HEIGHT - 2.0 * MARGIN);
+        let scale = |span: f64, room: f64| if span > 1e-9 { room / span } else { f64::INFINITY };
+        let (sx, sy) = (scale(x1 - x0, room.0), scale(y1 - y0, room.1));
+        let common = sx.min(sy);
+        let stretch = |own: f64| if common.is_finite() { own.min(common * 4.0 / 3.0) } else { 1.0 };
+        Fit { middle: ((x0 + x1) / 2.0, (y0 + y1) / 2.0), scale: (stretch(sx), stretch(sy)) }
+    }
+
+    fn place(&self, (x, y): Point) -> Point {
+        (WIDTH / 2.0 + self.scale.0 * (x - self.middle.0), HEIGHT / 2.0 + self.scale.1 * (y - self.middle.1))
     }
 }
 

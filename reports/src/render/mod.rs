@@ -2,6 +2,7 @@
 
 pub mod cascade;
 mod cascade_html;
+mod chart;
 pub mod contingencies;
 mod contingencies_text;
 pub mod explanation;
@@ -22,6 +23,9 @@ pub mod plan;
 pub mod playback;
 pub mod rating;
 pub mod sarif;
+mod storm_map;
+pub mod study;
+mod study_html;
 mod svg;
 pub mod text;
 pub mod time_plot;

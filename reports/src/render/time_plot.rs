@@ -433,7 +433,7 @@ fn mean(row: &[Option<f64>]) -> Option<f64> {
 }
 
 /// About `wanted` round values inside the range: steps of 1, 2 or 5 times a power of ten.
-fn ticks((low, high): Range, wanted: usize) -> Vec<f64> {
+pub(super) fn ticks((low, high): Range, wanted: usize) -> Vec<f64> {
     let rough = (high - low) / wanted as f64;
     if !rough.is_finite() || rough <= 0.0 || rough < 1e-12 * high.abs().max(low.abs()) {
         return vec![];

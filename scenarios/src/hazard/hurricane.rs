@@ -12,7 +12,8 @@ use crate::event::TimedEvent;
 use crate::seed::Streams;
 use crate::settings::{Parameter, Settings, Span};
 use crate::storm::{self, Course, Damage};
-use crate::weather::geography::Map;
+use crate::weather::damage::Strain;
+use crate::weather::geography::{Map, Point};
 use crate::weather::hurricane::{CATEGORIES_M_S, Hurricane, Passage};
 
 const CATEGORY: Parameter = Parameter {
@@ -95,6 +96,12 @@ impl Hazard for Crossing {
         self.damage.enter(world, &map, streams, timeline, |point| passage.at(point));
         // As of a wind front: which lines fail is no set whose likelihood anybody sums.
         None
+    }
+
+    fn gusts(&self, world: &World<'_>, streams: &Streams, points: &[Point]) -> Option<Vec<Strain>> {
+        let map = Map::of(world.network, KIND.name).ok()?;
+        let passage = self.passage(world, &map, streams);
+        Some(points.iter().map(|point| passage.at(*point)).collect())
     }
 
     fn kind(&self) -> &'static str {

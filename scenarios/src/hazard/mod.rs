@@ -8,6 +8,8 @@ use crate::nearest::advice;
 use crate::preset;
 use crate::seed::Streams;
 use crate::settings::Parameter;
+use crate::weather::damage::Strain;
+use crate::weather::geography::Point;
 
 pub mod breaker_attack;
 pub mod cold_snap;
@@ -69,6 +71,12 @@ pub trait Hazard: std::fmt::Debug + Send + Sync {
 
     /// Adds what happens in its case of this number, from 0, in any order; nothing where there is no such case.
     fn enter(&self, _world: &World<'_>, _case: u64, _timeline: &mut Vec<TimedEvent>) {}
+
+    /// Its gusts (three seconds, 10 m above ground) at these points of the grid's map in one scenario, m/s, one for each; `None` for one that is
+    /// no wind. For pictures: nothing is decided by it.
+    fn gusts(&self, _world: &World<'_>, _streams: &Streams, _points: &[Point]) -> Option<Vec<Strain>> {
+        None
+    }
 
     /// Its name in suites, one of [`LIST`].
     fn kind(&self) -> &'static str;

@@ -16,8 +16,9 @@ use crate::event::TimedEvent;
 use crate::seed::Streams;
 use crate::settings::{Parameter, Settings, Span};
 use crate::storm::{self, Course, Damage};
+use crate::weather::damage::Strain;
 use crate::weather::front::Front;
-use crate::weather::geography::Map;
+use crate::weather::geography::{Map, Point};
 
 const PEAK: Parameter = Parameter {
     name: "peak_m_s",
@@ -104,6 +105,12 @@ impl Hazard for WindFront {
         self.damage.enter(world, &map, streams, timeline, |point| front.at(point));
         // Which pieces fail depends on each other where luck is alike, and a line fails with any of many.
         None
+    }
+
+    fn gusts(&self, world: &World<'_>, streams: &Streams, points: &[Point]) -> Option<Vec<Strain>> {
+        let map = Map::of(world.network, KIND.name).ok()?;
+        let front = self.front(world, &map, streams);
+        Some(points.iter().map(|point| front.at(*point)).collect())
     }
 
     fn kind(&self) -> &'static str {

@@ -9,10 +9,9 @@ mod row;
 mod screen;
 mod tally;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::Arc;
 
 use powerflow::{
     Answer, BranchIdx, BusIdx, BusStatus, Diagnostic, Diagnostics, Index, Network, NewtonConfig,
@@ -28,6 +27,7 @@ use self::folder::Folder;
 use self::list::OutageList;
 use self::screen::Selection;
 use self::tally::{Sufferers, Tally};
+use super::in_order::{in_order, interrupted};
 use crate::run::journal::Journal;
 use crate::run::{self, Progress, Watch};
 
@@ -37,8 +37,6 @@ pub use parquet::ParquetTable;
 
 /// Outages of one block: a fixed size, so that the number of threads decides no byte.
 const BLOCK: u64 = 256;
-/// Blocks under way or waiting for one before them, for each thread: what bounds the memory.
-const AHEAD: u64 = 8;
 /// Outages of the ranking whose grid the document shows.
 const SHOWN: usize = 3;
 
@@ -257,67 +255,26 @@ impl PreparedStudy {
         let blocks = selection.len().div_ceil(BLOCK);
         let workers = (self.threads as u64).min(blocks.saturating_sub(first)) as usize;
         let mut sweeps: Vec<Sweep> = (0..workers).map(|_| sweep.fork()).collect();
-        // A worker takes the next number; one is handed out for each block that was taken over, so that however slow one
-        // block is, the others do not run away and fill the memory.
-        let (hand_out, numbers) = mpsc::channel::<u64>();
-        let numbers = Mutex::new(numbers);
-        let mut next = first;
-        let (send, receive) = mpsc::channel::<Result<Block, Diagnostics>>();
-        std::thread::scope(|scope| {
-            for sweep in &mut sweeps {
-                let (send, numbers) = (send.clone(), &numbers);
-                scope.spawn(move || {
-                    loop {
-                        let number = numbers.lock().ok().and_then(|numbers| numbers.recv().ok());
-                        let Some(number) = number else { break };
-                        let block =
-                            catch_unwind(AssertUnwindSafe(|| self.block(sweep, selection, base, number)));
-                        let failed = block.is_err();
-                        if send.send(block.map_err(|_| defect(number))).is_err() || failed {
-                            break;
-                        }
-                    }
+        let mut taken = first;
+        in_order(
+            &mut sweeps,
+            first..blocks,
+            &|sweep, number| self.block(sweep, selection, base, number),
+            &mut |_, block| {
+                if watch.stop() {
+                    return Err(interrupted());
+                }
+                take(block)?;
+                taken += 1;
+                watch.progress(&Progress {
+                    population: outages_name(&self.settings.outages),
+                    done: (taken * BLOCK).min(selection.len()),
+                    size_max: selection.len(),
+                    standing: String::new(),
                 });
-            }
-            drop(send);
-            // Dropped on every way out of here, which sends the workers home.
-            let hand_out = hand_out;
-            let mut give = || {
-                if next < blocks && hand_out.send(next).is_ok() {
-                    next += 1;
-                }
-            };
-            (0..AHEAD * workers as u64).for_each(|_| give());
-            let mut waiting: VecDeque<Option<Block>> = VecDeque::new();
-            let mut taken = first;
-            while taken < blocks {
-                let Ok(block) = receive.recv() else { return Err(defect(taken)) };
-                let block = block?;
-                let at = (block.block - taken) as usize;
-                if waiting.len() <= at {
-                    waiting.resize_with(at + 1, || None);
-                }
-                waiting[at] = Some(block);
-                while let Some(Some(_)) = waiting.front() {
-                    if watch.stop() {
-                        let message = "the study was stopped before it was complete";
-                        return Err(Diagnostic::error("study.interrupted", message).into());
-                    }
-                    if let Some(block) = waiting.pop_front().flatten() {
-                        take(block)?;
-                    }
-                    taken += 1;
-                    give();
-                    watch.progress(&Progress {
-                        population: outages_name(&self.settings.outages),
-                        done: (taken * BLOCK).min(selection.len()),
-                        size_max: selection.len(),
-                        standing: String::new(),
-                    });
-                }
-            }
-            Ok(())
-        })
+                Ok(())
+            },
+        )
     }
 
     /// Looks at the outages of one block.
@@ -480,11 +437,6 @@ fn moment(network: &Network, answer: &Answer<'_>, number: Option<u64>) -> Moment
             .map(|branch| branch.row() as u32)
             .collect(),
     }
-}
-
-fn defect(block: u64) -> Diagnostics {
-    let message = format!("the thread that looked at outages {} on failed", block * BLOCK + 1);
-    Diagnostic::error("study.defect", message).hint("this is a defect of gridgate: please report it").into()
 }
 
 fn outages_name(outages: &Outages) -> String {
