@@ -5,6 +5,7 @@ mod cascade;
 mod contingencies;
 mod damage;
 mod dc_lines;
+mod estimation;
 mod formats;
 mod frequency;
 mod gic;
