@@ -1,6 +1,7 @@
 //! Our answers against published ones.
 
 mod acfm;
+mod attack;
 mod cascade;
 mod contingencies;
 mod damage;

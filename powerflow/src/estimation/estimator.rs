@@ -48,7 +48,7 @@ pub struct Estimator {
     gain: Gain,
     /// Place on the board of each elimination position.
     pub(super) place: Vec<u32>,
-    base: Vec<Complex>,
+    pub(super) base: Vec<Complex>,
     /// At the base.
     pub(super) shared: Factor,
     observability: Observability,
@@ -225,7 +225,7 @@ impl Estimator {
 
     fn readings_at(&self, voltage: &[Complex]) -> Vec<Option<f64>> {
         let mut board = self.board::<f64>();
-        self.place_voltages(&mut board, voltage);
+        board.begin(voltage);
         f64::dispatch(Reading { circuit: &self.circuit, board: &mut board });
         let mut read: Vec<f64> = self.quantity.iter().map(|quantity| board.quantity[*quantity]).collect();
         for sight in &self.angles {
@@ -238,7 +238,7 @@ impl Estimator {
     /// Power into the branches at an estimate, and what each bus's units inject less its demand, pu.
     pub fn flows(&self, estimate: &Estimate) -> (Flows, Column<BusIdx, Complex>) {
         let mut board = self.board::<f64>();
-        self.place_voltages(&mut board, estimate.voltage.as_slice());
+        board.begin(estimate.voltage.as_slice());
         f64::dispatch(Reading { circuit: &self.circuit, board: &mut board });
         let branches = self.circuit.terminal_of.len();
         let mut columns = [0; 4].map(|_| Column::filled(0.0, branches));
@@ -377,23 +377,12 @@ impl Estimator {
 
     pub(super) fn board<L: Lane>(&self) -> Board<L> {
         let meters = self.meters();
-        let mut board = Board::new(&self.circuit, meters, self.constraints, self.gain.len());
-        for (v, base) in board.voltage.iter_mut().zip(&self.base) {
-            *v = [L::splat(base.re), L::splat(base.im)];
-        }
-        board
-    }
-
-    fn place_voltages(&self, board: &mut Board<f64>, voltage: &[Complex]) {
-        for (place, v) in board.voltage.iter_mut().zip(voltage) {
-            *place = [v.re, v.im];
-        }
+        Board::new(&self.circuit, meters, self.constraints, self.gain.len())
     }
 
     /// Gauss-Newton from the base with a gain made at every step.
     fn with_own_gain(&self, board: &mut Board<f64>, weight: &[f64]) -> Result<Estimate, Unestimated> {
-        self.place_voltages(board, &self.base);
-        board.multiplier.fill(0.0);
+        board.begin(&self.base);
         let mut last_step = None;
         for iteration in 1..=OWN_ITERATIONS_MAX {
             let voltage: Vec<Complex> =
@@ -404,7 +393,14 @@ impl Estimator {
             if !factor.is_regular() {
                 return Err(diverged);
             }
-            let step = f64::dispatch(Step { estimator: self, weight, factor: &factor, board, moving: 1.0 });
+            let step = f64::dispatch(Step {
+                estimator: self,
+                weight,
+                factor: &factor,
+                board,
+                moving: 1.0,
+                accelerated: false,
+            });
             if !step.is_finite() {
                 return Err(Unestimated::Diverged { iterations: iteration, last_step: None });
             }

@@ -29,6 +29,8 @@ pub struct LinearEstimator {
     held_rad: Vec<f64>,
     sight_of: Vec<Option<u32>>,
     rows: Rows,
+    /// The same for susceptances between one and two, each divided by its length: see [`even`].
+    directions: Rows,
     weight: Vec<f64>,
     /// What each sight reads where all unknown angles are zero, pu.
     offset: Vec<f64>,
@@ -90,6 +92,7 @@ impl LinearEstimator {
         }
         let mut offset = Vec::new();
         let mut rows = Vec::new();
+        let mut directions = Vec::new();
         let mut weight = Vec::new();
         let mut sight_of = Vec::new();
         for meter in &set.meters {
@@ -104,22 +107,27 @@ impl LinearEstimator {
             if !sees {
                 continue;
             }
-            let mut row = Vec::new();
+            let (mut row, mut direction) = (Vec::new(), Vec::new());
             let mut constant = 0.0;
             if let MeterKind::ActiveInjection(bus) = meter.kind {
                 constant += circuit.shunt[bus.row()].re;
             }
             for (branch, sign) in flows {
-                let b = sign * susceptance(*branch);
+                let (b, even) = (sign * susceptance(*branch), sign * even(*branch));
                 constant -= b * network.branches.shift_rad[*branch];
-                for (bus, b) in [(network.branches.from[*branch], b), (network.branches.to[*branch], -b)] {
+                let (from, to) = (network.branches.from[*branch], network.branches.to[*branch]);
+                for (bus, b, even) in [(from, b, even), (to, -b, -even)] {
                     match unknown[bus.row()] {
-                        Some(unknown) => row.push((unknown, b)),
+                        Some(unknown) => {
+                            row.push((unknown, b));
+                            direction.push((unknown, even));
+                        }
                         None => constant += b * held_rad[bus.row()],
                     }
                 }
             }
             rows.push(row);
+            directions.push(direction);
             offset.push(constant);
             weight.push(1.0 / (meter.sigma * meter.sigma));
         }
@@ -131,6 +139,7 @@ impl LinearEstimator {
             unknown,
             held_rad,
             sight_of,
+            directions: Rows::of(directions).normalised(),
             rows,
             weight,
             offset,
@@ -168,7 +177,8 @@ impl LinearEstimator {
     pub fn observed_by(&self, used: &dyn Fn(usize) -> bool) -> Observability {
         let meter_of: Vec<usize> =
             (0..self.sight_of.len()).filter(|meter| self.sight_of[*meter].is_some()).collect();
-        observability::of_angles(&self.circuit, &self.unknown, &self.rows, &|sight| used(meter_of[sight]))
+        let directions = (&self.directions, &self.gain);
+        observability::of_angles(&self.circuit, &self.unknown, directions, &|sight| used(meter_of[sight]))
     }
 
     /// What all meters together determine.
@@ -253,4 +263,12 @@ impl LinearEstimator {
         let factor = self.gain.factor(&self.rows, &weight, PIVOT_MIN);
         residual::test(&self.rows, &weight, &factor, &self.sight_of, &estimate.residual)
     }
+}
+
+/// A susceptance between one and two in the place of a branch's own. What is determined does not depend on susceptances, but for
+/// coincidences that equal ones would make; and where short lines meet long ones, those of the file would leave no digits to tell a small
+/// pivot from none. Multiples of the golden ratio, of which no two are alike.
+fn even(branch: BranchIdx) -> f64 {
+    let turns = (branch.row() + 1) as f64 * 0.618_033_988_749_894_9;
+    1.0 + turns - libm::floor(turns)
 }

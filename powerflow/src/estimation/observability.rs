@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::state::State;
 
 /// A pivot below this share of its diagonal is none.
-const PIVOT_MIN: f64 = 1e-9;
+const PIVOT_MIN: f64 = 1e-11;
 /// What moves less than this share of what moves most does not move.
 const MOVES: f64 = 1e-6;
 
@@ -36,8 +36,7 @@ impl Observability {
 }
 
 /// Directions that rows leave open, by unknown, each scaled to one at its largest.
-fn open(rows: &Rows, unknowns: usize, used: &dyn Fn(usize) -> bool) -> Vec<Vec<f64>> {
-    let gain = Gain::of(rows, 0, unknowns);
+fn open(rows: &Rows, gain: &Gain, used: &dyn Fn(usize) -> bool) -> Vec<Vec<f64>> {
     let weight: Vec<f64> = (0..rows.len()).map(|row| f64::from(u8::from(used(row)))).collect();
     let factor = gain.factor(rows, &weight, PIVOT_MIN);
     let scaled = |x: Vec<f64>| {
@@ -49,30 +48,23 @@ fn open(rows: &Rows, unknowns: usize, used: &dyn Fn(usize) -> bool) -> Vec<Vec<f
 
 /// What those of the rows that are used determine of a circuit; rows are of the unknowns of its voltages.
 pub(super) fn of_circuit(circuit: &Circuit, rows: Rows, used: &dyn Fn(usize) -> bool) -> Observability {
-    observed(circuit, &circuit.unknown, circuit.unknowns, rows, used)
+    let gain = Gain::of(&rows, 0, circuit.unknowns);
+    of_nodes(circuit, &circuit.unknown, &open(&rows.normalised(), &gain, used))
 }
 
-/// The same of the linear model, where angles alone are unknown, those of buses.
+/// The same of the linear model, where angles alone are unknown, those of buses. Rows are normalised, the gain has their pattern.
 pub(super) fn of_angles(
     circuit: &Circuit,
     unknown: &[Option<u32>],
-    rows: &Rows,
+    (rows, gain): (&Rows, &Gain),
     used: &dyn Fn(usize) -> bool,
 ) -> Observability {
-    let unknowns = unknown.iter().flatten().count();
     let angles: Vec<[Option<u32>; 2]> = unknown.iter().map(|unknown| [*unknown, None]).collect();
-    observed(circuit, &angles, unknowns, rows.clone(), used)
+    of_nodes(circuit, &angles, &open(rows, gain, used))
 }
 
-/// What rows determine of nodes with these unknowns.
-fn observed(
-    circuit: &Circuit,
-    unknown: &[[Option<u32>; 2]],
-    unknowns: usize,
-    rows: Rows,
-    used: &dyn Fn(usize) -> bool,
-) -> Observability {
-    let open = open(&rows.normalised(), unknowns, used);
+/// What directions leave of nodes with these unknowns.
+fn of_nodes(circuit: &Circuit, unknown: &[[Option<u32>; 2]], open: &[Vec<f64>]) -> Observability {
     let moves =
         |x: &[f64], node: u32, part: usize| unknown[node as usize][part].map_or(0.0, |of| x[of as usize]);
     let far = |x: f64| x.abs() > MOVES;
@@ -136,7 +128,8 @@ pub fn with_assumed_readings(
     let mut filled = set.clone();
     let mut added = Vec::new();
     loop {
-        let open = open(&rows(&known), circuit.unknowns, &|_| true);
+        let now = rows(&known);
+        let open = open(&now, &Gain::of(&now, 0, circuit.unknowns), &|_| true);
         let candidate_rows = rows(&candidates);
         let helps = |at: &usize| open.iter().any(|x| candidate_rows.times(*at, x).abs() > MOVES);
         let Some(at) = (0..candidates.len()).find(helps) else { break };

@@ -5,6 +5,7 @@
 
 use super::circuit::{Circuit, Terminal};
 use crate::lane::Lane;
+use crate::solution::Complex;
 
 /// Memory of one batch of lanes.
 #[derive(Debug)]
@@ -17,8 +18,10 @@ pub(super) struct Board<L> {
     pub(super) pull: Vec<L>,
     /// The way down, by place: angle and relative magnitude of each node in turn, then multipliers.
     pub(super) gradient: Vec<L>,
-    /// A step, by place; zero where nothing is unknown.
+    /// How far the voltages went last, by place; zero where nothing is unknown.
     pub(super) change: Vec<L>,
+    /// The step that the gain proposed before, by elimination position.
+    pub(super) proposed: Vec<L>,
     /// By sight, those of meters first.
     pub(super) reading: Vec<L>,
     pub(super) residual: Vec<L>,
@@ -40,7 +43,19 @@ impl<L: Lane> Board<L> {
             reading: vec![zero; meters + constraints],
             residual: vec![zero; meters + constraints],
             multiplier: vec![zero; constraints],
+            proposed: vec![zero; order],
             step: vec![zero; order],
+        }
+    }
+
+    /// At these voltages, with nothing learnt from steps before.
+    pub(super) fn begin(&mut self, voltage: &[Complex]) {
+        let zero = L::splat(0.0);
+        for (place, v) in self.voltage.iter_mut().zip(voltage) {
+            *place = [L::splat(v.re), L::splat(v.im)];
+        }
+        for memory in [&mut self.multiplier, &mut self.change, &mut self.proposed] {
+            memory.fill(zero);
         }
     }
 }

@@ -9,11 +9,13 @@ use crate::symmetric::Factor;
 impl Estimator {
     /// Steps with the shared gain until every lane has settled or is given up; how many each took that has.
     pub(super) fn settle<L: Lane>(&self, board: &mut Board<L>, weight: &[f64]) -> Vec<Option<u32>> {
+        board.begin(&self.base);
         let mut settled = vec![None; L::WIDTH];
         let mut moving = L::splat(1.0);
         for iteration in 1..=SHARED_ITERATIONS_MAX {
             let factor = &self.shared;
-            let step = L::dispatch(Step { estimator: self, weight, factor, board, moving });
+            let step =
+                L::dispatch(Step { estimator: self, weight, factor, board, moving, accelerated: true });
             for (lane, settled) in settled.iter_mut().enumerate() {
                 if settled.is_none() && step.get(lane) < STEP_MAX {
                     *settled = Some(iteration);
@@ -38,6 +40,8 @@ pub(super) struct Step<'a, L> {
     pub(super) board: &'a mut Board<L>,
     /// One where a lane moves, else zero.
     pub(super) moving: L,
+    /// Whether steps learn from the one before.
+    pub(super) accelerated: bool,
 }
 
 impl<L: Lane> Work for Step<'_, L> {
@@ -45,7 +49,7 @@ impl<L: Lane> Work for Step<'_, L> {
 
     #[inline(always)]
     fn run(self) -> L {
-        let Step { estimator, weight, factor, board, moving } = self;
+        let Step { estimator, weight, factor, board, moving, accelerated } = self;
         let (circuit, places) = (&estimator.circuit, 2 * estimator.circuit.nodes);
         let mut worst = left(estimator, weight, board);
         pass::descend(circuit, board);
@@ -53,11 +57,14 @@ impl<L: Lane> Work for Step<'_, L> {
             board.step[at] = board.gradient[estimator.place[at] as usize];
         }
         factor.substitute(&mut board.step);
+        let share = if accelerated { learnt(estimator, board) } else { L::splat(0.0) };
         for at in 0..estimator.place.len() {
-            let (place, step) = (estimator.place[at] as usize, board.step[at].mul(moving));
-            board.change[place] = step;
+            let (place, step) = (estimator.place[at] as usize, board.step[at]);
+            let turned = step.sub(board.proposed[at]).add(board.change[place]);
+            board.change[place] = share.neg_mul_add(turned, step).mul(moving);
+            board.proposed[at] = step;
             if place < places {
-                worst = worst.max_abs(step);
+                worst = worst.max_abs(step.mul(moving));
             }
         }
         for node in 0..circuit.nodes {
@@ -69,6 +76,29 @@ impl<L: Lane> Work for Step<'_, L> {
         }
         worst
     }
+}
+
+/// How much of the change from the last step to this one would have made this one smallest: zero at first.
+///
+/// A gain that is not that of the present voltages is wrong in much the same way at every step. Source: D. G. Anderson, "Iterative procedures
+/// for nonlinear integral equations", J. ACM 12(4), 1965, with one step remembered.
+#[inline(always)]
+fn learnt<L: Lane>(estimator: &Estimator, board: &Board<L>) -> L {
+    let places = 2 * estimator.circuit.nodes;
+    let (mut along, mut square) = (L::splat(0.0), L::splat(0.0));
+    let mut before = L::splat(0.0);
+    for at in 0..board.step.len() {
+        // Multipliers are no voltages, and many times as large.
+        if estimator.place[at] as usize >= places {
+            continue;
+        }
+        let turned = board.step[at].sub(board.proposed[at]);
+        along = turned.mul_add(board.step[at], along);
+        square = turned.mul_add(turned, square);
+        before = board.proposed[at].mul_add(board.proposed[at], before);
+    }
+    let share = square.choose(along.div(square), L::splat(0.0));
+    before.choose(share, L::splat(0.0))
 }
 
 /// What is left of the readings at the present voltages, and how it pulls at the quantities. Returns what constraints leave, as a step.
@@ -157,11 +187,8 @@ impl WideWork for SideBySide<'_> {
 
     fn run<L: Lane>(self) {
         let SideBySide { estimator, sets, whole, answers } = self;
-        let fresh = estimator.board::<L>();
         let mut board = estimator.board::<L>();
         for group in whole.chunks(L::WIDTH) {
-            board.voltage.copy_from_slice(&fresh.voltage);
-            board.multiplier.copy_from_slice(&fresh.multiplier);
             for lane in 0..L::WIDTH {
                 // Lanes that would stay empty repeat the last.
                 let set = sets[group[lane.min(group.len() - 1)]];
