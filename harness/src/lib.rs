@@ -24,6 +24,7 @@ pub mod response;
 pub mod run;
 #[cfg(feature = "schema")]
 pub mod schemas;
+pub mod sensing;
 pub mod situation;
 pub mod statistic;
 pub mod study;

@@ -9,6 +9,7 @@ use crate::action::Task;
 use crate::candidate::Candidate;
 use crate::cohort::Cohort;
 use crate::grid::GridRules;
+use crate::sensing::Sensing;
 use crate::trajectory::Trajectory;
 
 /// Number of consecutive scenario indices that live together; never a function of threads or shards.
@@ -29,6 +30,8 @@ pub struct LoopConfig {
     pub rules: Arc<GridRules>,
     /// How far the N-1 security of every step is looked at; `None` where nobody asks for it.
     pub security: Option<Depth>,
+    /// What stands between the truth and a candidate; `None` where it sees the truth.
+    pub sensing: Option<Arc<Sensing>>,
 }
 
 /// Lets a candidate live through a cohort's scenarios. The order of a step is: events, settle, sense, decide, grant,

@@ -51,6 +51,7 @@ fn lives(network: &Arc<Network>, task: Task, model: Model, delay_s: f64) -> Traj
         newton: NewtonConfig { unsolved_islands_die: true, ..NewtonConfig::default() },
         rules: Arc::new(GridRules::default()),
         security: None,
+        sensing: None,
     };
     let nothing =
         Arc::new(Scenario { population: "p".into(), index: 0, timeline: Vec::new(), log_likelihood: None });

@@ -84,6 +84,7 @@ impl World {
             newton,
             rules: Arc::new(GridRules { protection, autonomous, ..GridRules::default() }),
             security: None,
+            sensing: None,
         };
         let timeline = events
             .into_iter()

@@ -41,6 +41,7 @@ impl Engine {
             newton,
             rules: Arc::new(GridRules { protection, seed: Seed(seed), ..GridRules::default() }),
             security: None,
+            sensing: None,
         };
         Engine { solver: Solver::new(network), config }
     }

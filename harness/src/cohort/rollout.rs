@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use powerflow::Index;
-use powerflow::security::{Depth, Security};
+use powerflow::security::Security;
 use reports::{FrequencyCurveRecord, Handling, StepRecord, SupervisionTally, TripRecord};
 use scenarios::{Moment, Seed};
 use sha2::{Digest, Sha256};
@@ -20,6 +20,7 @@ use crate::grid::{Grid, Life, Logged};
 use crate::latency::{Channel, Order, Timing};
 use crate::live::LoopConfig;
 use crate::metric::{self, Meter, Step};
+use crate::sensing::Sensor;
 use crate::trajectory::{Episode, Outcome, Trajectory, by_id};
 
 /// One rollout with what is measured of it.
@@ -49,6 +50,8 @@ pub(super) struct Rollout {
     in_step: bool,
     /// When something happens next in the grid by itself, before the step ends.
     acts_at: Option<Moment>,
+    /// What reports to the candidate; `None` where it sees the truth.
+    pub(super) sensor: Option<Sensor>,
     /// The way from observations to actuators.
     pub(super) channel: Channel,
     /// When a command last took effect.
@@ -70,7 +73,8 @@ pub(super) struct Rollout {
 
 impl Rollout {
     /// A rollout that has not begun. `record` keeps every state of it.
-    pub(super) fn new(mut grid: Grid, security: Option<Depth>, record: bool) -> Self {
+    pub(super) fn new(mut grid: Grid, config: &LoopConfig, record: bool) -> Self {
+        let security = config.security;
         if record {
             grid.keep_frequency_curves();
         }
@@ -78,6 +82,7 @@ impl Rollout {
         let at_once = Arc::new(Timing::default());
         Rollout {
             initial_demand_mw: grid.demand_mw(),
+            sensor: config.sensing.as_ref().map(|sensing| Sensor::new(sensing, grid.rules.seed, &scenario)),
             acts_at: None,
             channel: Channel::new(&at_once, grid.rules.seed, &scenario.population, scenario.index, record),
             landed_at: None,
@@ -245,6 +250,7 @@ impl Rollout {
             grants,
             security: self.security.as_ref(),
             supervision: self.supervision.as_ref(),
+            estimation: self.sensor.as_ref().and_then(Sensor::tally),
         };
         if self.grid.life() != Life::Unsolved {
             for meter in &mut self.meters {

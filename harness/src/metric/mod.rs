@@ -2,6 +2,7 @@
 
 mod blackout;
 mod energy_not_served;
+mod estimation;
 mod frequency;
 mod latency;
 mod losses;
@@ -23,6 +24,7 @@ use crate::cascade::Shed;
 use crate::grid::Grid;
 use crate::grid::grant::Grants;
 use crate::response;
+use crate::sensing::EstimationTally;
 
 /// A state as a metric sees it: it holds over `[t, t + duration)`, a step or a part of one. What was granted in a step is shown with its
 /// first part only.
@@ -46,6 +48,8 @@ pub struct Step<'a> {
     pub security: Option<&'a Security>,
     /// What supervision made of the candidate's decisions so far; `None` where nothing stands between.
     pub supervision: Option<&'a SupervisionTally>,
+    /// What estimation came to so far; `None` where nothing is estimated.
+    pub estimation: Option<EstimationTally>,
 }
 
 /// Accumulates one metric over one rollout.
@@ -111,6 +115,9 @@ pub const LIST: &[Metric] = &[
     frequency::STAGES,
     supervision::LIMITED,
     supervision::FALLBACK,
+    estimation::ALARMS,
+    estimation::MISSING,
+    estimation::ERROR,
     latency::MARGIN,
     latency::COMPUTE,
 ];

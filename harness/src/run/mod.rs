@@ -44,6 +44,7 @@ use crate::live::LoopConfig;
 use crate::metric;
 use crate::regression;
 use crate::response;
+use crate::sensing::{self, Sensing};
 use crate::suite::{Champion, Suite, TIERS, Tier};
 use crate::supervision::{self, Advisory};
 use crate::waiver::Waivers;
@@ -263,6 +264,7 @@ fn prepare_from(
         },
     };
     let candidate = if repeats { candidate } else { supervision::around(candidate, &suite, &network)? };
+    sensing::check_gates(&suite)?;
     let champions = champions(&suite, suite_path, copies, &network)?;
     let latency = if copies.undelayed {
         None
@@ -364,6 +366,7 @@ fn loop_config(
     for unit in frequency.iter_mut().flat_map(|elements| &mut elements.units) {
         unit.model.inertia_s *= assumptions.inertia_share;
     }
+    let sensing = suite.sensing.map(|told| Arc::new(Sensing::new(network, settings.observe, told, &newton)));
     Ok(LoopConfig {
         task: settings.task,
         step_s: settings.step_s,
@@ -380,6 +383,7 @@ fn loop_config(
             seed: Seed(suite.seed),
         }),
         security: suite.gates.iter().filter_map(|gate| metric::by_id(&gate.metric)?.1.security).max(),
+        sensing,
     })
 }
 

@@ -18,6 +18,7 @@ use crate::grid::protection::{ride_through, undervoltage};
 use crate::grid::units::Kind;
 use crate::latency::{Late, Queue};
 use crate::metric;
+use crate::sensing::{self, Observe};
 use crate::suite::{Champion, SUITE_SCHEMA, TIERS};
 use crate::supervision::{BOUNDS, DELAY_S_MAX, RANGED, STEPPED, StandIn};
 
@@ -37,6 +38,7 @@ pub(super) fn schema() -> Value {
     autonomous(&mut defs);
     defs.insert("Loop".into(), the_loop());
     defs.insert("Latency".into(), latency());
+    defs.insert("Sensing".into(), sensing());
     defs.insert("Physics".into(), physics());
     defs.insert("Limiter".into(), limiter());
     defs.insert("Advisory".into(), advisory());
@@ -92,6 +94,7 @@ pub(super) fn schema() -> Value {
     .may("claim", choice(["suite", "per_gate"], "What the error rate is about (`suite`)."))
     .may("screening", flag("Whether the suite only sorts candidates (false)."))
     .need("loop", see("Loop"))
+    .may("sensing", see("Sensing"))
     .may("limiter", see("Limiter"))
     .may("advisory", see("Advisory"))
     .may("physics", see("Physics"))
@@ -112,6 +115,29 @@ pub(super) fn schema() -> Value {
 
 /// Rules between tables.
 fn rules() -> Value {
+    let observes = |ids: &[&str]| json!({ "required": ["loop"], "properties": { "loop": { "required": ["observe"], "properties": { "observe": { "enum": ids } } } } });
+    let mut rules = vec![json!({
+        "if": { "required": ["sensing"] },
+        "then": observes(&["scada", "pmu", "estimated"]),
+    })];
+    rules.extend(sensing::KEYS.iter().filter_map(|key| {
+        let only = key.only?.id();
+        let has = json!({ "required": ["sensing"], "properties": { "sensing": { "required": [key.name] } } });
+        Some(json!({ "if": has, "then": observes(&[only]) }))
+    }));
+    let weighed = json!({ "exclusiveMinimum": 0 });
+    rules.push(json!({
+        "if": observes(&["estimated"]),
+        "then": { "properties": { "sensing": { "properties": {
+            "voltage_sigma_pu": weighed, "injection_sigma_pu": weighed, "flow_sigma_pu": weighed,
+        } } } },
+    }));
+    rules.extend(of_design());
+    rules.into()
+}
+
+/// Rules of designs and tasks.
+fn of_design() -> Vec<Value> {
     let simplified = json!({ "required": ["physics"], "properties": { "physics": { "anyOf": [
         { "required": ["reactive_limits"], "properties": { "reactive_limits": { "const": "ignore" } } },
         { "required": ["slack"], "properties": { "slack": { "const": "single" } } },
@@ -121,15 +147,15 @@ fn rules() -> Value {
         .iter()
         .map(|name| json!({ "required": [name], "properties": { *name: { "required": ["minutes"] } } }))
         .collect();
-    json!([
-        { "if": simplified, "then": { "required": ["screening"], "properties": { "screening": { "const": true } } } },
-        { "if": { "required": ["stop"], "properties": { "stop": { "const": "decided" } } }, "then": sequential },
-        { "if": { "required": ["tier"], "properties": { "tier": { "anyOf": timed } } }, "then": sequential },
-        {
+    vec![
+        json!({ "if": simplified, "then": { "required": ["screening"], "properties": { "screening": { "const": true } } } }),
+        json!({ "if": { "required": ["stop"], "properties": { "stop": { "const": "decided" } } }, "then": sequential }),
+        json!({ "if": { "required": ["tier"], "properties": { "tier": { "anyOf": timed } } }, "then": sequential }),
+        json!({
             "if": { "properties": { "loop": { "properties": { "task": { "const": Task::FrequencyResponse.id() } } } } },
             "then": { "required": ["frequency"], "properties": { "frequency": { "properties": { "mode": { "const": "dynamic" } } } } },
-        },
-    ])
+        }),
+    ]
 }
 
 fn the_loop() -> Value {
@@ -137,9 +163,22 @@ fn the_loop() -> Value {
         .need("task", choice(Task::LIST.iter().map(|task| task.id()), "What the candidate controls."))
         .need("step_s", within(1e-3, 1e6, "Length of a step, s."))
         .need("steps", whole(1, u32::MAX.into(), "Steps in an episode."))
-        .may("observe", constant("truth", "What the candidate is shown."))
+        .may(
+            "observe",
+            choice(Observe::LIST.iter().map(|(name, _)| *name), "What the candidate is shown (`truth`)."),
+        )
         .may("latency", see("Latency"))
         .done()
+}
+
+/// How well is measured what a candidate sees.
+fn sensing() -> Value {
+    let table = Table::new("How well is measured what a candidate sees.");
+    let value = |key: &sensing::Key| match key.above_zero {
+        true => up_to(0.0, key.max, key.meaning),
+        false => within(0.0, key.max, key.meaning),
+    };
+    sensing::KEYS.iter().fold(table, |table, key| table.may(key.name, value(key))).done()
 }
 
 fn latency() -> Value {
