@@ -89,6 +89,11 @@ impl Table {
         column
     }
 
+    /// Place of the first of these columns that the table has; where it has none, the first is missed.
+    pub(crate) fn need_any(&self, names: &[&str], code: &str) -> Option<usize> {
+        names.iter().find_map(|name| self.column(name)).or_else(|| self.need(names[0], code))
+    }
+
     /// Every row: its line and its cells.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (u32, &[String])> {
         self.rows.iter().map(|(line, cells)| (*line, cells.as_slice()))

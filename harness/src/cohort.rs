@@ -177,10 +177,20 @@ impl<'a> Cohort<'a> {
         self.settle_where(|_| true);
     }
 
+    /// An answer may ask for another power flow: where losses follow the voltage.
     fn settle_where(&mut self, wanted: impl Fn(usize) -> bool) {
-        let pending: Vec<usize> = (0..self.rollouts.len())
-            .filter(|row| wanted(*row) && self.rollouts[*row].grid.is_pending())
-            .collect();
+        loop {
+            let pending: Vec<usize> = (0..self.rollouts.len())
+                .filter(|row| wanted(*row) && self.rollouts[*row].grid.is_pending())
+                .collect();
+            if pending.is_empty() {
+                return;
+            }
+            self.solve(pending);
+        }
+    }
+
+    fn solve(&mut self, pending: Vec<usize>) {
         // Grids to which nothing has happened yet are all alike: one power flow answers for all of them.
         let pristine = |row: &usize| self.rollouts[*row].grid.is_pristine();
         let first = pending.iter().copied().find(|row| pristine(row));

@@ -19,8 +19,7 @@ const LONGITUDE: [&str; 5] = ["longitude", "lng", "lon", "longitude_deg", "lon_d
 pub(crate) fn place(case: &mut Case, file: &str, text: &str) -> Result<(), Diagnostics> {
     const CODE: &str = "coordinates";
     let table = Table::of(file, text, CODE)?;
-    let any = |names: &[&str]| names.iter().find_map(|name| table.column(name));
-    let column = |names: &[&str]| any(names).or_else(|| table.need(names[0], CODE));
+    let column = |names: &[&str]| table.need_any(names, CODE);
     let (Some(bus), Some(latitude), Some(longitude)) = (column(&BUS), column(&LATITUDE), column(&LONGITUDE))
     else {
         return table.finish(());

@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod assumption;
+pub mod beside;
 pub mod candidate;
 pub mod cascade;
 mod cells;
@@ -19,6 +20,7 @@ pub mod latency;
 pub mod live;
 pub mod metric;
 pub mod observation;
+mod prime_movers;
 pub mod regression;
 pub mod response;
 pub mod run;

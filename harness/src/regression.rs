@@ -59,6 +59,7 @@ fn written(network: &Network, timed: &TimedEvent) -> ListedEvent {
         buses,
         until_s: None,
         factor: None,
+        loss_mvar: None,
     };
     let branch = |kind, branch: BranchIdx| {
         let ends = vec![id(network.branches.from[branch]), id(network.branches.to[branch])];
@@ -79,6 +80,10 @@ fn written(network: &Network, timed: &TimedEvent) -> ListedEvent {
         Event::Ratings { factor } => {
             ListedEvent { factor: Some(factor.clone()), ..event(ListedKind::Ratings, None, Vec::new()) }
         }
+        Event::Saturation { loss_mvar } => ListedEvent {
+            loss_mvar: Some(loss_mvar.clone()),
+            ..event(ListedKind::Saturation, None, Vec::new())
+        },
         Event::Capability { factor } => {
             ListedEvent { factor: Some(factor.clone()), ..event(ListedKind::Capability, None, Vec::new()) }
         }
@@ -93,7 +98,7 @@ struct Wrong {
 }
 
 /// The keys of each kind.
-const KEYS: &str = "branches have `row` and two `buses`, units `row` and one, a bus has its number in `buses`, demand `until_s` and `factor`, ratings and capability `factor`";
+const KEYS: &str = "branches have `row` and two `buses`, units `row` and one, a bus has its number in `buses`, demand `until_s` and `factor`, ratings and capability `factor`, saturation `loss_mvar`";
 /// Where an element is not the one that was meant.
 const MOVED: &str =
     "the case has changed since: look for the element, and write its row and its buses as they are now";
@@ -102,6 +107,14 @@ fn timed(network: &Network, event: &ListedEvent) -> Result<TimedEvent, Wrong> {
     let at = moment(event.at_s)?;
     let keys = (event.row, event.buses.as_slice(), event.until_s, &event.factor);
     let happened = match (event.kind, keys) {
+        (ListedKind::Saturation, (None, [], None, None)) => {
+            let loss_mvar = event.loss_mvar.as_deref().unwrap_or_default();
+            Event::Saturation { loss_mvar: one_each(loss_mvar, "loss_mvar", network.buses.id.len(), "bus")? }
+        }
+        _ if event.loss_mvar.is_some() => {
+            let what = "its keys are not those of its kind".to_owned();
+            return Err(Wrong { code: "keys", what, hint: KEYS });
+        }
         (ListedKind::BranchOut, (Some(row), [from, to], None, None)) => {
             Event::BranchOut { branch: branch(network, row, *from, *to)? }
         }
@@ -181,10 +194,15 @@ fn ramp(network: &Network, at: Moment, until_s: f64, factor: &[f64]) -> Result<E
 
 /// Factors, one for each of so many elements.
 fn factors(factor: &[f64], count: usize, of: &str) -> Result<Vec<f64>, Wrong> {
-    if factor.len() == count && factor.iter().all(|factor| factor.is_finite() && *factor >= 0.0) {
-        return Ok(factor.to_vec());
+    one_each(factor, "factor", count, of)
+}
+
+/// Numbers of a key, one for each of so many elements.
+fn one_each(numbers: &[f64], key: &str, count: usize, of: &str) -> Result<Vec<f64>, Wrong> {
+    if numbers.len() == count && numbers.iter().all(|number| number.is_finite() && *number >= 0.0) {
+        return Ok(numbers.to_vec());
     }
-    let what = format!("`factor` is not {count} factors, one for each {of}, none of them negative");
+    let what = format!("`{key}` is not {count} numbers, one for each {of}, none of them negative");
     Err(Wrong { code: "factor", what, hint: "write one for each element, in the order of the file" })
 }
 

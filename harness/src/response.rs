@@ -30,7 +30,7 @@ pub fn base(id: &str) -> Option<&'static Metric> {
     with_response().find(|metric| metric.id == base)
 }
 
-/// The scenario without its outages: what is left is how demand, ratings and capability move. It has the population and the index of the
+/// The scenario without its outages and without what a geomagnetic storm takes: what is left is how demand, ratings and capability move. It has the population and the index of the
 /// other, and so what delays and relays draw.
 pub(crate) fn twin(scenario: &Scenario) -> Arc<Scenario> {
     let moves = |event: &Event| match event {
@@ -38,7 +38,8 @@ pub(crate) fn twin(scenario: &Scenario) -> Arc<Scenario> {
         | Event::BranchBack { .. }
         | Event::UnitOut { .. }
         | Event::UnitBack { .. }
-        | Event::BusOut { .. } => false,
+        | Event::BusOut { .. }
+        | Event::Saturation { .. } => false,
         Event::DemandRamp { .. } | Event::Ratings { .. } | Event::Capability { .. } => true,
     };
     let left = scenario.timeline.iter().filter(|timed| moves(&timed.event));

@@ -11,6 +11,7 @@ use powerflow::{Diagnostic, Diagnostics, NewtonConfig, ReactiveLimits, Rescue, S
 
 use crate::action::Task;
 use crate::assumption;
+use crate::beside::{self, BesideFile};
 use crate::fields::{Document, Fields};
 use crate::gate::{self, Gate, Severity};
 use crate::grid::{autonomous, frequency, protection};
@@ -178,10 +179,8 @@ pub struct Suite {
     pub grid: String,
     /// Case file, relative paths taken from the folder of the suite.
     pub grid_path: PathBuf,
-    /// Table of where the buses are as the suite writes it, where the case does not say.
-    pub coordinates: Option<String>,
-    /// The same, relative paths taken from the folder of the suite.
-    pub coordinates_path: Option<PathBuf>,
+    /// Files that say what the case does not.
+    pub beside: Vec<BesideFile>,
     /// Candidate's manifest as the suite writes it.
     pub candidate: Option<String>,
     /// Candidate's manifest, relative paths taken from the folder of the suite.
@@ -341,7 +340,8 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let seed = fields.need("seed", seed);
     let grid = fields.name("grid");
     let grid = fields.need("grid", grid);
-    let coordinates = fields.name("coordinates");
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    let beside = beside::of_suite(&mut fields, folder);
     let candidate = fields.name("candidate");
     let champion = champion::read_champion(&mut fields);
     let operators = champion::read_operators(&mut fields);
@@ -395,7 +395,6 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     }
     fields.finish();
 
-    let folder = path.parent().unwrap_or_else(|| Path::new(""));
     let (grid, populations, mut gates) = (grid?, populations?, gates?);
     imply_gates(&populations, &mut gates);
     let compares = gates.iter().any(|gate| gate.gate.needs_champion());
@@ -405,8 +404,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
         name: name?.to_owned(),
         seed: seed?,
         grid: grid.to_owned(),
-        coordinates_path: coordinates.as_ref().map(|table| folder.join(table)),
-        coordinates: coordinates.map(str::to_owned),
+        beside,
         grid_path: folder.join(grid),
         candidate: candidate.map(str::to_owned),
         candidate_path: candidate.map(|candidate| folder.join(candidate)),

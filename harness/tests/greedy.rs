@@ -1,6 +1,7 @@
 //! The look-ahead comparator on grids whose answer a hand finds.
 
-use std::path::Path;
+mod rows;
+
 use std::sync::Arc;
 
 use harness::Cohort;
@@ -13,15 +14,10 @@ use powerflow::{Network, NewtonConfig, Solver};
 use reports::StepRecord;
 use scenarios::Scenario;
 
+use rows::case;
+
 fn grid(buses: &str, units: &str, branches: &str) -> Arc<Network> {
-    let text = format!(
-        "function mpc = grid\nmpc.version = '2';\nmpc.baseMVA = 100;\nmpc.bus = [\n{buses}];\nmpc.gen = [\n{units}];\n\
-         mpc.branch = [\n{branches}];\n"
-    );
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("grid.m");
-    std::fs::write(&path, text).expect("a file");
-    Network::build(powerflow::case::read(Path::new(&path)).expect("a case")).expect("a network")
+    Network::build(case(buses, units, branches)).expect("a network")
 }
 
 fn lives(network: &Arc<Network>, task: Task) -> Vec<StepRecord> {

@@ -1,6 +1,7 @@
 //! Relays in the closed loop: what operates, when, and what it costs. Expected times are computed here from the standards' formulas.
 
-use std::path::Path;
+mod rows;
+
 use std::sync::Arc;
 
 use harness::Cohort;
@@ -18,16 +19,10 @@ use harness::trajectory::Trajectory;
 use powerflow::{BranchIdx, Index, Network, NewtonConfig, Rescue, Solver};
 use scenarios::{Event, Moment, Scenario, TimedEvent};
 
-/// A grid of rows as in a MATPOWER file, 60 Hz, base 100 MVA.
+use rows::case;
+
 fn grid(buses: &str, units: &str, branches: &str) -> Arc<Network> {
-    let text = format!(
-        "function mpc = grid\nmpc.version = '2';\nmpc.baseMVA = 100;\nmpc.bus = [\n{buses}];\nmpc.gen = [\n{units}];\n\
-         mpc.branch = [\n{branches}];\n"
-    );
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("grid.m");
-    std::fs::write(&path, text).expect("a file");
-    Network::build(powerflow::case::read(Path::new(&path)).expect("a case")).expect("a network")
+    Network::build(case(buses, units, branches)).expect("a network")
 }
 
 /// Two circuits of 120 MVA feed 100 MW: with one out the other carries more than its rating.

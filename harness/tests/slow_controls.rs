@@ -1,7 +1,8 @@
 //! Slow controls, generation control, remedial schemes and kinds of units in the closed loop. Expected times come from the settings,
 //! expected voltages from the two-bus power flow in closed form.
 
-use std::path::Path;
+mod rows;
+
 use std::sync::Arc;
 
 use harness::Cohort;
@@ -22,17 +23,7 @@ use powerflow::case::{Case, CaseShuntControl, CaseTapControl};
 use powerflow::{BranchIdx, BusId, BusIdx, Index, Network, NewtonConfig, Solver, UnitIdx};
 use scenarios::{Event, Moment, Scenario, Seed, TimedEvent, streams};
 
-/// A grid of rows as in a MATPOWER file, 60 Hz, base 100 MVA.
-fn case(buses: &str, units: &str, branches: &str) -> Case {
-    let text = format!(
-        "function mpc = grid\nmpc.version = '2';\nmpc.baseMVA = 100;\nmpc.bus = [\n{buses}];\nmpc.gen = [\n{units}];\n\
-         mpc.branch = [\n{branches}];\n"
-    );
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("grid.m");
-    std::fs::write(&path, text).expect("a file");
-    powerflow::case::read(Path::new(&path)).expect("a case")
-}
+use rows::case;
 
 const UNIT: &str = "1 40 0 300 -300 1 100 1 400 0;\n";
 

@@ -164,6 +164,10 @@ impl Kirchhoff {
             let b = network.shunts.steps_pu[idx][step as usize];
             books.book(node.row(), Complex { re: g * square, im: -b * square }, -1.0);
         }
+        for (bus, b) in state.susceptance_pu.iter().flat_map(|column| column.iter()) {
+            let node = plan.nodes.demand[bus];
+            books.book(node.row(), Complex { re: 0.0, im: -b * square(solution.voltage[node]) }, -1.0);
+        }
         for (i, _) in case.units.iter().enumerate() {
             let unit = UnitIdx::from_row(i);
             let power = Complex { re: solution.unit_p_pu[unit], im: solution.unit_q_pu[unit] };

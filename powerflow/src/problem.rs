@@ -379,5 +379,9 @@ pub(crate) fn patches(
             push(row, Patch::DIAGONAL, now, base);
         }
     }
+    for (bus, b) in state.susceptance_pu.iter().flat_map(|column| column.iter()).filter(|(_, b)| **b != 0.0) {
+        let row = plan.position[plan.nodes.demand[bus]];
+        push(row, Patch::DIAGONAL, crate::Complex { re: 0.0, im: *b }, crate::Complex::default());
+    }
     out.sort_by_key(|p| (p.row, p.slot, p.lane));
 }

@@ -141,6 +141,8 @@ pub struct State {
     pub tap_ratio: Column<BranchIdx, f64>,
     /// Step of each shunt; 0 is out.
     pub shunt_step: Column<ShuntIdx, u32>,
+    /// Susceptance to ground at each bus beside its shunts, pu, positive injects; `None` where there is none anywhere.
+    pub susceptance_pu: Option<Arc<Column<BusIdx, f64>>>,
     /// Buses whose angle is held, each in its island, where a running unit holds its voltage; the first of the list where
     /// several share an island. With a single slack they take up the imbalance. An island without one has the file's.
     pub references: Vec<BusIdx>,
@@ -175,6 +177,7 @@ impl State {
             branch_on: network.branches.in_service.clone(),
             tap_ratio: network.branches.tap_ratio.clone(),
             shunt_step: network.shunts.step.clone(),
+            susceptance_pu: None,
             references: Vec::new(),
             rating_factor: None,
         }

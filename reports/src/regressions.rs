@@ -33,6 +33,8 @@ pub enum ListedKind {
     Ratings,
     /// Units can deliver other shares of their largest power from now on.
     Capability,
+    /// Transformers take reactive power in proportion to the voltage from now on.
+    Saturation,
 }
 
 /// One event. An element is named twice, by its row and by its buses: in a file that has been edited since, one that is not where it
@@ -58,6 +60,9 @@ pub struct ListedEvent {
     /// of each unit; absent for other events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub factor: Option<Vec<f64>>,
+    /// Reactive power that transformers take at each bus at 1 pu of voltage, Mvar, in the order of the file; absent for other events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_mvar: Option<Vec<f64>>,
 }
 
 /// One scenario.

@@ -62,6 +62,11 @@ pub enum Event {
         /// Share, one per branch in file order.
         factor: Vec<f64>,
     },
+    /// From now on transformers take reactive power that is proportional to the voltage, as direct currents of a geomagnetic storm make them.
+    Saturation {
+        /// Reactive power at 1 pu of voltage, Mvar, one per bus in file order.
+        loss_mvar: Vec<f64>,
+    },
     /// From now on every unit can deliver at most this share of its largest power in the file. What is scheduled beyond that is withheld
     /// until there is room again.
     Capability {

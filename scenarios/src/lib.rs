@@ -35,6 +35,7 @@ pub mod seed;
 pub mod settings;
 mod storm;
 pub mod stream;
+mod temperature;
 pub mod weather;
 
 pub use draw::Stream;

@@ -33,13 +33,18 @@ impl Population {
                 format!("has no step to live: horizon {} s, step {} s", world.horizon_s, world.step_s),
             );
         }
-        let commands = |kind: &str| LIST.iter().any(|entry| entry.name == kind && entry.commands);
-        let kinds: Vec<&str> = self.hazards.iter().map(|h| h.kind()).filter(|kind| commands(kind)).collect();
-        if kinds.len() > 1 {
-            complain(
-                "population.overlap",
-                format!("has the hazards {}, each of which would undo the other", kinds.join(" and ")),
-            );
+        let commands = |hazard: &dyn Hazard| {
+            LIST.iter().find(|entry| entry.name == hazard.kind()).map_or(&[][..], |entry| entry.commands)
+        };
+        for (at, first) in self.hazards.iter().enumerate() {
+            let both = |second: &dyn Hazard| commands(&**first).iter().any(|c| commands(second).contains(c));
+            if let Some(second) = self.hazards[at + 1..].iter().find(|second| both(&***second)) {
+                let (first, second) = (first.kind(), second.kind());
+                complain(
+                    "population.overlap",
+                    format!("has the hazards {first} and {second}, each of which would undo the other"),
+                );
+            }
         }
         let lists = self.hazards.iter().filter(|hazard| hazard.lists()).count();
         if lists > 0 && lists < self.hazards.len() {

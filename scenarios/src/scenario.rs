@@ -65,6 +65,9 @@ fn words(at: Moment, event: &Event, network: &Network) -> String {
         Event::UnitBack { unit } => format!("{} returns", network.unit_name(*unit)),
         Event::BusOut { bus } => format!("bus {} is lost", network.buses.id[*bus]),
         Event::Ratings { factor } => format!("branches may carry {} times their rating", two_places(factor)),
+        Event::Saturation { loss_mvar } => {
+            format!("transformers take {:.0} Mvar at 1 pu", loss_mvar.iter().sum::<f64>())
+        }
         Event::Capability { factor } => {
             format!("units can deliver {} times their largest power", two_places(factor))
         }

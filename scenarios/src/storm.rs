@@ -1,6 +1,7 @@
 //! What storms of any kind share: the way that they take over the map, how lines fail in them, and who repairs.
 
-use powerflow::Diagnostic;
+use powerflow::case::PrimeMover;
+use powerflow::{Diagnostic, Diagnostics, Network};
 
 use crate::draw::Stream;
 use crate::event::TimedEvent;
@@ -8,14 +9,14 @@ use crate::hazard::World;
 use crate::seed::Streams;
 use crate::settings::{Parameter, Settings, Span};
 use crate::weather::correlation::{Correlation, Luck};
-use crate::weather::damage::{self, Gusts, Lines};
+use crate::weather::damage::{self, Lines, Strain, Work};
 use crate::weather::fragility::KNOWN;
 use crate::weather::geography::{Map, Point, Way};
 
 pub(crate) const SPEED: Parameter = Parameter {
     name: "speed_m_s",
     unit: "m/s",
-    default: "[10, 25]; a hurricane [4, 8]",
+    default: "[10, 25]; a hurricane [4, 8], freezing rain [3, 10], a thunderstorm [8, 20], an eclipse [700, 1000]",
     meaning: "how fast the storm moves",
 };
 pub(crate) const HEADING: Parameter = Parameter {
@@ -80,7 +81,7 @@ impl Course {
     pub(crate) fn read(settings: &mut Settings<'_>, speed_m_s: Span) -> Self {
         let anywhere = Span { low: 0.0, high: 360.0 };
         Course {
-            speed_m_s: settings.span(SPEED.name, 0.1, 100.0).unwrap_or(speed_m_s),
+            speed_m_s: settings.span(SPEED.name, 0.1, 2000.0).unwrap_or(speed_m_s),
             heading_deg: settings.span(HEADING.name, -360.0, 360.0).unwrap_or(anywhere),
             offset_km: settings.span(OFFSET.name, -5000.0, 5000.0),
             passes_at_s: settings.span(PASSES.name, 0.0, f64::INFINITY),
@@ -105,15 +106,65 @@ impl Course {
         format!("moving at {} m/s towards {} degrees", self.speed_m_s, self.heading_deg)
     }
 
-    /// A complaint where it passes after the last step.
-    pub(crate) fn never_happens(&self, kind: &str, world: &World<'_>) -> Option<Diagnostic> {
-        let last_s = world.last_step_s();
-        self.passes_at_s.filter(|passes| passes.low > last_s).map(|passes| {
-            let message =
-                format!("the hazard {kind} passes at {passes} s, after the last step at {last_s} s");
-            Diagnostic::error("hazard.never-happens", message).hint("lower `passes_at_s`, or take more steps")
-        })
+    /// What is wrong with a world that the storm cannot pass over.
+    pub(crate) fn check(&self, kind: &str, world: &World<'_>) -> Diagnostics {
+        check_time(kind, world, self.passes_at_s, "passes", PASSES.name)
     }
+}
+
+/// When what has no way of its own begins: as asked, or in the first quarter of the horizon.
+pub(crate) fn begins(asked: Option<Span>, world: &World<'_>) -> Span {
+    asked.unwrap_or(Span { low: 0.0, high: 0.25 * world.horizon_s })
+}
+
+/// What is wrong with a world without places, or in which it would begin after the last step.
+pub(crate) fn check_begin(kind: &str, world: &World<'_>, asked: Option<Span>) -> Diagnostics {
+    check_time(kind, world, asked, "begins", "begins_s")
+}
+
+/// A complaint where something happens after the last step.
+pub(crate) fn never_happens(
+    kind: &str,
+    world: &World<'_>,
+    asked: Option<Span>,
+    does: &str,
+    setting: &str,
+) -> Option<Diagnostic> {
+    let last_s = world.last_step_s();
+    asked.filter(|at| at.low > last_s).map(|at| {
+        let message = format!("the hazard {kind} {does} at {at} s, after the last step at {last_s} s");
+        Diagnostic::error("hazard.never-happens", message)
+            .hint(format!("lower `{setting}`, or take more steps"))
+    })
+}
+
+fn check_time(kind: &str, world: &World<'_>, asked: Option<Span>, does: &str, setting: &str) -> Diagnostics {
+    let mut complaints = Map::of(world.network, kind).err().unwrap_or_default();
+    complaints.0.extend(never_happens(kind, world, asked, does, setting));
+    complaints
+}
+
+/// Which units this drives, as far as the case says.
+pub(crate) fn driven_by(network: &Network, mover: PrimeMover) -> Vec<bool> {
+    let of = |row: usize| network.case.prime_movers.get(row).copied().flatten() == Some(mover);
+    (0..network.units.bus.len()).map(of).collect()
+}
+
+/// A complaint where it drives no unit, or nobody says so.
+pub(crate) fn needs(kind: &str, network: &Network, mover: PrimeMover) -> Option<Diagnostic> {
+    if driven_by(network, mover).contains(&true) {
+        return None;
+    }
+    let message =
+        format!("the hazard {kind} acts on units driven by {}, and {} has none", mover.id(), network.name);
+    let hint = "where the case does not say what drives its units, give the suite a table of them: `prime_movers = \"units.csv\"` with the columns bus, prime_mover";
+    Some(Diagnostic::error("hazard.no-units", message).hint(hint))
+}
+
+/// The moments of a series in the time of the world, s, from its beginning on.
+pub(crate) fn moments(world: &World<'_>, apart_s: f64) -> impl Iterator<Item = f64> {
+    let last_s = world.last_step_s();
+    (0u32..).map(move |number| f64::from(number) * apart_s).take_while(move |seconds| *seconds <= last_s)
 }
 
 /// How lines fail in a storm, and come back.
@@ -127,12 +178,20 @@ pub(crate) struct Damage {
 }
 
 impl Damage {
-    /// Reads the four settings.
+    /// Reads the four settings of a storm of wind.
     pub(crate) fn read(settings: &mut Settings<'_>) -> Self {
         let fragility = settings.choice(
             FRAGILITY.name,
             &[("tower", "tower"), ("structure_texas", "structure_texas"), ("line_gb", "line_gb")],
         );
+        let known = KNOWN.iter().find(|known| known.id == fragility);
+        let curve = known.map_or(KNOWN[0].curve, |known| known.curve);
+        let lines = Lines { curve, whole: fragility == "line_gb", work: Work::Wind };
+        Self::along(settings, fragility, lines)
+    }
+
+    /// Reads the other three, where only one curve is known.
+    pub(crate) fn along(settings: &mut Settings<'_>, fragility: &'static str, lines: Lines) -> Self {
         let everywhere = settings.number(ALIKE_EVERYWHERE.name, 0.0, 0.0, 1.0);
         let nearby = settings.number(ALIKE_NEARBY.name, 0.0, 0.0, 1.0);
         if everywhere + nearby > 1.0 {
@@ -143,14 +202,8 @@ impl Damage {
         if crews.fract() != 0.0 {
             settings.complain("hazard.out-of-range", CREWS.name, "is no whole number");
         }
-        let known = KNOWN.iter().find(|known| known.id == fragility);
-        let curve = known.map_or(KNOWN[0].curve, |known| known.curve);
-        Damage {
-            fragility,
-            lines: Lines { curve, whole: fragility == "line_gb" },
-            correlation: Correlation { everywhere, nearby, cell_km: CELL_KM },
-            crews: crews as u32,
-        }
+        let correlation = Correlation { everywhere, nearby, cell_km: CELL_KM };
+        Damage { fragility, lines, correlation, crews: crews as u32 }
     }
 
     /// In words, after "breaks lines".
@@ -174,10 +227,10 @@ impl Damage {
         map: &Map,
         streams: &Streams,
         timeline: &mut Vec<TimedEvent>,
-        gusts: impl Fn(Point) -> Gusts,
+        strain: impl Fn(Point) -> Strain,
     ) {
         let mut luck = Luck::of(self.correlation, streams);
-        let broken = damage::broken(world.network, map, self.lines, &mut luck, gusts);
+        let broken = damage::broken(world.network, map, self.lines, &mut luck, strain);
         damage::enter(world, &broken, self.crews, streams, timeline);
     }
 }

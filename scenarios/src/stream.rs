@@ -81,6 +81,7 @@ fn switches(event: &Event) -> Option<(Element, bool)> {
         Event::BusOut { .. }
         | Event::DemandRamp { .. }
         | Event::Ratings { .. }
+        | Event::Saturation { .. }
         | Event::Capability { .. } => None,
     }
 }

@@ -150,7 +150,10 @@ proptest! {
                 Event::BranchBack { branch } => prop_assert!(std::mem::replace(&mut out[branch.row()], false)),
                 Event::UnitOut { unit } => prop_assert!(!std::mem::replace(&mut off[unit.row()], true)),
                 Event::UnitBack { unit } => prop_assert!(std::mem::replace(&mut off[unit.row()], false)),
-                Event::BusOut { .. } | Event::Ratings { .. } | Event::Capability { .. } => {
+                Event::BusOut { .. }
+                | Event::Ratings { .. }
+                | Event::Capability { .. }
+                | Event::Saturation { .. } => {
                     prop_assert!(false, "no hazard of these does that");
                 }
                 Event::DemandRamp { until, factor } => {

@@ -77,7 +77,7 @@ fn close(a: &[Option<f64>], b: &[Option<f64>], relative: f64) {
 
 fn volts(solver: &GicSolver<'_>, network: &GicNetwork, field: GeoelectricField) -> GicSolution {
     let line_v: Vec<f64> = network.lines.iter().map(|line| line.lengths.voltage(field)).collect();
-    solver.driven(&line_v)
+    solver.driven(&line_v).expect("one voltage a line")
 }
 
 proptest! {

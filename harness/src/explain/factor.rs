@@ -82,6 +82,7 @@ pub fn factors(timeline: &[TimedEvent]) -> Vec<Factor> {
         Event::BusOut { bus } => (3, bus.row()),
         Event::Ratings { .. } => (4, 0),
         Event::Capability { .. } => (5, 0),
+        Event::Saturation { .. } => (6, 0),
     };
     factors.sort_by_key(|factor| (factor.begin.at, rank(&factor.begin.event)));
     factors

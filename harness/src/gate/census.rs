@@ -60,17 +60,7 @@ impl Census {
         if !self.new_only {
             return Ok(None);
         }
-        let champion = sample.champion.as_deref().ok_or("there is no champion to compare with")?;
-        if let Some(reason) = unfit(champion, "champion") {
-            return Err(reason);
-        }
-        if champion.len() != sample.candidate.len() {
-            return Err(format!(
-                "the candidate has {} episodes and the champion {}",
-                sample.candidate.len(),
-                champion.len()
-            ));
-        }
+        let champion = sample.comparator()?;
         match champion.iter().position(Option::is_none) {
             Some(index) => {
                 Err(format!("the champion has no value in episode {index}, so nobody knows what is new"))

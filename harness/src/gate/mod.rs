@@ -164,6 +164,24 @@ pub struct Sample {
     pub frame: Frame,
 }
 
+impl Sample {
+    /// The comparator's values, one for each of the candidate's.
+    ///
+    /// # Errors
+    /// Why there is nothing to compare with, in words.
+    fn comparator(&self) -> Result<&[Option<f64>], String> {
+        let champion = self.champion.as_deref().ok_or("there is no champion to compare with")?;
+        if let Some(reason) = unfit(champion, "champion") {
+            return Err(reason);
+        }
+        let (own, theirs) = (self.candidate.len(), champion.len());
+        if own != theirs {
+            return Err(format!("the candidate has {own} episodes and the champion {theirs}"));
+        }
+        Ok(champion)
+    }
+}
+
 /// What a gate answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {

@@ -253,14 +253,10 @@ impl Pairs {
     /// # Errors
     /// Why there is nothing to compare, in words.
     pub(super) fn of(sample: &Sample, range: Scale) -> Result<Self, String> {
-        let champion = sample.champion.as_ref().ok_or("there is no champion to compare with")?;
-        if let Some(reason) = unfit(&sample.candidate, "candidate").or_else(|| unfit(champion, "champion")) {
+        if let Some(reason) = unfit(&sample.candidate, "candidate") {
             return Err(reason);
         }
-        if champion.len() != sample.candidate.len() {
-            let (ours, theirs) = (sample.candidate.len(), champion.len());
-            return Err(format!("the candidate has {ours} episodes and the champion {theirs}"));
-        }
+        let champion = sample.comparator()?;
         let mut values = Vec::with_capacity(champion.len());
         for (index, (ours, theirs)) in sample.candidate.iter().zip(champion).enumerate() {
             let theirs = theirs.ok_or_else(|| {

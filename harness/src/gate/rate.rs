@@ -139,18 +139,7 @@ impl Rate {
     /// # Errors
     /// Why there are none, in words.
     fn champion<'a>(&self, sample: &'a Sample) -> Result<Option<&'a [Option<f64>]>, String> {
-        if !self.new_only {
-            return Ok(None);
-        }
-        let champion = sample.champion.as_deref().ok_or("there is no champion to compare with")?;
-        if let Some(reason) = unfit(champion, "champion") {
-            return Err(reason);
-        }
-        if champion.len() != sample.candidate.len() {
-            let (own, theirs) = (sample.candidate.len(), champion.len());
-            return Err(format!("the candidate has {own} episodes and the champion {theirs}"));
-        }
-        Ok(Some(champion))
+        self.new_only.then(|| sample.comparator()).transpose()
     }
 }
 

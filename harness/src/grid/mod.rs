@@ -8,6 +8,7 @@ pub mod frequency;
 pub mod grant;
 pub mod protection;
 pub mod remedial;
+mod saturation;
 mod shedding;
 pub mod slow;
 mod time;
@@ -114,6 +115,8 @@ pub struct Grid {
     ramp: Option<Ramp>,
     /// Largest power of each unit now, as a share of the file's; empty where that is all of it.
     capability: Vec<f64>,
+    /// What transformers take in a geomagnetic storm.
+    saturation: Option<saturation::Saturation>,
     /// What of each unit's schedule is withheld because it cannot deliver it, pu.
     withheld_pu: Vec<f64>,
     /// Taken out by an event: a candidate cannot close it.
@@ -203,6 +206,7 @@ impl Grid {
             demand: Demand::of(network),
             ramp: None,
             capability: Vec::new(),
+            saturation: None,
             withheld_pu: Vec::new(),
             forced_out: Column::filled(false, branches),
             switched: Column::filled(None, branches),
@@ -406,6 +410,31 @@ impl Grid {
                 self.state.rating_factor = Some(Arc::new(factor.clone().into()));
             }
             Event::Capability { factor } => self.limit_units(factor),
+            Event::Saturation { loss_mvar } => {
+                let loss_pu = loss_mvar.iter().map(|mvar| self.network.base.to_pu(*mvar)).collect();
+                let losses = saturation::Saturation::of(loss_pu, self.solution.as_ref());
+                self.saturation = Some(losses);
+                self.place_losses();
+            }
+        }
+    }
+
+    /// Puts what transformers take into the state.
+    fn place_losses(&mut self) {
+        let Some(losses) = &self.saturation else { return };
+        losses.enter(&mut self.state);
+        for bus in self.network.buses.id.indices() {
+            self.place_demand(bus);
+        }
+    }
+
+    /// Whether what transformers take fits the solution; where not, another power flow is pending.
+    fn fit_losses(&mut self) {
+        let (Some(losses), Some(solution)) = (&mut self.saturation, &self.solution) else { return };
+        match losses.fit(solution) {
+            saturation::Fit::Settled => {}
+            saturation::Fit::Again => self.place_losses(),
+            saturation::Fit::Lost => self.doubtful = true,
         }
     }
 
@@ -489,7 +518,8 @@ impl Grid {
         let (p, q) = (self.wanted_p_pu(bus), self.wanted_q_pu(bus));
         let [p_factor, q_factor] = self.demand.of_voltage(bus);
         self.state.demand_p_pu[bus] = p * kept * p_factor;
-        self.state.demand_q_pu[bus] = q * kept * q_factor;
+        let lost = self.saturation.as_ref().map_or(0.0, |losses| losses.constant_pu(bus));
+        self.state.demand_q_pu[bus] = (q * kept).mul_add(q_factor, lost);
         self.dirty = true;
     }
 
@@ -565,6 +595,7 @@ impl Grid {
                 self.solution = Some(solution);
                 self.flows = flows;
                 self.unseen = true;
+                self.fit_losses();
             }
             Err(divergence) => {
                 self.life =

@@ -21,7 +21,6 @@ const DOCUMENT: &str = "hunt.json";
 const SCENARIOS: &str = "regressions.json";
 const SUITE: &str = "suite.toml";
 const LATENCY: &str = "latency.json";
-const COORDINATES: &str = "coordinates.csv";
 
 /// A scenario that every later candidate has to live through.
 pub(super) struct Kept {
@@ -49,8 +48,8 @@ pub(super) fn publish(
         folder.put(SCENARIOS, &json(&list)?)?;
         folder.put(SUITE, suite(hunt, &grid)?.as_bytes())?;
         folder.put(&grid, &prepared.grid_bytes)?;
-        if let Some(table) = &prepared.coordinates {
-            folder.put(COORDINATES, table)?;
+        for beside in &prepared.beside {
+            folder.put(&beside.file.copy_name(), &beside.bytes)?;
         }
         if let Some(recorded) = prepared.latency.as_ref().and_then(|latency| latency.recorded.as_ref()) {
             folder.put(LATENCY, &recorded.bytes)?;
@@ -89,8 +88,8 @@ fn suite(hunt: &PreparedHunt<'_>, grid: &str) -> Result<String, Diagnostics> {
     }
     suite.insert("name".into(), Value::String(format!("{} regressions", prepared.suite.name)));
     suite.insert("grid".into(), Value::String(grid.to_owned()));
-    if prepared.coordinates.is_some() {
-        suite.insert("coordinates".into(), Value::String(COORDINATES.into()));
+    for beside in &prepared.beside {
+        suite.insert(beside.file.kind.key().into(), Value::String(beside.file.copy_name()));
     }
     suite.insert("seed".into(), seed(prepared)?);
     let recorded = prepared.latency.as_ref().is_some_and(|latency| latency.recorded.is_some());

@@ -24,8 +24,6 @@ use reports::waiver::excused;
 
 /// Name of the copied case inside a run folder, without its extension.
 pub(super) const GRID_COPY: &str = "inputs/grid";
-/// Copy of the table of places, without its extension.
-pub(super) const COORDINATES_COPY: &str = "inputs/coordinates";
 /// Name of the copied suite inside a run folder, without its extension.
 pub(crate) const SUITE_COPY: &str = "inputs/suite";
 /// Name of the copied record of times inside a run folder, without its extension.
@@ -113,8 +111,8 @@ pub(super) fn write(
     let mut folder = Staged { root: staging.clone(), files: BTreeMap::new() };
     folder.put(&copy_name(SUITE_COPY, Path::new(&prepared.suite.file)), &prepared.suite_bytes)?;
     folder.put(&copy_name(GRID_COPY, &prepared.suite.grid_path), &prepared.grid_bytes)?;
-    if let Some(table) = &prepared.coordinates {
-        folder.put(&format!("{COORDINATES_COPY}.csv"), table)?;
+    for beside in &prepared.beside {
+        folder.put(&format!("inputs/{}", beside.file.copy_name()), &beside.bytes)?;
     }
     if let Some(recorded) = prepared.latency.as_ref().and_then(|latency| latency.recorded.as_ref()) {
         folder.put(&format!("{LATENCY_COPY}.json"), &recorded.bytes)?;

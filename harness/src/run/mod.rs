@@ -20,7 +20,7 @@ mod weighed;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use powerflow::{Case, Diagnostic, Diagnostics, Network};
+use powerflow::{Diagnostic, Diagnostics, Network};
 use reports::{Evidence, InputRecord, RunRecord};
 use scenarios::{Population, Seed, World};
 
@@ -29,11 +29,11 @@ pub use progress::{Progress, Silent, Watch};
 
 use crate::action::Task;
 use crate::assumption::{self, Assumptions};
+use crate::beside::BesideBytes;
 use crate::candidate::greedy::Greedy;
 use crate::candidate::manifest::Mode;
 use crate::candidate::operator::{self, Model, Operator};
 use crate::candidate::{self, Source};
-use crate::coordinates;
 use crate::covers;
 use crate::gate::Frame;
 use crate::grid::autonomous::Autonomous;
@@ -58,8 +58,8 @@ pub struct Prepared {
     pub suite_bytes: Vec<u8>,
     /// Bytes of the case file.
     pub grid_bytes: Vec<u8>,
-    /// Bytes of the table of places, where the suite names one.
-    pub coordinates: Option<Vec<u8>>,
+    /// Files that the suite names to say what the case does not.
+    pub beside: Vec<BesideBytes>,
     /// The network.
     pub network: Arc<Network>,
     /// Populations with their hazards, in suite order.
@@ -174,39 +174,26 @@ pub(crate) fn prepare_undelayed(suite_path: &Path, contender: Contender) -> Resu
     prepare_from(suite_path, &Copies { undelayed: true, ..Copies::default() }, contender)
 }
 
-/// The same, with the case, the places of its buses, the recorded times and listed scenarios elsewhere than where the suite says; the last
-/// beside it.
+/// The same, with the case, the recorded times, and what lies beside the case and listed scenarios elsewhere than where the suite says; the
+/// last two beside it.
 pub(crate) fn prepare_copies(
     suite: &Path,
     grid: &Path,
-    coordinates: Option<&Path>,
     latency: Option<&Path>,
     contender: Contender,
 ) -> Result<Prepared, Diagnostics> {
-    let scenarios = Some(suite.parent().unwrap_or(Path::new("")));
-    let copies = Copies { grid: Some(grid), coordinates, latency, scenarios, undelayed: false };
+    let folder = Some(suite.parent().unwrap_or(Path::new("")));
+    let copies = Copies { grid: Some(grid), latency, folder, undelayed: false };
     prepare_from(suite, &copies, contender)
-}
-
-/// Puts the places of a table into a case; the bytes of the table.
-fn located(case: &mut Case, path: &Path) -> Result<Vec<u8>, Diagnostics> {
-    let bytes = read(path, "suite.coordinates.read", "the table of places that the suite names")?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| {
-        let message = "the table of places is not text in UTF-8";
-        Diagnostic::error("coordinates.encoding", message).at(path.display().to_string(), None)
-    })?;
-    coordinates::place(case, &path.display().to_string(), text)?;
-    Ok(bytes)
 }
 
 /// Where inputs lie, if not where the suite says.
 #[derive(Clone, Copy, Default)]
 struct Copies<'a> {
     grid: Option<&'a Path>,
-    coordinates: Option<&'a Path>,
     latency: Option<&'a Path>,
-    /// Folder with copies of listed scenarios.
-    scenarios: Option<&'a Path>,
+    /// Folder with copies of what lies beside the case, and of listed scenarios.
+    folder: Option<&'a Path>,
     /// Whether the suite's delays are left out.
     undelayed: bool,
 }
@@ -228,10 +215,13 @@ fn prepare_from(
     suite.check_metrics(&metric::known())?;
     let grid_bytes = read(&suite.grid_path, "suite.grid.read", "the case that the suite names")?;
     let mut case = powerflow::case::read(&suite.grid_path)?;
-    if let Some(table) = copies.coordinates {
-        suite.coordinates_path = Some(table.to_owned());
+    if let Some(folder) = copies.folder {
+        for file in &mut suite.beside {
+            file.path = folder.join(file.copy_name());
+        }
     }
-    let coordinates = suite.coordinates_path.as_deref().map(|path| located(&mut case, path)).transpose()?;
+    let beside =
+        suite.beside.iter().map(|file| file.enter(&mut case)).collect::<Result<Vec<_>, Diagnostics>>()?;
     let network = Network::build(case)?;
     covers::check(&suite)?;
     let droop = suite
@@ -242,7 +232,7 @@ fn prepare_from(
     let network = units::with_modes(&network, &autonomous.units);
     let assumptions = Assumptions::of(&suite, &network, autonomous);
     let config = loop_config(&suite, &network, &assumptions)?;
-    let (populations, listed) = populations(&suite, copies.scenarios, &network, &config)?;
+    let (populations, listed) = populations(&suite, copies.folder, &network, &config)?;
     let task = config.task;
     suite.check_frames(&frames(&populations, &world(&network, &config), &config, draws(&suite)))?;
     let repeats = matches!(contender, Contender::Repeating(_));
@@ -277,7 +267,7 @@ fn prepare_from(
         suite,
         suite_bytes,
         grid_bytes,
-        coordinates,
+        beside,
         network,
         populations,
         config,
@@ -303,7 +293,7 @@ fn champions(
         Some(Champion::DoNothing) => vec![Arc::from(candidate::open("do_nothing", task, network)?)],
         Some(Champion::Greedy) => vec![Arc::new(Greedy::new(task, network))],
         Some(Champion::Operator) => operators(suite, network, suite.operators.settings),
-        Some(Champion::Manifest(_)) if copies.scenarios.is_some() => Vec::new(),
+        Some(Champion::Manifest(_)) if copies.folder.is_some() => Vec::new(),
         Some(Champion::Manifest(path)) => {
             let path = suite_path.parent().unwrap_or(Path::new("")).join(path);
             let champion = candidate::open(&path.to_string_lossy(), task, network)?;
@@ -329,9 +319,9 @@ fn check_champion(champion: &dyn Source, suite: &Suite) -> Result<(), Diagnostic
         .into())
 }
 
-fn read(path: &Path, code: &'static str, what: &str) -> Result<Vec<u8>, Diagnostics> {
+pub(crate) fn read(path: &Path, code: &str, what: &str) -> Result<Vec<u8>, Diagnostics> {
     std::fs::read(path).map_err(|error| {
-        Diagnostic::error(code, format!("{what} cannot be read: {error}"))
+        Diagnostic::error(code.to_owned(), format!("{what} cannot be read: {error}"))
             .at(path.display().to_string(), None)
             .hint("paths in a suite are relative to the suite file")
             .into()
@@ -574,9 +564,8 @@ impl Prepared {
             input("suite", &suite_name, &self.suite_bytes),
             input("grid", &self.suite.grid, &self.grid_bytes),
         ];
-        if let (Some(name), Some(table)) = (&self.suite.coordinates, &self.coordinates) {
-            inputs.push(input("coordinates", name, table));
-        }
+        inputs
+            .extend(self.beside.iter().map(|file| input(file.file.kind.key(), &file.file.name, &file.bytes)));
         if let Some(recorded) = self.latency.as_ref().and_then(|latency| latency.recorded.as_ref()) {
             inputs.push(input("latency", &recorded.name, &recorded.bytes));
         }

@@ -8,7 +8,7 @@ use powerflow::{Diagnostic, Diagnostics, Network};
 use reports::playback::{Playback, SeenRecord};
 use reports::{CandidateRecord, EpisodeRecord, Evidence, NetworkRecord};
 
-use super::folder::{self, COORDINATES_COPY, EPISODES, GRID_COPY, LATENCY_COPY, SUITE_COPY};
+use super::folder::{self, EPISODES, GRID_COPY, LATENCY_COPY, SUITE_COPY};
 use super::local::relive;
 use super::recorded::trajectory_name;
 use super::watched::{Watched, elements};
@@ -183,8 +183,7 @@ pub(crate) fn copy_of(run_dir: &Path, stem: &str) -> Result<PathBuf, Diagnostics
 pub(crate) fn prepare_copy(run_dir: &Path, contender: Contender) -> Result<Prepared, Diagnostics> {
     let (suite, grid) = (copy_of(run_dir, SUITE_COPY)?, copy_of(run_dir, GRID_COPY)?);
     let latency = copy_of(run_dir, LATENCY_COPY).ok();
-    let coordinates = copy_of(run_dir, COORDINATES_COPY).ok();
-    super::prepare_copies(&suite, &grid, coordinates.as_deref(), latency.as_deref(), contender)
+    super::prepare_copies(&suite, &grid, latency.as_deref(), contender)
 }
 
 pub(crate) fn parse(episode: &str, evidence: &Evidence) -> Result<(String, u64), Diagnostics> {

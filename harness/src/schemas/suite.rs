@@ -9,6 +9,7 @@ use super::table::{
 };
 use crate::action::Task;
 use crate::assumption;
+use crate::beside::Beside;
 use crate::candidate::operator::Model;
 use crate::frequency::FrequencyCurve;
 use crate::gate;
@@ -21,6 +22,8 @@ use crate::metric;
 use crate::sensing::{self, Observe};
 use crate::suite::{Champion, SUITE_SCHEMA, TIERS};
 use crate::supervision::{BOUNDS, DELAY_S_MAX, RANGED, STEPPED, StandIn};
+use powerflow::case::PrimeMover;
+use scenarios::weather::availability;
 
 /// What the program checks beyond the schema, since JSON Schema has no words for it.
 const BEYOND: &str = "What the program checks beyond this schema: ids are distinct, and so are operators and rows; a gate names a population of the \
@@ -84,7 +87,6 @@ pub(super) fn schema() -> Value {
     .need("name", text("Its name."))
     .need("seed", whole(0, u64::MAX, "Seed of every random stream."))
     .need("grid", text("Case file, relative to this file."))
-    .may("coordinates", text("Table of where the buses are (bus, latitude, longitude), relative to this file."))
     .may("candidate", text("Manifest of the candidate, relative to this file."))
     .may("champion", champion())
     .may("operator", operators)
@@ -110,7 +112,7 @@ pub(super) fn schema() -> Value {
     .may("tier", tiers.done())
     .also("allOf", rules())
     .also("$defs", Value::Object(defs));
-    root.done()
+    Beside::LIST.iter().fold(root, |root, beside| root.may(beside.key(), text(beside.meaning()))).done()
 }
 
 /// Rules between tables.
@@ -672,12 +674,37 @@ fn setting(name: &str, meaning: &str) -> Value {
             some["contains"] = json!({ "minimum": 1 });
             json!({ "description": meaning, "anyOf": [count(1), some] })
         }
-        "at_s" | "return_after_s" | "passes_at_s" => span(0.0, f64::INFINITY),
+        "at_s" | "return_after_s" | "passes_at_s" | "begins_s" => span(0.0, f64::INFINITY),
         "level" => span(0.0, 10.0),
+        "share" | "depth" => span(0.0, 1.0),
+        "radius_km" => span(0.1, 10_000.0),
+        "rain_mm_h" | "spread_km_h" | "peak_m" => span(0.0, 50.0),
+        "burns_h" => span(0.1, 10_000.0),
+        "lasts_h" => span(0.01, 10_000.0),
+        "repair_h" => span(0.0, 10_000.0),
+        "field_v_per_km" | "multiple" => span(0.0, 100.0),
+        "ground" => within(0.0, 10.0, meaning),
+        "azimuth_deg" => span(-360.0, 360.0),
+        "turns_deg_h" => span(-3600.0, 3600.0),
+        "patrol_h" | "rises_h" => span(0.0, 1000.0),
+        "threshold_m" => span(0.01, 20.0),
+        "trips_per_100km_h" => span(0.0, 1000.0),
+        "ramp_s" => span(0.0, 3600.0),
+        "away_s" => span(0.0, 1e6),
+        "base_m_s" => span(0.0, 40.0),
+        "coldest_c" => span(-60.0, 15.0),
+        "from_c" => within(-60.0, 40.0, meaning),
+        "onset_h" => within(0.0, 1000.0, meaning),
+        "hold_h" => within(0.0, 10_000.0, meaning),
+        "outages_scale" | "reserve" => within(0.0, 10.0, meaning),
+        "gas_share" | "recloses" => within(0.0, 1.0, meaning),
+        "dead_time_s" => within(0.0, 3600.0, meaning),
+        "falls_s" => zero_or_more(meaning),
+        "swings" => whole(1, 10_000, meaning),
         "peak_m_s" => span(0.0, 120.0),
         "width_km" | "length_km" => span(1.0, 5000.0),
         "offset_km" => span(-5000.0, 5000.0),
-        "speed_m_s" => span(0.1, 100.0),
+        "speed_m_s" => span(0.1, 2000.0),
         "heading_deg" => span(-360.0, 360.0),
         "peak_c" => span(-20.0, 60.0),
         "wind_m_s" => span(0.0, 30.0),
@@ -694,10 +721,7 @@ fn setting(name: &str, meaning: &str) -> Value {
         "holland_b" => within(1.0, 2.5, meaning),
         "fragility" => choice(["tower", "structure_texas", "line_gb"], meaning),
         "ratings" => choice(["ambient", "dynamic", "static"], meaning),
-        "technology" => {
-            let known = scenarios::weather::availability::Technology::LIST.iter();
-            choice(known.map(|technology| technology.id()).chain(["unknown"]), meaning)
-        }
+        "technology" => choice(availability::known().map(PrimeMover::id).chain(["case"]), meaning),
         "spread_s" => zero_or_more(meaning),
         "keep_connected" | "lines_only" => flag(meaning),
         "weight" => choice(["uniform", "capacity"], meaning),

@@ -39,7 +39,7 @@ pub(super) struct Scan<'a> {
 }
 
 /// Tables whose numbers enter the case; any other is only named.
-const READ: [&str; 6] = ["baseMVA", "version", "bus", "gen", "branch", "bus_name"];
+const READ: [&str; 8] = ["baseMVA", "version", "bus", "gen", "branch", "bus_name", "gentype", "genfuel"];
 
 impl<'a> Scan<'a> {
     /// Scans a whole file.

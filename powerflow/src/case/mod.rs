@@ -9,6 +9,7 @@ mod devices;
 mod gic;
 mod islands;
 mod matpower;
+mod prime_mover;
 mod psse;
 mod read;
 
@@ -21,10 +22,14 @@ pub use devices::{
     CaseArea, CaseControls, CaseDcLine, CaseDemandPart, CaseRemoteControl, CaseShuntControl, CaseTapControl,
     DcTerminal,
 };
-pub use gic::{GicCase, GroundRule, read_gic};
+pub use gic::{GicCase, GroundRule, gic_of, read_gic};
+pub use prime_mover::PrimeMover;
 pub use read::read;
 
+use std::sync::Arc;
+
 use crate::diagnostic::Diagnostics;
+use crate::gic::GicNetwork;
 use crate::index::BusId;
 use crate::units::MvaBase;
 
@@ -70,6 +75,10 @@ pub struct Case {
     pub branches: Vec<CaseBranch>,
     /// Generating units in file order.
     pub units: Vec<CaseUnit>,
+    /// What drives each unit, in the order of `units`; shorter where the file does not say.
+    pub prime_movers: Vec<Option<PrimeMover>>,
+    /// What geomagnetic storms need to know of the grid, where somebody has given it.
+    pub geomagnetic: Option<Arc<GicNetwork>>,
     /// Automatic controls that the file switches on; a plain power flow leaves them alone.
     pub controls: CaseControls,
     /// Parts of demands that follow the voltage; a plain power flow takes every demand as constant.

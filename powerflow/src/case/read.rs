@@ -135,6 +135,7 @@ fn finish(
     }
     if let Some(scan) = scan {
         add_lines(&mut case, scan, &mut complaints);
+        case.prime_movers = super::prime_mover::of_matpower(scan, case.units.len());
     }
     if case.buses.is_empty() {
         let message = "the file declares no bus";

@@ -168,11 +168,10 @@ impl<'a> GicSolver<'a> {
 
     /// Voltages and currents of a field given by its voltage along each line, V; see [`GicNetwork::voltages`].
     ///
-    /// # Panics
-    /// Where there is not one voltage a line.
-    pub fn driven(&self, line_v: &[f64]) -> GicSolution {
-        assert_eq!(line_v.len(), self.network.lines.len(), "one voltage a line");
-        self.solution(self.voltages(line_v), line_v.to_vec())
+    /// `None` where there is not one voltage a line.
+    pub fn driven(&self, line_v: &[f64]) -> Option<GicSolution> {
+        let one_each = line_v.len() == self.network.lines.len();
+        one_each.then(|| self.solution(self.voltages(line_v), line_v.to_vec()))
     }
 
     /// Voltages of the nodes with a way to earth.

@@ -3,7 +3,7 @@
 use powerflow::{Diagnostics, Network};
 use toml::Table;
 
-use super::{Hazard, HazardKind, World, any_case};
+use super::{Command, Hazard, HazardKind, World, any_case};
 use crate::event::{Event, Moment, TimedEvent};
 use crate::seed::Streams;
 use crate::settings::{Parameter, Settings};
@@ -19,7 +19,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     name: "demand_levels",
     summary: "the demand of the whole grid is at each of some levels, one a scenario: a list, of which nothing is drawn",
     parameters: &[FACTORS],
-    commands: true,
+    commands: &[Command::Demand],
     parse,
 };
 

@@ -32,7 +32,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     name: "every_outage",
     summary: "every branch or unit is lost once, one a scenario: a list, of which nothing is drawn",
     parameters: &[OF, AT_S, RETURN_AFTER_S, KEEP_CONNECTED, LINES_ONLY],
-    commands: false,
+    commands: &[],
     parse,
 };
 

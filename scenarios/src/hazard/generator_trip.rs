@@ -25,7 +25,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     name: "generator_trip",
     summary: "generating units that run are lost, uniformly or by capacity",
     parameters: &[outage::K, outage::AT_S, outage::SPREAD_S, outage::RETURN_AFTER_S, WEIGHT],
-    commands: false,
+    commands: &[],
     parse,
 };
 

@@ -43,7 +43,7 @@ pub(super) const KIND: HazardKind = HazardKind {
         storm::ALIKE_NEARBY,
         storm::CREWS,
     ],
-    commands: false,
+    commands: &[],
     parse,
 };
 
@@ -112,12 +112,8 @@ impl Hazard for Crossing {
     }
 
     fn check(&self, world: &World<'_>) -> Diagnostics {
-        let map = match Map::of(world.network, KIND.name) {
-            Ok(map) => map,
-            Err(complaints) => return complaints,
-        };
-        let mut complaints =
-            self.course.never_happens(KIND.name, world).map_or_else(Diagnostics::default, Diagnostics::from);
+        let mut complaints = self.course.check(KIND.name, world);
+        let Ok(map) = Map::of(world.network, KIND.name) else { return complaints };
         if map.middle().latitude_deg.abs() > LATITUDE_MAX {
             let message = format!(
                 "the hazard {} is asked to cross a grid at {:.0} degrees of latitude",

@@ -41,7 +41,7 @@ pub(super) const KIND: HazardKind = HazardKind {
         KEEP_CONNECTED,
         LINES_ONLY,
     ],
-    commands: false,
+    commands: &[],
     parse,
 };
 

@@ -20,7 +20,7 @@
 use powerflow::{Diagnostic, Diagnostics, Network};
 use toml::Table;
 
-use super::{Hazard, HazardKind, World};
+use super::{Command, Hazard, HazardKind, World};
 use crate::draw::Stream;
 use crate::event::{Event, Moment, TimedEvent};
 use crate::seed::Streams;
@@ -78,7 +78,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     summary: "the demand of every bus wanders, partly together, in straight lines between knots",
     parameters: &[MEAN, LEVEL, SIGMA, CORRELATION, PERSISTENCE, KNOT_S, FLOOR, CAP, SHAPE],
     // Two would overwrite each other's targets: a ramp says where demand goes, not by how much it changes.
-    commands: true,
+    commands: &[Command::Demand],
     parse,
 };
 

@@ -8,14 +8,25 @@ use crate::nearest::advice;
 use crate::seed::Streams;
 use crate::settings::Parameter;
 
+pub mod cold_snap;
+pub mod data_centre_ramp;
 pub mod demand_levels;
+pub mod eclipse;
 pub mod every_outage;
+pub mod flood;
 pub mod generator_trip;
+pub mod geomagnetic_storm;
 pub mod heat_dome;
 pub mod hurricane;
+pub mod ice_storm;
+pub mod light_load_high_voltage;
+pub mod lightning;
 pub mod line_trip;
 pub mod load_swing;
+pub mod safety_shutoff;
+pub mod wildfire;
 pub mod wind_front;
+pub mod wind_ramp;
 
 /// Where and how long a hazard acts.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +104,17 @@ pub trait Hazard: std::fmt::Debug + Send + Sync {
     }
 }
 
+/// What only one hazard of a population may say where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Demand of the buses.
+    Demand,
+    /// Ratings of the branches.
+    Ratings,
+    /// What units can deliver.
+    Capability,
+}
+
 /// One entry of [`LIST`].
 #[derive(Clone, Copy, Debug)]
 pub struct HazardKind {
@@ -102,22 +124,33 @@ pub struct HazardKind {
     pub summary: &'static str,
     /// Every key it knows besides `kind`.
     pub parameters: &'static [Parameter],
-    /// Whether it says where demand, ratings or capability are: a population may hold only one such.
-    pub commands: bool,
+    /// What it says where it is, from its first moment on: of hazards of a population only one may say it of each.
+    pub commands: &'static [Command],
     /// Reads its table.
     pub parse: fn(&Table) -> Result<Box<dyn Hazard>, Diagnostics>,
 }
 
 /// Every hazard, by name.
 pub const LIST: &[HazardKind] = &[
+    cold_snap::KIND,
+    data_centre_ramp::KIND,
     demand_levels::KIND,
+    eclipse::KIND,
     every_outage::KIND,
+    flood::KIND,
     generator_trip::KIND,
+    geomagnetic_storm::KIND,
     heat_dome::KIND,
     hurricane::KIND,
+    ice_storm::KIND,
+    light_load_high_voltage::KIND,
+    lightning::KIND,
     line_trip::KIND,
     load_swing::KIND,
+    safety_shutoff::KIND,
+    wildfire::KIND,
     wind_front::KIND,
+    wind_ramp::KIND,
 ];
 
 /// One case of a list, uniformly drawn: what a list does where it is asked to draw. Stream `which`.
@@ -219,14 +252,10 @@ mod tests {
     #[test]
     fn unknown_words_are_answered_with_the_nearest_known() {
         for (text, code, hint) in [
-            (
-                "k = 1",
-                "hazard.missing-kind",
-                "known are demand_levels, every_outage, generator_trip, heat_dome, hurricane, line_trip, load_swing, wind_front",
-            ),
+            ("k = 1", "hazard.missing-kind", "known are cold_snap, "),
             ("kind = 'line_tripp'", "hazard.unknown-kind", "did you mean `line_trip`?"),
-            ("kind = 'earthquake'", "hazard.unknown-kind", "known are demand_levels"),
-            ("kind = 3", "hazard.wrong-type", "known are demand_levels"),
+            ("kind = 'earthquake'", "hazard.unknown-kind", "known are cold_snap, "),
+            ("kind = 3", "hazard.wrong-type", "known are cold_snap, "),
             ("kind = 'load_swing'\nsgima = 0.1", "hazard.unknown-key", "did you mean `sigma`?"),
         ] {
             let complaints = parse(&text.parse().expect("TOML")).expect_err(text);

@@ -50,7 +50,7 @@ pub(super) const KIND: HazardKind = HazardKind {
         storm::ALIKE_NEARBY,
         storm::CREWS,
     ],
-    commands: false,
+    commands: &[],
     parse,
 };
 
@@ -121,18 +121,12 @@ impl Hazard for WindFront {
     }
 
     fn check(&self, world: &World<'_>) -> Diagnostics {
-        let mut complaints = Map::of(world.network, KIND.name).err().unwrap_or_default();
-        complaints.0.extend(self.course.never_happens(KIND.name, world));
-        complaints
+        self.course.check(KIND.name, world)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use powerflow::{BranchIdx, Case, Network};
-
     use super::*;
     use crate::event::{Event, Moment};
     use crate::hazard::parse;
@@ -140,53 +134,22 @@ mod tests {
     use crate::seed::{Seed, streams};
     use crate::weather::{fragility, repair};
 
-    /// A chain of buses 40 km apart, from west to east.
-    fn chain(buses: usize) -> std::sync::Arc<Network> {
-        let sides: Vec<(usize, usize)> = (1..buses).map(|row| (row - 1, row)).collect();
-        let mut case: Case = sample::case(buses, &sides);
-        for (row, bus) in case.buses.iter_mut().enumerate() {
-            bus.location = Some((10.0 + 0.56 * row as f64, 50.0));
-        }
-        sample::build(case)
-    }
-
-    fn lost(text: &str, index: u64) -> BTreeMap<BranchIdx, Moment> {
-        let network = chain(12);
-        let world = World { network: &network, horizon_s: 86_400.0, step_s: 600.0 };
-        let hazard = parse(&format!("kind = 'wind_front'\n{text}").parse().expect("TOML")).expect("sound");
-        assert!(hazard.check(&world).0.is_empty());
-        let mut timeline = Vec::new();
-        hazard.draw(&world, &streams(Seed::default(), "storms", index), &mut timeline);
-        let out = |timed: TimedEvent| match timed.event {
-            Event::BranchOut { branch } => Some((branch, timed.at)),
-            _ => None,
-        };
-        timeline.into_iter().filter_map(out).collect()
-    }
-
     #[test]
     fn a_stronger_storm_breaks_a_superset_and_no_line_later() {
-        let mut grew = 0;
-        for index in 0..60 {
-            let weak = lost("peak_m_s = 48\nheading_deg = 90\noffset_km = 0", index);
-            let strong = lost("peak_m_s = 58\nheading_deg = 90\noffset_km = 0", index);
-            for (branch, at) in &weak {
-                assert!(strong.get(branch).is_some_and(|then| then <= at), "storm {index}, {branch:?}");
-            }
-            grew += usize::from(strong.len() > weak.len());
-        }
-        assert!(grew > 30, "{grew}");
+        let text = |peak| format!("peak_m_s = {peak}\nheading_deg = 90\noffset_km = 0");
+        sample::more_breaks_a_superset(KIND.name, text, 48.0, 58.0);
     }
 
     /// Of a piece whose strongest gust is the storm's peak, as many break as the curve says, whatever luck is shared.
     #[test]
     fn lines_break_as_often_as_the_curve_of_their_peak_says() {
         let curve = fragility::KNOWN.iter().find(|known| known.id == "tower").expect("a curve").curve;
-        let still = "peak_m_s = 60\nlength_km = 5000\noffset_km = 0\nheading_deg = 90\nspeed_m_s = 25";
+        let still = "kind = 'wind_front'\npeak_m_s = 60\nlength_km = 5000\noffset_km = 0\nheading_deg = 90\nspeed_m_s = 25";
         for alike in ["", "\nalike_everywhere = 0.15\nalike_nearby = 0.15"] {
             let storms = 1500;
-            let counts: Vec<f64> =
-                (0..storms).map(|index| lost(&format!("{still}{alike}"), index).len() as f64).collect();
+            let counts: Vec<f64> = (0..storms)
+                .map(|index| sample::lost_on_chain(&format!("{still}{alike}"), index).len() as f64)
+                .collect();
             let n = storms as f64;
             let mean = counts.iter().sum::<f64>() / n;
             let variance = counts.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / (n - 1.0);
@@ -203,7 +166,7 @@ mod tests {
 
     #[test]
     fn lines_come_back_once_crews_were_there_and_never_without_any() {
-        let network = chain(12);
+        let network = sample::chain();
         let world = World { network: &network, horizon_s: 1e6, step_s: 600.0 };
         let text = "kind = 'wind_front'\npeak_m_s = 60\noffset_km = 0\nheading_deg = 90\npasses_at_s = 20000\ncrews = ";
         let draw = |crews: u32| {

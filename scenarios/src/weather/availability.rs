@@ -4,94 +4,66 @@
 //! events and quantifies temperature dependence", Applied Energy 253, 2019, 113513: 23 years of a large interconnection,
 //! as a national capacity-expansion model's public data file carries them.
 
-/// Kinds of unit that the table knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Technology {
-    /// Gas turbines with a steam turbine behind them.
-    CombinedCycle,
-    /// Gas or oil turbines alone.
-    CombustionTurbine,
-    /// Diesel engines.
-    Diesel,
-    /// Hydro, pumped storage included.
-    Hydro,
-    /// Nuclear.
-    Nuclear,
-    /// Steam, whatever it is fired with.
-    Steam,
-}
+use powerflow::case::PrimeMover;
 
 /// Temperatures of the table, deg C.
 const CELSIUS: [f64; 11] = [-15.0, -10.0, -5.0, 0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0];
 
-impl Technology {
-    /// Every kind.
-    pub const LIST: &'static [Technology] = &[
-        Technology::CombinedCycle,
-        Technology::CombustionTurbine,
-        Technology::Diesel,
-        Technology::Hydro,
-        Technology::Nuclear,
-        Technology::Steam,
-    ];
-
-    /// Its name in suites.
-    pub fn id(self) -> &'static str {
-        match self {
-            Technology::CombinedCycle => "combined_cycle",
-            Technology::CombustionTurbine => "combustion_turbine",
-            Technology::Diesel => "diesel",
-            Technology::Hydro => "hydro",
-            Technology::Nuclear => "nuclear",
-            Technology::Steam => "steam",
+/// Shares at these temperatures; `None` for what the table does not know: wind, sun, stores, condensers.
+fn row(mover: PrimeMover) -> Option<[f64; 11]> {
+    match mover {
+        PrimeMover::CombinedCycle => {
+            Some([0.149, 0.081, 0.048, 0.033, 0.027, 0.025, 0.028, 0.035, 0.035, 0.041, 0.072])
         }
-    }
-
-    fn row(self) -> [f64; 11] {
-        match self {
-            Technology::CombinedCycle => {
-                [0.149, 0.081, 0.048, 0.033, 0.027, 0.025, 0.028, 0.035, 0.035, 0.041, 0.072]
-            }
-            Technology::CombustionTurbine => {
-                [0.199, 0.099, 0.051, 0.031, 0.024, 0.021, 0.024, 0.027, 0.031, 0.039, 0.066]
-            }
-            Technology::Diesel => {
-                [0.212, 0.170, 0.137, 0.116, 0.106, 0.102, 0.104, 0.136, 0.135, 0.143, 0.175]
-            }
-            Technology::Hydro => {
-                [0.070, 0.043, 0.031, 0.027, 0.026, 0.026, 0.027, 0.027, 0.024, 0.029, 0.082]
-            }
-            Technology::Nuclear => {
-                [0.019, 0.018, 0.017, 0.018, 0.018, 0.019, 0.021, 0.027, 0.037, 0.066, 0.124]
-            }
-            Technology::Steam => {
-                [0.133, 0.112, 0.099, 0.091, 0.086, 0.083, 0.084, 0.086, 0.094, 0.114, 0.140]
-            }
+        PrimeMover::CombustionTurbine => {
+            Some([0.199, 0.099, 0.051, 0.031, 0.024, 0.021, 0.024, 0.027, 0.031, 0.039, 0.066])
         }
-    }
-
-    /// Share of the time that such a unit is out of order at this temperature, deg C: straight lines between the points of the table,
-    /// constant outside.
-    pub fn unavailable(self, celsius: f64) -> f64 {
-        let row = self.row();
-        let next = CELSIUS.iter().position(|point| *point >= celsius);
-        match next {
-            Some(0) => row[0],
-            None => row[row.len() - 1],
-            Some(next) => {
-                let share = (celsius - CELSIUS[next - 1]) / (CELSIUS[next] - CELSIUS[next - 1]);
-                (row[next] - row[next - 1]).mul_add(share, row[next - 1])
-            }
+        PrimeMover::Diesel => {
+            Some([0.212, 0.170, 0.137, 0.116, 0.106, 0.102, 0.104, 0.136, 0.135, 0.143, 0.175])
         }
-    }
-
-    /// Mean time to repair, h.
-    pub fn repair_h(self) -> f64 {
-        match self {
-            Technology::CombustionTurbine => 24.0,
-            _ => 48.0,
+        PrimeMover::Hydro => {
+            Some([0.070, 0.043, 0.031, 0.027, 0.026, 0.026, 0.027, 0.027, 0.024, 0.029, 0.082])
         }
+        PrimeMover::Nuclear => {
+            Some([0.019, 0.018, 0.017, 0.018, 0.018, 0.019, 0.021, 0.027, 0.037, 0.066, 0.124])
+        }
+        PrimeMover::Steam => {
+            Some([0.133, 0.112, 0.099, 0.091, 0.086, 0.083, 0.084, 0.086, 0.094, 0.114, 0.140])
+        }
+        PrimeMover::Wind | PrimeMover::Solar | PrimeMover::Storage | PrimeMover::Condenser => None,
     }
+}
+
+/// Every kind of unit that the table knows.
+pub fn known() -> impl Iterator<Item = PrimeMover> {
+    PrimeMover::LIST.into_iter().filter(|mover| row(*mover).is_some())
+}
+
+/// Share of the time that such a unit is out of order at this temperature, deg C: straight lines between the points of the table,
+/// constant outside; `None` where the table does not know it.
+pub fn unavailable(mover: PrimeMover, celsius: f64) -> Option<f64> {
+    let row = row(mover)?;
+    Some(match CELSIUS.iter().position(|point| *point >= celsius) {
+        Some(0) => row[0],
+        None => row[row.len() - 1],
+        Some(next) => {
+            let share = (celsius - CELSIUS[next - 1]) / (CELSIUS[next] - CELSIUS[next - 1]);
+            (row[next] - row[next - 1]).mul_add(share, row[next - 1])
+        }
+    })
+}
+
+/// Mean time to repair, h.
+pub fn repair_h(mover: PrimeMover) -> f64 {
+    match mover {
+        PrimeMover::CombustionTurbine => 24.0,
+        _ => 48.0,
+    }
+}
+
+/// Whether it is taken to burn gas from a pipeline: case files name the machine and seldom the fuel.
+pub fn burns_gas(mover: PrimeMover) -> bool {
+    matches!(mover, PrimeMover::CombinedCycle | PrimeMover::CombustionTurbine)
 }
 
 /// Probability of a common failure of gas supply in a pipeline zone: none above -5 deg C, rising to one half at -20. An assumption.
@@ -129,19 +101,22 @@ mod tests {
 
     #[test]
     fn the_table_is_read_between_its_points_and_held_outside() {
-        close(Technology::CombinedCycle.unavailable(-12.5), 0.115, 1e-12);
-        close(Technology::CombustionTurbine.unavailable(-3.0), 0.043, 1e-12);
-        close(Technology::Nuclear.unavailable(32.0), 0.0892, 1e-12);
-        close(Technology::Steam.unavailable(40.0), 0.140, 0.0);
-        close(Technology::Diesel.unavailable(-40.0), 0.212, 0.0);
-        assert_eq!(Technology::Hydro.unavailable(35.0), 0.082);
+        close(unavailable(PrimeMover::CombinedCycle, -12.5).expect("in the table"), 0.115, 1e-12);
+        close(unavailable(PrimeMover::CombustionTurbine, -3.0).expect("in the table"), 0.043, 1e-12);
+        close(unavailable(PrimeMover::Nuclear, 32.0).expect("in the table"), 0.0892, 1e-12);
+        close(unavailable(PrimeMover::Steam, 40.0).expect("in the table"), 0.140, 0.0);
+        close(unavailable(PrimeMover::Diesel, -40.0).expect("in the table"), 0.212, 0.0);
+        assert_eq!(unavailable(PrimeMover::Hydro, 35.0).expect("in the table"), 0.082);
     }
 
     #[test]
     fn a_common_cause_keeps_the_marginal() {
         for celsius in [-4.0, -6.0, -10.0, -15.0, -30.0] {
             for share in [0.1, 0.5, 1.0] {
-                let (q, s) = (Technology::CombinedCycle.unavailable(celsius), gas_supply_fails(celsius));
+                let (q, s) = (
+                    unavailable(PrimeMover::CombinedCycle, celsius).expect("in the table"),
+                    gas_supply_fails(celsius),
+                );
                 let (share, own) = split(q, s, share);
                 close(s * share + (1.0 - s * share) * own, q, 1e-12);
                 assert!((0.0..=1.0).contains(&own) && (0.0..=1.0).contains(&share));
@@ -157,7 +132,7 @@ mod tests {
     /// errors, those of a chain that remembers.
     #[test]
     fn in_the_long_run_a_unit_is_out_as_often_as_the_table_says() {
-        let (q, repair_h) = (Technology::CombinedCycle.unavailable(-12.5), 24.0);
+        let (q, repair_h) = (unavailable(PrimeMover::CombinedCycle, -12.5).expect("in the table"), 24.0);
         let (fails, stays) = over(1.0, q, repair_h);
         let mut stream = streams(Seed::default(), "test", 0).named("unit");
         let (mut out, mut hours_out, hours) = (false, 0u32, 400_000u32);

@@ -1,6 +1,6 @@
-//! How likely the weather breaks an element: curves over the strongest gust of a storm, never over an hour's.
+//! How likely the weather breaks an element: curves over the strongest strain of a storm, never over an hour's.
 
-/// A curve from the wind at an element, m/s, to the probability that it fails in the storm.
+/// A curve from the strain on an element, of wind its speed, m/s, to the probability that it fails in the storm.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Curve {
     /// One hundredth below the critical wind, one from the collapse on, a straight line between.
@@ -24,6 +24,10 @@ pub enum Curve {
         /// Per mile per hour.
         rate: f64,
     },
+    /// From each strain on a probability: both rising.
+    Steps(&'static [(f64, f64)]),
+    /// The strain is the probability.
+    Itself,
 }
 
 /// A curve with its name and source.
@@ -77,7 +81,7 @@ pub const KNOWN: &[Known] = &[
 const MPH_M_S: f64 = 0.44704;
 
 impl Curve {
-    /// Probability of failure in a storm whose strongest wind here is this, m/s.
+    /// Probability of failure in a storm whose strongest strain here is this: wind, m/s, but for the last two.
     pub fn fails(self, wind_m_s: f64) -> f64 {
         match self {
             Curve::Line { critical_m_s, collapse_m_s } => {
@@ -89,13 +93,17 @@ impl Curve {
                 0.5 * libm::erfc(-z * std::f64::consts::FRAC_1_SQRT_2)
             }
             Curve::Exponential { scale, rate } => (scale * libm::exp(rate * wind_m_s / MPH_M_S)).min(1.0),
+            Curve::Steps(steps) => {
+                steps.iter().take_while(|(from, _)| *from <= wind_m_s).last().map_or(0.0, |step| step.1)
+            }
+            Curve::Itself => wind_m_s.clamp(0.0, 1.0),
         }
     }
 }
 
 impl Curve {
-    /// The least wind whose probability is above `luck`, m/s: zero where it fails without any, `None` where no wind suffices.
-    pub fn withstands_m_s(self, luck: f64) -> Option<f64> {
+    /// The least strain whose probability is above `luck`: zero where it fails without any, `None` where none suffices.
+    pub fn withstands(self, luck: f64) -> Option<f64> {
         if luck < self.fails(0.0) {
             return Some(0.0);
         }
@@ -107,6 +115,8 @@ impl Curve {
                 median_m_s * libm::exp(beta * crate::draw::normal_quantile(luck))
             }
             Curve::Exponential { scale, rate } => libm::log(luck / scale) / rate * MPH_M_S,
+            Curve::Steps(steps) => steps.iter().find(|(_, fails)| *fails > luck)?.0,
+            Curve::Itself => luck,
         };
         wind.is_finite().then_some(wind)
     }
@@ -167,12 +177,12 @@ mod tests {
     fn what_an_element_withstands_is_where_its_luck_ends() {
         for known in KNOWN {
             for luck in [0.02, 0.3, 0.7, 0.99] {
-                let wind = known.curve.withstands_m_s(luck).expect("some wind");
+                let wind = known.curve.withstands(luck).expect("some wind");
                 assert!((known.curve.fails(wind) - luck).abs() < 1e-9, "{} {luck}", known.id);
             }
         }
-        assert_eq!(known("line_gb").withstands_m_s(0.005), Some(0.0));
-        assert_eq!(known("tower").withstands_m_s(1.0), None);
+        assert_eq!(known("line_gb").withstands(0.005), Some(0.0));
+        assert_eq!(known("tower").withstands(1.0), None);
     }
 
     /// A hundred towers of the published points.

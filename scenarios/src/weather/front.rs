@@ -1,6 +1,6 @@
 //! A wind storm of the middle latitudes: a bump of gusts, Gaussian along its way and across it, that moves over the country.
 
-use super::damage::Gusts;
+use super::damage::Strain;
 use super::geography::{Point, Way};
 
 /// A front.
@@ -18,11 +18,11 @@ pub struct Front {
 
 impl Front {
     /// The gusts at a point.
-    pub fn at(&self, point: Point) -> Gusts {
+    pub fn at(&self, point: Point) -> Strain {
         let (ahead_km, right_km) = self.way.beside(point);
         let deviations = right_km / self.length_km;
-        Gusts::Bump {
-            peak_m_s: self.peak_m_s * libm::exp(-0.5 * deviations * deviations),
+        Strain::Bump {
+            peak: self.peak_m_s * libm::exp(-0.5 * deviations * deviations),
             crest_s: self.way.passes_at_s + 1000.0 * ahead_km / self.way.speed_m_s,
             width_s: 1000.0 * self.width_km / self.way.speed_m_s,
         }

@@ -1,6 +1,8 @@
 //! Places on the earth and the lengths between them.
 
-use powerflow::{BranchIdx, BusIdx, Diagnostic, Diagnostics, Network};
+use powerflow::{BranchIdx, BusIdx, Diagnostic, Diagnostics, Index, Network};
+
+use crate::draw::Stream;
 
 /// A place, degrees.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -146,6 +148,13 @@ impl Map {
     /// The ends of a branch.
     pub fn ends(&self, network: &Network, branch: BranchIdx) -> (Point, Point) {
         (self.bus(network.branches.from[branch]), self.bus(network.branches.to[branch]))
+    }
+
+    /// A place on a uniformly drawn branch: where what has no way of its own begins. `None` in a grid without branches. Two words.
+    pub fn near(&self, network: &Network, stream: &mut Stream) -> Option<Point> {
+        let branch = BranchIdx::from_row(stream.below(network.branches.from.len() as u64)? as usize);
+        let (from, to) = self.ends(network, branch);
+        Some(from.towards(to, stream.uniform()))
     }
 
     /// How far the farthest bus is from the middle, km.

@@ -9,7 +9,7 @@
 //! Decay over land: J. Kaplan, M. DeMaria, Journal of Applied Meteorology 34(11), 1995. Factors from gradient wind to the wind
 //! near the ground: B. A. Harper, J. D. Kepert, J. D. Ginger, WMO/TD-No. 1555, 2010, as quoted in the field; not re-read.
 
-use super::damage::Gusts;
+use super::damage::Strain;
 use super::geography::{Point, Way};
 
 /// Density of the air, kg/m3.
@@ -189,7 +189,7 @@ const BESIDE_S: f64 = 86_400.0;
 
 impl Passage {
     /// The gusts at a point: three seconds, 10 m above rough land.
-    pub fn at(&self, point: Point) -> Gusts {
+    pub fn at(&self, point: Point) -> Strain {
         let moves_m_s = self.way.velocity_m_s();
         let moments = (2.0 * BESIDE_S / MOMENT_S) as u32;
         let begin_s = self.way.passes_at_s - BESIDE_S;
@@ -201,7 +201,7 @@ impl Passage {
             let surface = Surface::Inland;
             storm.wind_m_s(from_centre, moves_m_s, surface) * TEN_MINUTES_OF_ONE * surface.gust()
         };
-        Gusts::Series { begin_s, step_s: MOMENT_S, m_s: (0..=moments).map(gust).collect() }
+        Strain::Series { begin_s, step_s: MOMENT_S, values: (0..=moments).map(gust).collect() }
     }
 
     /// The storm at a moment: over land its wind falls as Kaplan and DeMaria say, and its deficit with the square.

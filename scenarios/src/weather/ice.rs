@@ -2,6 +2,8 @@
 //!
 //! Source: K. F. Jones, "A simple model for freezing rain ice loads", Atmospheric Research 46, 1998.
 
+use super::fragility::Curve;
+
 /// Density of glaze and of water, g/cm3.
 const ICE_G_CM3: f64 = 0.9;
 const WATER_G_CM3: f64 = 1.0;
@@ -18,17 +20,9 @@ pub fn mass_kg_m(thickness_mm: f64, diameter_mm: f64) -> f64 {
     1e-3 * ICE_G_CM3 * std::f64::consts::PI * thickness_mm * (thickness_mm + diameter_mm)
 }
 
-/// Probability that five kilometres of a line break under so much ice. An assumption, not a measurement: a table by thickness
-/// that stands until a utility has a better one.
-pub fn breaks(thickness_mm: f64) -> f64 {
-    match thickness_mm {
-        mm if mm < 10.0 => 0.0,
-        mm if mm < 20.0 => 0.02,
-        mm if mm < 30.0 => 0.1,
-        mm if mm <= 40.0 => 0.3,
-        _ => 0.6,
-    }
-}
+/// Probability that five kilometres of a line break, from so many millimetres on. An assumption, not a measurement: a table by
+/// thickness that stands until a utility has a better one.
+pub const BREAKS: Curve = Curve::Steps(&[(10.0, 0.02), (20.0, 0.1), (30.0, 0.3), (40.0, 0.6)]);
 
 #[cfg(test)]
 mod tests {
@@ -47,6 +41,10 @@ mod tests {
             assert!((ours - mm).abs() < 5e-4, "{ours} against {mm}");
         }
         assert!((mass_kg_m(12.7, 28.14) - 1.466).abs() < 2e-3, "{}", mass_kg_m(12.7, 28.14));
-        assert_eq!((breaks(9.9), breaks(10.0), breaks(50.0)), (0.0, 0.02, 0.6));
+        assert_eq!((BREAKS.fails(9.9), BREAKS.fails(10.0), BREAKS.fails(50.0)), (0.0, 0.02, 0.6));
+        assert_eq!(
+            (BREAKS.withstands(0.01), BREAKS.withstands(0.1), BREAKS.withstands(0.7)),
+            (Some(10.0), Some(30.0), None)
+        );
     }
 }

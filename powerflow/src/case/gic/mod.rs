@@ -45,15 +45,14 @@ pub fn read_gic(path: &Path, beside: Option<&Path>, ground: GroundRule) -> Resul
         ["gic", "GIC"].map(|extension| path.with_extension(extension)).into_iter().find(|file| file.is_file())
     });
     let mut files = vec![path.to_owned()];
+    let is_matpower = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("m"));
     let (network, diagnostics) = match sibling {
         Some(file) => {
-            let parsed = file::GicFile::parse(&file.display().to_string(), &text_of(&file)?)?;
+            let found = gic_of(&case, &file, ground)?;
             files.push(file);
-            assemble::network(&case, &parsed, ground)?
+            found
         }
-        None if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("m")) => {
-            tables::network(&case, &text_of(path)?)?
-        }
+        None if is_matpower => gic_of(&case, path, ground)?,
         None => {
             let message = "there is no .gic file beside the case";
             let hint = "name one with --gic, or give a MATPOWER case with gmd tables";
@@ -64,6 +63,22 @@ pub fn read_gic(path: &Path, beside: Option<&Path>, ground: GroundRule) -> Resul
         }
     };
     Ok(GicCase { case, network, files, diagnostics })
+}
+
+/// What direct current needs to know of a case, from a `.gic` file or the tables of a MATPOWER file, with what was assumed.
+///
+/// # Errors
+/// Everything that is wrong with the file, with its line; also where it does not fit the case.
+pub fn gic_of(
+    case: &Case,
+    file: &Path,
+    ground: GroundRule,
+) -> Result<(GicNetwork, Diagnostics), Diagnostics> {
+    let text = text_of(file)?;
+    if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("m")) {
+        return tables::network(case, &text);
+    }
+    assemble::network(case, &file::GicFile::parse(&file.display().to_string(), &text)?, ground)
 }
 
 /// The text of a file; names in it may be Latin-1.
