@@ -8,6 +8,7 @@
 //! 1985).
 
 use super::circuit::Circuit;
+use super::estimate::{Estimate, Unestimated};
 use super::gain::{Gain, Rows};
 use super::meter::{MeterKind, MeterSet};
 use super::observability::{self, Observability};
@@ -54,64 +55,6 @@ pub struct Estimator {
     observability: Observability,
     width: Width,
 }
-
-/// What the readings say.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Estimate {
-    /// Complex voltage of each node, pu; zero where there is none.
-    voltage: Column<NodeIdx, Complex>,
-    /// Reading less estimate of each meter, pu or rad; `None` where nothing was read.
-    pub residual: Vec<Option<f64>>,
-    /// Sum of squared residuals, each over its sigma: J.
-    pub objective: f64,
-    /// Readings and constraints less unknowns: J is chi-squared with that many degrees of freedom where only noise disturbs it.
-    pub degrees_of_freedom: usize,
-    /// Iterations.
-    pub iterations: u32,
-}
-
-impl Estimate {
-    /// Complex voltage of a bus (of its first busbar), pu; `None` where it has none.
-    pub fn voltage(&self, bus: BusIdx) -> Option<Complex> {
-        let voltage = self.voltage[NodeIdx::from_row(bus.row())];
-        (!voltage.is_zero()).then_some(voltage)
-    }
-}
-
-/// Why there is no estimate.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Unestimated {
-    /// The readings do not determine the state.
-    Unobservable(Observability),
-    /// The steps did not become small.
-    Diverged {
-        /// Iterations.
-        iterations: u32,
-        /// The last step, rad or relative magnitude; `None` where it is no number.
-        last_step: Option<f64>,
-    },
-    /// A reading is no finite number: the place of its meter.
-    NoNumber(usize),
-}
-
-impl std::fmt::Display for Unestimated {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Unestimated::Unobservable(which) => {
-                write!(f, "the readings do not determine the voltages of {} buses", which.unobservable.len())
-            }
-            Unestimated::Diverged { iterations, last_step: Some(step) } => {
-                write!(f, "no estimate after {iterations} iterations; the last step was {step:.1e}")
-            }
-            Unestimated::Diverged { iterations, last_step: None } => {
-                write!(f, "no estimate: the voltages ran away in {iterations} iterations")
-            }
-            Unestimated::NoNumber(meter) => write!(f, "reading {} is no finite number", meter + 1),
-        }
-    }
-}
-
-impl std::error::Error for Unestimated {}
 
 impl Estimator {
     /// For a state of switches and taps; what is injected in it does not matter. `plan` is that of its topology. The gain is made, and
@@ -320,32 +263,6 @@ impl Estimator {
         residual::test(&rows, &weight, &factor, &self.sight_of, &estimate.residual)
     }
 
-    /// Derivatives of what a meter reads at an estimate: entries of (bus, with respect to its angle in rad, to its magnitude in pu).
-    /// Nothing where the meter sees nothing; a second busbar counts for its bus.
-    pub fn incidence(&self, meter: usize, estimate: &Estimate) -> Vec<(BusIdx, f64, f64)> {
-        let Some(sight) = self.sight_of[meter] else { return Vec::new() };
-        let quantity = [self.quantity[sight as usize]];
-        let rows = self.circuit.derivatives(&quantity, estimate.voltage.as_slice());
-        let mut of_unknown = vec![(0, 0); self.circuit.unknowns];
-        for (node, unknown) in self.circuit.unknown.iter().enumerate() {
-            for (part, unknown) in unknown.iter().enumerate() {
-                unknown.iter().for_each(|unknown| of_unknown[*unknown as usize] = (node, part));
-            }
-        }
-        let mut found: Vec<(BusIdx, f64, f64)> = Vec::new();
-        for (unknown, value) in Rows::of(rows).row(0) {
-            let (node, part) = of_unknown[unknown as usize];
-            let bus = BusIdx::from_row(self.circuit.bus_of[node] as usize);
-            let (angle, magnitude) =
-                if part == 0 { (value, 0.0) } else { (0.0, value / estimate.voltage.as_slice()[node].abs()) };
-            match found.last_mut() {
-                Some(last) if last.0 == bus => *last = (bus, last.1 + angle, last.2 + magnitude),
-                _ => found.push((bus, angle, magnitude)),
-            }
-        }
-        found
-    }
-
     /// What the meters would read without error at an estimate whose voltages are moved, bus by bus, by an angle in rad and a magnitude
     /// in pu; `None` where they see nothing.
     ///
@@ -448,7 +365,8 @@ impl Estimator {
 /// Complains of meters without a standard deviation.
 pub(super) fn check(network: &Network, set: &MeterSet) -> Result<(), Diagnostics> {
     let mut complaints = Diagnostics::default();
-    for meter in set.meters.iter().filter(|meter| !(meter.sigma > 0.0 && meter.sigma.is_finite())) {
+    let usable = |sigma: f64| sigma > 0.0 && (1.0 / (sigma * sigma)).is_normal();
+    for meter in set.meters.iter().filter(|meter| !usable(meter.sigma)) {
         let message = format!("the meter of {} has the sigma {}", meter.kind.name(network), meter.sigma);
         complaints.push(
             Diagnostic::error("estimation.sigma", message)

@@ -4,7 +4,8 @@
 //! solve: `G = H' W H`, `G x = H' W (z - c)`.
 
 use super::circuit::Circuit;
-use super::estimator::{self, Unestimated};
+use super::estimate::Unestimated;
+use super::estimator;
 use super::gain::{Gain, Rows};
 use super::meter::{End, MeterKind, MeterSet};
 use super::observability::{self, Observability};

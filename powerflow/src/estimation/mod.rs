@@ -16,6 +16,7 @@
 )]
 
 mod circuit;
+mod estimate;
 mod estimator;
 mod gain;
 mod linear;
@@ -25,7 +26,8 @@ mod pass;
 mod residual;
 mod settle;
 
-pub use estimator::{Estimate, Estimator, Unestimated};
+pub use estimate::{Estimate, Unestimated};
+pub use estimator::Estimator;
 pub use linear::{LinearEstimate, LinearEstimator};
 pub use meter::{End, Meter, MeterKind, MeterSet, Sigmas};
 pub use observability::{Observability, with_assumed_readings};

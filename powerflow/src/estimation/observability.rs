@@ -95,7 +95,7 @@ fn of_nodes(circuit: &Circuit, unknown: &[[Option<u32>; 2]], open: &[Vec<f64>]) 
 }
 
 /// The same set with as few assumed readings as make a state observable: injections that nobody measures, in file order, then
-/// voltages. Their readings are somebody's forecast; `share` is their sigma, pu. Returns the set and the places of what was added in
+/// voltages. Their readings are somebody's forecast, with a sigma of `sigma_pu`. Returns the set and the places of what was added in
 /// it, none where nothing was missing; what no assumption helps stays unobservable.
 pub fn with_assumed_readings(
     network: &Network,

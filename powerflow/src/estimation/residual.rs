@@ -6,7 +6,8 @@
 //! Source: E. Handschin, F. C. Schweppe, J. Kohlas, A. Fiechter, "Bad data analysis for power system state estimation", IEEE
 //! Trans. PAS-94(2), 1975.
 
-use super::estimator::{Estimate, Estimator, Unestimated};
+use super::estimate::{Estimate, Unestimated};
+use super::estimator::Estimator;
 use super::gain::{self, Rows};
 use crate::symmetric::Factor;
 

@@ -1,7 +1,8 @@
 //! Iterations of several states side by side: steps with a gain at hand, until each has settled.
 
 use super::circuit::Circuit;
-use super::estimator::{Estimate, Estimator, LEFT_MAX, SHARED_ITERATIONS_MAX, STEP_MAX};
+use super::estimate::Estimate;
+use super::estimator::{Estimator, LEFT_MAX, SHARED_ITERATIONS_MAX, STEP_MAX};
 use super::pass::{self, Board};
 use crate::lane::{Lane, WideWork, Work};
 use crate::symmetric::Factor;
