@@ -135,3 +135,51 @@ fn wrong_usage_of_gic_is_refused() {
         assert!(said.err.contains(part) && said.out.is_empty(), "{arguments:?}: {}", said.err);
     }
 }
+
+const SUITE: &str = r#"schema = "gridgate/suite/1"
+name = "sun"
+seed = 7
+grid = "storm.m"
+geomagnetic = "storm.m"
+candidate = "do_nothing"
+[loop]
+task = "volt_var"
+step_s = 60
+steps = 60
+[[population]]
+id = "storms"
+hazards = [{ kind = "geomagnetic_storm", field_v_per_km = 2, azimuth_deg = 90, turns_deg_h = 0, lasts_h = 0.9, begins_s = 0 }]
+size_max = 4
+[[gate]]
+id = "depth"
+population = "storms"
+metric = "voltage.worst_pu"
+kind = "rate"
+over = 0.2
+max = 0.5
+"#;
+
+/// The deepest voltage of an episode is that of a power flow with the losses of the peak: two programs' worth of code for one number.
+#[test]
+fn a_storm_in_the_closed_loop_sinks_voltages_as_far_as_the_study_says() {
+    let desk = Desk::new();
+    desk.put("storm.m", STORM);
+    desk.put("suite.toml", SUITE);
+    let said = desk.run("suite.toml", "run", &[]);
+    assert!([0, 1, 3].contains(&said.code), "{}", said.err);
+    assert_eq!(desk.text("run/inputs/geomagnetic.m"), STORM);
+    let study = document(&desk, &["gic", "storm.m", "--field", "2@90", "--power-flow"]);
+    let episode = document(&desk, &["replay", "run", "storms/0", "--candidate", "do_nothing"]);
+    let lowest = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::INFINITY, f64::min);
+    let steps = episode["steps"].as_array().expect("steps");
+    let of_step = |step: &serde_json::Value| {
+        lowest(&mut step["vm_pu"].as_array().expect("voltages").iter().filter_map(serde_json::Value::as_f64))
+    };
+    let lived = lowest(&mut steps.iter().map(of_step));
+    let studied = study["power_flow"]["vm_min_pu"].as_f64().expect("a solution");
+    assert!((lived - studied).abs() < 1e-6, "{lived} in the loop, {studied} in the study");
+
+    desk.put("suite.toml", SUITE.replace("geomagnetic = \"storm.m\"\n", ""));
+    let said = desk.run("suite.toml", "nowhere", &[]).with(2);
+    assert!(said.err.contains("error[hazard.no-direct-current]"), "{}", said.err);
+}

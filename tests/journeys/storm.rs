@@ -75,3 +75,59 @@ fn a_storm_needs_places_and_a_run_keeps_them() {
     let said = desk.run("suite.toml", "nowhere", &[]).with(2);
     assert!(said.err.contains("buses.csv:15") && said.err.contains("there is no bus 15"), "{}", said.err);
 }
+
+/// Every hazard of the weather with what tells it in a replay.
+const WEATHER: [(&str, &str); 10] = [
+    (r#"{ kind = "cold_snap", coldest_c = -18, outages_scale = 2 }"#, "demand moves to"),
+    (r#"{ kind = "ice_storm", rain_mm_h = 6, speed_m_s = 3, passes_at_s = 20000 }"#, "trips"),
+    (r#"{ kind = "wildfire", spread_km_h = 6, begins_s = 0 }"#, "trips"),
+    (r#"{ kind = "safety_shutoff", radius_km = 30, begins_s = 0, lasts_h = 12 }"#, "returns"),
+    (r#"{ kind = "flood", peak_m = 2, radius_km = 30, begins_s = 0 }"#, "is lost"),
+    (r#"{ kind = "lightning", trips_per_100km_h = 20, radius_km = 50, recloses = 0 }"#, "trips"),
+    (r#"{ kind = "light_load_high_voltage" }"#, "demand is"),
+    (r#"{ kind = "data_centre_ramp", begins_s = 3600, away_s = 3600 }"#, "demand moves to"),
+    (r#"{ kind = "wind_ramp", peak_m_s = 32 }"#, "units can deliver"),
+    (r#"{ kind = "eclipse", passes_at_s = 43200 }"#, "units can deliver"),
+];
+
+#[test]
+fn every_hazard_of_the_weather_is_lived_through_alike_on_any_number_of_threads() {
+    let desk = Desk::new();
+    let head = STORMS.split("[[population]]").next().expect("a head");
+    let mut suite = head.replace("coordinates", "prime_movers = \"units.csv\"\ncoordinates");
+    for (row, (hazard, _)) in WEATHER.iter().enumerate() {
+        suite += &format!(
+            "[[population]]\nid = \"p{row}\"\nhazards = [{hazard}]\nsize_max = 6\n\
+             [[gate]]\nid = \"g{row}\"\npopulation = \"p{row}\"\nmetric = \"blackout\"\nkind = \"rate\"\nmax = 0.5\n"
+        );
+    }
+    desk.put("suite.toml", suite);
+    desk.put("buses.csv", places());
+    // The five units of the case, two of them as RTS-GMLC would name them.
+    let units = "Bus ID,Unit Type\n1,CC\n2,WIND\n3,PV\n6,CT\n8,STEAM\n";
+    desk.put("units.csv", units);
+    let said = desk.run("suite.toml", "run", &["--threads", "1"]);
+    assert!([0, 1, 3].contains(&said.code), "{}", said.err);
+    desk.run("suite.toml", "again", &["--threads", "2"]).with(said.code);
+    assert!(desk.read("run/evidence.json") == desk.read("again/evidence.json"), "threads change nothing");
+    assert_eq!(desk.text("run/inputs/prime_movers.csv"), units);
+    desk.say(&["verify", "run"]).with(0);
+    for (row, (hazard, tells)) in WEATHER.iter().enumerate() {
+        let told = (0..6).any(|index| {
+            let episode = format!("p{row}/{index}");
+            desk.say(&["replay", "run", &episode, "--candidate", "do_nothing"]).with(0).out.contains(tells)
+        });
+        assert!(told, "{hazard} never says {tells}");
+    }
+
+    desk.put("units.csv", units.replace("WIND", "STEAM"));
+    let said = desk.run("suite.toml", "nowhere", &[]).with(2);
+    assert!(
+        said.err.contains("error[hazard.no-units]") && said.err.contains("driven by wind"),
+        "{}",
+        said.err
+    );
+    desk.put("units.csv", "bus,prime_mover\n1,steam\n");
+    let said = desk.run("suite.toml", "nowhere", &[]).with(2);
+    assert!(said.err.contains("4 units of") && said.err.contains("the first is at bus 2"), "{}", said.err);
+}
