@@ -113,7 +113,7 @@ fn meters_of_which_any_choice_suffices() {
     }
 }
 
-/// How often a random set of meters suffices: published for 2000 draws to 0.03.
+/// How often a random set of meters suffices: published for 2000 draws, which are good to 0.03; ours are more.
 #[test]
 fn how_often_a_random_set_of_meters_suffices() {
     let published = [
@@ -128,7 +128,7 @@ fn how_often_a_random_set_of_meters_suffices() {
         for (tenths, published) in (2..).zip(published) {
             let mut stream = streams(Seed(3), "access", tenths).named(name);
             let share = tenths as f64 / 10.0;
-            let found = access::share_that_suffices(&dc, set.meters.len(), share, 2000, &mut stream);
+            let found = access::share_that_suffices(&dc, set.meters.len(), share, 8000, &mut stream);
             assert!((found - published).abs() <= 0.03, "{name} {share}: {found} {published}");
         }
     }

@@ -78,7 +78,10 @@ fn a_voltage_controller_lives_with_noise() {
     }
     let truth = desk("truth", "");
     truth.run("suite.toml", "run", &[]).with(1);
-    let scada = desk("scada", "[sensing]\nvoltage_sigma_pu = 0.01\nvoltage_quantum_pu = 0.001\nskew_s = 2.0\nage_s = 60\n");
+    let scada = desk(
+        "scada",
+        "[sensing]\nvoltage_sigma_pu = 0.01\nvoltage_quantum_pu = 0.001\nskew_s = 2.0\nage_s = 60\n",
+    );
     scada.run("suite.toml", "run", &["--threads", "1"]).with(1);
     scada.repeats(1);
     let (exact, noisy) = (trajectories(&truth), trajectories(&scada));
@@ -119,7 +122,9 @@ max = 0.1
     desk.run("suite.toml", "run", &["--threads", "1"]).with(1);
     desk.repeats(1);
     let evidence = desk.json("run/evidence.json");
-    for gate in evidence["gates"].as_array().expect("gates").iter().filter(|gate| gate["metric"] != "losses_mwh") {
+    for gate in
+        evidence["gates"].as_array().expect("gates").iter().filter(|gate| gate["metric"] != "losses_mwh")
+    {
         if gate["metric"].as_str().is_some_and(|metric| metric.starts_with("estimation.")) {
             assert_eq!(gate["verdict"], "pass", "{gate}");
         }

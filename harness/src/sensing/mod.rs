@@ -150,6 +150,8 @@ pub(crate) struct Sensor {
     /// By quantity, in the order of [`Observed::LIST`]; `None` until somebody looks.
     lines: Vec<Option<Line>>,
     meters: Line,
+    /// Time stamps, scanned and shown like everything else: how old it is must not depend on who looks at what.
+    stamps: Vec<Line>,
     /// The last usable estimate.
     picture: Option<Picture>,
     /// Clock error of each bus, degrees of phase; of phasor units.
@@ -164,9 +166,13 @@ impl Sensor {
         let streams = streams(seed, &scenario.population, scenario.index).within("sensing");
         // What is estimated is late once: as readings, not again as estimates.
         let meters = Line::new("meters", sensing.pace(), &streams);
+        let phasors = (sensing.observe == Observe::Pmu).then(|| sensing.phasor_pace());
+        let paces = [Some(sensing.pace()), phasors].into_iter().flatten();
+        let stamp = |pace: Pace| Line::new("stamp", Pace { skew_s: 0.0, loss: 0.0, ..pace }, &streams);
         Sensor {
             sensing: Arc::clone(sensing),
             lines: Observed::LIST.iter().map(|_| None).collect(),
+            stamps: paces.map(stamp).collect(),
             meters,
             picture: None,
             clock_deg: Vec::new(),
@@ -181,7 +187,7 @@ impl Sensor {
         (self.sensing.observe == Observe::Estimated).then_some(self.tally)
     }
 
-    /// Turns the truth in one row of what is seen into what is reported. Returns the age of the oldest reading, s.
+    /// Turns the truth in one row of what is seen into what is reported. Returns the age of the last scan that is shown, or of the estimate, s.
     pub(crate) fn report(
         &mut self,
         (seen, row): (&mut Observations, usize),
@@ -198,6 +204,9 @@ impl Sensor {
             self.turn((seen, row), grid, looks_at);
         }
         let mut oldest = now;
+        for stamp in &mut self.stamps {
+            oldest = oldest.min(stamp.report(&mut [0.0], &|_| Scale::default(), now));
+        }
         for quantity in looks_at {
             let by_phasor = phasors && matches!(quantity, Observed::BusVm | Observed::BusVa);
             let cells = seen.tensors[*quantity as usize].row_mut(row);
@@ -218,7 +227,7 @@ impl Sensor {
             };
             let new = || Line::new(quantity.id(), pace, &self.streams);
             let line = self.lines[*quantity as usize].get_or_insert_with(new);
-            oldest = oldest.min(line.report(cells, &|_| scale, now));
+            line.report(cells, &|_| scale, now);
         }
         if estimates {
             self.estimate((grid, solver), estimators, now);

@@ -24,8 +24,10 @@ use crate::solution::{Complex, Flows, Solution};
 use crate::state::State;
 use crate::symmetric::Factor;
 
-/// A step this small ends the iterations, rad and relative magnitude.
+/// A step this small ends the iterations, rad and relative magnitude: with a gain of its own, what is left is the square of it.
 pub(super) const STEP_MAX: f64 = 1e-6;
+/// With the shared gain what is left is a share of the last step.
+pub(super) const SHARED_STEP_MAX: f64 = 1e-8;
 /// Power that a constraint may leave then, pu.
 pub(super) const LEFT_MAX: f64 = 1e-8;
 /// Iterations with the shared gain, and with one of its own.

@@ -2,7 +2,7 @@
 
 use super::circuit::Circuit;
 use super::estimate::Estimate;
-use super::estimator::{Estimator, LEFT_MAX, SHARED_ITERATIONS_MAX, STEP_MAX};
+use super::estimator::{Estimator, LEFT_MAX, SHARED_ITERATIONS_MAX, SHARED_STEP_MAX, STEP_MAX};
 use super::pass::{self, Board};
 use crate::lane::{Lane, WideWork, Work};
 use crate::symmetric::Factor;
@@ -18,7 +18,7 @@ impl Estimator {
             let step =
                 L::dispatch(Step { estimator: self, weight, factor, board, moving, accelerated: true });
             for (lane, settled) in settled.iter_mut().enumerate() {
-                if settled.is_none() && step.get(lane) < STEP_MAX {
+                if settled.is_none() && step.get(lane) < SHARED_STEP_MAX {
                     *settled = Some(iteration);
                     moving.set(lane, 0.0);
                 }
