@@ -91,11 +91,11 @@ impl Default for Settings {
     }
 }
 
-/// A key that is a number: its name, whether it may be zero, its largest value, what it is, and where it is kept.
+/// A key of the table: a number that is not negative.
 pub struct Key {
     /// In suites.
     pub name: &'static str,
-    /// Smallest value, which is allowed unless it is zero and `above_zero`.
+    /// Whether zero is refused.
     pub above_zero: bool,
     /// Largest value.
     pub max: f64,
