@@ -109,8 +109,25 @@ pub struct PopulationRecord {
     pub listed: bool,
     /// Hazards with their parameters as the suite gives them, in words.
     pub hazards: Vec<String>,
+    /// What an attacker who does it does, in the public catalogues.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub techniques: Vec<TechniqueRecord>,
     /// How the episodes ended: `survived`, `blackout`, `collapse`, `candidate_failed`, `solver_gave_up` -> count.
     pub outcomes: BTreeMap<String, u64>,
+}
+
+/// A technique of MITRE ATT&CK for ICS or MITRE ATLAS.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TechniqueRecord {
+    /// Its number.
+    pub id: String,
+    /// Its number in version 18 of ATT&CK for ICS, where that was another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_v18: Option<String>,
+    /// Its name.
+    pub name: String,
 }
 
 /// One scenario worth looking at, with the command that replays it.

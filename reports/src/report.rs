@@ -74,7 +74,7 @@ pub struct PopulationSummary {
     pub id: String,
     /// Episodes.
     pub n: u64,
-    /// Hazards, in words.
+    /// Hazards, and techniques of attackers, in words.
     pub hazards: Vec<String>,
     /// How they ended: (outcome, episodes), most frequent first.
     pub outcomes: Vec<(String, u64)>,
@@ -447,9 +447,19 @@ fn summary(population: &crate::evidence::PopulationRecord) -> PopulationSummary 
     PopulationSummary {
         id: population.id.clone(),
         n: population.n,
-        hazards: population.hazards.clone(),
+        hazards: population.hazards.iter().cloned().chain(techniques(population)).collect(),
         outcomes,
     }
+}
+
+/// What attackers do, in words.
+fn techniques(population: &crate::evidence::PopulationRecord) -> Option<String> {
+    let told: Vec<String> = population
+        .techniques
+        .iter()
+        .map(|technique| format!("{} {}", technique.id, technique.name))
+        .collect();
+    (!told.is_empty()).then(|| format!("techniques {}", told.join(", ")))
 }
 
 fn comparisons(measurements: &[Measurement]) -> Vec<Comparison> {

@@ -19,6 +19,7 @@
 
 pub mod attack;
 mod connectivity;
+mod demand;
 pub mod draw;
 pub mod event;
 pub mod hazard;
@@ -27,6 +28,7 @@ pub mod losses;
 pub mod nearest;
 mod outage;
 pub mod population;
+pub mod preset;
 #[cfg(test)]
 mod sample;
 pub mod scenario;
@@ -35,6 +37,7 @@ pub mod seed;
 pub mod settings;
 mod storm;
 pub mod stream;
+pub mod technique;
 mod temperature;
 pub mod weather;
 

@@ -131,3 +131,29 @@ fn every_hazard_of_the_weather_is_lived_through_alike_on_any_number_of_threads()
     let said = desk.run("suite.toml", "nowhere", &[]).with(2);
     assert!(said.err.contains("4 units of") && said.err.contains("the first is at bus 2"), "{}", said.err);
 }
+
+#[test]
+fn attacks_are_told_by_their_techniques() {
+    let desk = Desk::new();
+    let suite = STORMS
+        .replace("coordinates = \"buses.csv\"\n", "")
+        .replace(
+            "    { kind = \"wind_front\", peak_m_s = [55, 75], width_km = [100, 200], crews = 2 },\n",
+            "    { kind = \"breaker_attack\", k = 2, begins_s = 7200, pattern = \"sweep\" },\n",
+        )
+        .replace(
+            "{ kind = \"heat_dome\", peak_c = [38, 42], technology = \"steam\" }",
+            "{ kind = \"load_altering\", share = 0.1, form = \"shift\", begins_s = 3600 }",
+        );
+    desk.put("suite.toml", &suite);
+    let said = desk.run("suite.toml", "run", &[]);
+    assert!([0, 1, 3].contains(&said.code), "{}", said.err);
+    let evidence = desk.json("run/evidence.json");
+    let techniques = evidence["populations"][0]["techniques"].as_array().expect("techniques");
+    let numbers: Vec<&str> = techniques.iter().filter_map(|technique| technique["id"].as_str()).collect();
+    assert_eq!(numbers, ["T0806", "T0826", "T0831", "T1692.001"]);
+    assert_eq!(techniques[3]["id_v18"], "T0855");
+    assert!(desk.text("run/report.html").contains("T0806 Brute Force"));
+    let said = desk.say(&["replay", "run", "storms/0"]).with(0);
+    assert_eq!(said.out.matches(" trips").count(), 2, "{}", said.out);
+}

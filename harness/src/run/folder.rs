@@ -1,6 +1,6 @@
 //! The folder of a run: written beside its final place, renamed when it is whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,8 +19,11 @@ use super::tested;
 use super::{Completed, ListedFile, Prepared, RunOptions};
 use crate::gate;
 use crate::trajectory::Episode;
+use reports::evidence::TechniqueRecord;
 use reports::redact::Redactor;
 use reports::waiver::excused;
+use scenarios::hazard;
+use scenarios::technique::{self, Technique};
 
 /// Name of the copied case inside a run folder, without its extension.
 pub(super) const GRID_COPY: &str = "inputs/grid";
@@ -525,6 +528,19 @@ fn settings(prepared: &Prepared) -> BTreeMap<String, String> {
     settings
 }
 
+/// What attackers among the hazards of a population do: each technique once, by number.
+fn techniques(population: &scenarios::Population) -> Vec<TechniqueRecord> {
+    let kinds = population.hazards.iter().map(|hazard| hazard.kind());
+    let entries = kinds.filter_map(|kind| hazard::LIST.iter().find(|entry| entry.name == kind));
+    let ids: BTreeSet<&str> = entries.flat_map(|entry| entry.techniques.iter().copied()).collect();
+    let record = |technique: &Technique| TechniqueRecord {
+        id: technique.id.into(),
+        id_v18: technique.id_v18.map(str::to_owned),
+        name: technique.name.into(),
+    };
+    ids.into_iter().filter_map(technique::find).map(record).collect()
+}
+
 fn populations(prepared: &Prepared, simulated: &Simulated) -> Vec<PopulationRecord> {
     let record = |(population, own): (&scenarios::Population, &super::local::SimulatedPopulation)| {
         let digests: Vec<Digest> =
@@ -540,6 +556,7 @@ fn populations(prepared: &Prepared, simulated: &Simulated) -> Vec<PopulationReco
             size_max: population.size_max,
             listed: population.listed(&prepared.world()).is_some(),
             hazards: population.hazards.iter().map(|h| h.describe()).collect(),
+            techniques: techniques(population),
             outcomes,
         }
     };

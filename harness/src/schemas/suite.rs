@@ -23,6 +23,7 @@ use crate::sensing::{self, Observe};
 use crate::suite::{Champion, SUITE_SCHEMA, TIERS};
 use crate::supervision::{BOUNDS, DELAY_S_MAX, RANGED, STEPPED, StandIn};
 use powerflow::case::PrimeMover;
+use scenarios::preset;
 use scenarios::weather::availability;
 
 /// What the program checks beyond the schema, since JSON Schema has no words for it.
@@ -653,6 +654,12 @@ fn hazards(defs: &mut Map<String, Value>) -> Value {
             let meaning = format!("{}{unit} ({}).", parameter.meaning, parameter.default);
             table.may(parameter.name, setting(parameter.name, &meaning))
         });
+        let presets: Vec<&str> =
+            preset::LIST.iter().filter(|preset| preset.kind == kind.name).map(|preset| preset.name).collect();
+        let table = match presets.is_empty() {
+            true => table,
+            false => table.may("preset", choice(presets, "Named settings, under those written here.")),
+        };
         defs.insert(format!("Hazard_{}", kind.name), table.done());
     }
     one_of("Hazard_", &kinds)
@@ -686,6 +693,14 @@ fn setting(name: &str, meaning: &str) -> Value {
         "ground" => within(0.0, 10.0, meaning),
         "azimuth_deg" => span(-360.0, 360.0),
         "turns_deg_h" => span(-3600.0, 3600.0),
+        "form" => choice(["raise", "drop", "swing", "shift"], meaning),
+        "spread" => choice(["everywhere", "area", "few"], meaning),
+        "pattern" => choice(["together", "sweep", "toggle"], meaning),
+        "choose" => choice(["drawn", "loaded"], meaning),
+        "period_s" => within(0.1, 86_400.0, meaning),
+        "apart_s" => span(0.1, 86_400.0),
+        "times" => whole(1, 10_000, meaning),
+        "lasts_s" => span(0.0, 1e9),
         "patrol_h" | "rises_h" => span(0.0, 1000.0),
         "threshold_m" => span(0.01, 20.0),
         "trips_per_100km_h" => span(0.0, 1000.0),

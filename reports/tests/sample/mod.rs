@@ -203,6 +203,7 @@ pub(crate) fn evidence() -> Evidence {
                 size_max: 16,
                 listed: false,
                 hazards: text(&["line_trip: 1 or 2 lines", "load_swing: sigma 0.1"]),
+                techniques: Vec::new(),
                 outcomes: BTreeMap::from([
                     ("survived".into(), 13),
                     ("blackout".into(), 2),

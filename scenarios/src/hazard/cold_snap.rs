@@ -75,6 +75,7 @@ pub(super) const KIND: HazardKind = HazardKind {
         temperature::TECHNOLOGY,
     ],
     commands: &[Command::Demand, Command::Ratings],
+    techniques: &[],
     parse,
 };
 

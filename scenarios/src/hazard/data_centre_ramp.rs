@@ -4,11 +4,12 @@
 //! That demand falls by `depth`, stays away, and returns, as often as asked. On 10 July 2024 some 1,500 MW left the eastern
 //! United States within 82 seconds in this way (NERC, incident review, January 2025, by its public summary).
 
-use powerflow::{BusIdx, Diagnostic, Diagnostics, Index};
+use powerflow::{Diagnostic, Diagnostics};
 use toml::Table;
 
 use super::{Command, Hazard, HazardKind, World};
-use crate::event::{Event, Moment, TimedEvent};
+use crate::demand::{parts, ramp};
+use crate::event::TimedEvent;
 use crate::seed::Streams;
 use crate::settings::{Parameter, Settings, Span};
 use crate::storm;
@@ -47,6 +48,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     summary: "large computing loads fall and return together within seconds",
     parameters: &[SHARE, DEPTH, RAMP, AWAY, BEGINS, SWINGS],
     commands: &[Command::Demand],
+    techniques: &[],
     parse,
 };
 
@@ -79,25 +81,6 @@ fn parse(table: &Table) -> Result<Box<dyn Hazard>, Diagnostics> {
     settings.finish(hazard).map(|hazard| Box::new(hazard) as Box<dyn Hazard>)
 }
 
-impl DataCentreRamp {
-    /// What part of its demand each bus moves.
-    fn parts(&self, world: &World<'_>, share: f64, streams: &Streams) -> Vec<f64> {
-        let demand_pu = |bus: BusIdx| world.network.buses.demand_p_pu[bus].max(0.0);
-        let buses = || world.network.buses.id.indices();
-        let mut missing_pu = share * buses().map(demand_pu).sum::<f64>();
-        let mut order: Vec<BusIdx> = buses().collect();
-        // All of them, so that the order does not depend on who has demand.
-        streams.named("which").shuffle(&mut order);
-        let mut parts = vec![0.0; order.len()];
-        for bus in order.into_iter().filter(|bus| demand_pu(*bus) > 0.0) {
-            let taken_pu = demand_pu(bus).min(missing_pu);
-            parts[bus.row()] = taken_pu / demand_pu(bus);
-            missing_pu -= taken_pu;
-        }
-        parts
-    }
-}
-
 impl Hazard for DataCentreRamp {
     fn draw(&self, world: &World<'_>, streams: &Streams, timeline: &mut Vec<TimedEvent>) -> Option<f64> {
         let mut stream = streams.named("swing");
@@ -106,20 +89,13 @@ impl Hazard for DataCentreRamp {
         let ramp_s = self.ramp_s.draw(&mut stream);
         let away_s = self.away_s.draw(&mut stream);
         let begins_s = storm::begins(self.begins_s, world).draw(&mut stream);
-        let parts = self.parts(world, share, streams);
+        let parts = parts(world.network, share, |_| true, &mut streams.named("which"));
         let away: Vec<f64> = parts.iter().map(|part| (-depth).mul_add(*part, 1.0)).collect();
         let all = vec![1.0; parts.len()];
-        let mut ramp = |from_s: f64, factor: &[f64]| {
-            if from_s <= world.last_step_s() {
-                let until = Moment::from_seconds(from_s + ramp_s);
-                let event = Event::DemandRamp { until, factor: factor.to_vec() };
-                timeline.push(TimedEvent { at: Moment::from_seconds(from_s), event });
-            }
-        };
         for swing in 0..self.swings {
             let falls_s = (2.0 * (ramp_s + away_s)).mul_add(f64::from(swing), begins_s);
-            ramp(falls_s, &away);
-            ramp(falls_s + ramp_s + away_s, &all);
+            ramp(world, falls_s, ramp_s, &away, timeline);
+            ramp(world, falls_s + ramp_s + away_s, ramp_s, &all, timeline);
         }
         // Many orders choose the same buses: nobody sums over them here.
         None
@@ -150,6 +126,7 @@ impl Hazard for DataCentreRamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Event;
     use crate::hazard::parse;
     use crate::sample;
     use crate::seed::{Seed, streams};

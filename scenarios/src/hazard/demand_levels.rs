@@ -20,6 +20,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     summary: "the demand of the whole grid is at each of some levels, one a scenario: a list, of which nothing is drawn",
     parameters: &[FACTORS],
     commands: &[Command::Demand],
+    techniques: &[],
     parse,
 };
 

@@ -28,6 +28,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     summary: "an eclipse of the sun passes over solar plants; needs coordinates and prime movers",
     parameters: &[RADIUS, storm::SPEED, storm::HEADING, storm::OFFSET, storm::PASSES],
     commands: &[Command::Capability],
+    techniques: &[],
     parse,
 };
 

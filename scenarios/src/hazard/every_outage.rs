@@ -33,6 +33,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     summary: "every branch or unit is lost once, one a scenario: a list, of which nothing is drawn",
     parameters: &[OF, AT_S, RETURN_AFTER_S, KEEP_CONNECTED, LINES_ONLY],
     commands: &[],
+    techniques: &[],
     parse,
 };
 

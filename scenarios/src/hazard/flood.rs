@@ -47,6 +47,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     summary: "water rises over substations, which are lost with all that is connected; needs coordinates",
     parameters: &[PEAK, RADIUS, RISES, BEGINS, THRESHOLD],
     commands: &[],
+    techniques: &[],
     parse,
 };
 

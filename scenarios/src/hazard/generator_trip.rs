@@ -26,6 +26,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     summary: "generating units that run are lost, uniformly or by capacity",
     parameters: &[outage::K, outage::AT_S, outage::SPREAD_S, outage::RETURN_AFTER_S, WEIGHT],
     commands: &[],
+    techniques: &[],
     parse,
 };
 

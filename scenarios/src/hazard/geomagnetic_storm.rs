@@ -65,6 +65,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     summary: "direct currents through transformers, which take reactive power; needs `geomagnetic` in the suite",
     parameters: &[FIELD, GROUND, MULTIPLE, AZIMUTH, TURNS, LASTS, BEGINS],
     commands: &[],
+    techniques: &[],
     parse,
 };
 

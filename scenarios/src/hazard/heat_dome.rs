@@ -50,6 +50,7 @@ pub(super) const KIND: HazardKind = HazardKind {
         temperature::TECHNOLOGY,
     ],
     commands: &[Command::Demand, Command::Ratings, Command::Capability],
+    techniques: &[],
     parse,
 };
 

@@ -44,6 +44,7 @@ pub(super) const KIND: HazardKind = HazardKind {
         storm::CREWS,
     ],
     commands: &[],
+    techniques: &[],
     parse,
 };
 

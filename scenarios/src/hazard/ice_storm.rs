@@ -55,6 +55,7 @@ pub(super) const KIND: HazardKind = HazardKind {
         storm::CREWS,
     ],
     commands: &[],
+    techniques: &[],
     parse,
 };
 

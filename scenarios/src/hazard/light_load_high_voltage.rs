@@ -38,6 +38,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     summary: "demand is low, units that are not needed are off, and voltages rise",
     parameters: &[LEVEL, FALLS, RESERVE],
     commands: &[Command::Demand],
+    techniques: &[],
     parse,
 };
 

@@ -56,6 +56,7 @@ pub(super) const KIND: HazardKind = HazardKind {
         storm::PASSES,
     ],
     commands: &[],
+    techniques: &[],
     parse,
 };
 

@@ -42,6 +42,7 @@ pub(super) const KIND: HazardKind = HazardKind {
         LINES_ONLY,
     ],
     commands: &[],
+    techniques: &[],
     parse,
 };
 

@@ -79,6 +79,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     parameters: &[MEAN, LEVEL, SIGMA, CORRELATION, PERSISTENCE, KNOT_S, FLOOR, CAP, SHAPE],
     // Two would overwrite each other's targets: a ramp says where demand goes, not by how much it changes.
     commands: &[Command::Demand],
+    techniques: &[],
     parse,
 };
 

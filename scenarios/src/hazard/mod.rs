@@ -5,9 +5,11 @@ use toml::Table;
 
 use crate::event::{Event, TimedEvent};
 use crate::nearest::advice;
+use crate::preset;
 use crate::seed::Streams;
 use crate::settings::Parameter;
 
+pub mod breaker_attack;
 pub mod cold_snap;
 pub mod data_centre_ramp;
 pub mod demand_levels;
@@ -22,6 +24,7 @@ pub mod ice_storm;
 pub mod light_load_high_voltage;
 pub mod lightning;
 pub mod line_trip;
+pub mod load_altering;
 pub mod load_swing;
 pub mod safety_shutoff;
 pub mod wildfire;
@@ -126,12 +129,15 @@ pub struct HazardKind {
     pub parameters: &'static [Parameter],
     /// What it says where it is, from its first moment on: of hazards of a population only one may say it of each.
     pub commands: &'static [Command],
+    /// What an attacker who does it does, by number in [`crate::technique::LIST`]; empty for what no attacker does.
+    pub techniques: &'static [&'static str],
     /// Reads its table.
     pub parse: fn(&Table) -> Result<Box<dyn Hazard>, Diagnostics>,
 }
 
 /// Every hazard, by name.
 pub const LIST: &[HazardKind] = &[
+    breaker_attack::KIND,
     cold_snap::KIND,
     data_centre_ramp::KIND,
     demand_levels::KIND,
@@ -146,6 +152,7 @@ pub const LIST: &[HazardKind] = &[
     light_load_high_voltage::KIND,
     lightning::KIND,
     line_trip::KIND,
+    load_altering::KIND,
     load_swing::KIND,
     safety_shutoff::KIND,
     wildfire::KIND,
@@ -177,7 +184,7 @@ pub fn parse(table: &Table) -> Result<Box<dyn Hazard>, Diagnostics> {
             .hint(format!("known are {}", known()))
             .into()),
         Some(toml::Value::String(name)) => match LIST.iter().find(|entry| entry.name == name) {
-            Some(entry) => (entry.parse)(table),
+            Some(entry) => (entry.parse)(&*preset::resolved(table, entry.name)?),
             None => Err(Diagnostic::error(
                 "hazard.unknown-kind",
                 format!("there is no hazard of the kind `{name}`"),
@@ -252,10 +259,10 @@ mod tests {
     #[test]
     fn unknown_words_are_answered_with_the_nearest_known() {
         for (text, code, hint) in [
-            ("k = 1", "hazard.missing-kind", "known are cold_snap, "),
+            ("k = 1", "hazard.missing-kind", "known are breaker_attack, "),
             ("kind = 'line_tripp'", "hazard.unknown-kind", "did you mean `line_trip`?"),
-            ("kind = 'earthquake'", "hazard.unknown-kind", "known are cold_snap, "),
-            ("kind = 3", "hazard.wrong-type", "known are cold_snap, "),
+            ("kind = 'earthquake'", "hazard.unknown-kind", "known are breaker_attack, "),
+            ("kind = 3", "hazard.wrong-type", "known are breaker_attack, "),
             ("kind = 'load_swing'\nsgima = 0.1", "hazard.unknown-key", "did you mean `sigma`?"),
         ] {
             let complaints = parse(&text.parse().expect("TOML")).expect_err(text);

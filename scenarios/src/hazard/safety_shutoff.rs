@@ -41,6 +41,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     summary: "the operator opens the lines of a zone for a day of wind and drought; needs coordinates",
     parameters: &[RADIUS, BEGINS, LASTS, PATROL],
     commands: &[],
+    techniques: &[],
     parse,
 };
 

@@ -48,6 +48,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     summary: "a fire grows with the wind, and lines near it trip; needs coordinates",
     parameters: &[SPREAD, HEADING, BURNS, BEGINS, storm::ALIKE_EVERYWHERE, storm::ALIKE_NEARBY, storm::CREWS],
     commands: &[],
+    techniques: &[],
     parse,
 };
 

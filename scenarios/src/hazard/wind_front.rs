@@ -51,6 +51,7 @@ pub(super) const KIND: HazardKind = HazardKind {
         storm::CREWS,
     ],
     commands: &[],
+    techniques: &[],
     parse,
 };
 

@@ -43,6 +43,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     summary: "a front passes over wind farms, which stop in too much wind; needs coordinates and prime movers",
     parameters: &[BASE, PEAK, WIDTH, LENGTH, storm::SPEED, storm::HEADING, storm::OFFSET, storm::PASSES],
     commands: &[Command::Capability],
+    techniques: &[],
     parse,
 };
 
