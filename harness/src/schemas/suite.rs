@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::measured;
 use super::table::{
     Table, above_zero, any_text, at_least, between, choice, constant, counted, flag, id, list, number,
     one_of, pair, row, see, text, up_to, whole, within, zero_or_more,
@@ -19,7 +20,7 @@ use crate::grid::protection::{ride_through, undervoltage};
 use crate::grid::units::Kind;
 use crate::latency::{Late, Queue};
 use crate::metric;
-use crate::sensing::{self, Observe};
+use crate::sensing::Observe;
 use crate::suite::{Champion, SUITE_SCHEMA, TIERS};
 use crate::supervision::{BOUNDS, DELAY_S_MAX, RANGED, STEPPED, StandIn};
 use powerflow::case::PrimeMover;
@@ -42,7 +43,7 @@ pub(super) fn schema() -> Value {
     autonomous(&mut defs);
     defs.insert("Loop".into(), the_loop());
     defs.insert("Latency".into(), latency());
-    defs.insert("Sensing".into(), sensing());
+    defs.insert("Sensing".into(), measured::table());
     defs.insert("Physics".into(), physics());
     defs.insert("Limiter".into(), limiter());
     defs.insert("Advisory".into(), advisory());
@@ -118,29 +119,6 @@ pub(super) fn schema() -> Value {
 
 /// Rules between tables.
 fn rules() -> Value {
-    let observes = |ids: &[&str]| json!({ "required": ["loop"], "properties": { "loop": { "required": ["observe"], "properties": { "observe": { "enum": ids } } } } });
-    let mut rules = vec![json!({
-        "if": { "required": ["sensing"] },
-        "then": observes(&["scada", "pmu", "estimated"]),
-    })];
-    rules.extend(sensing::KEYS.iter().filter_map(|key| {
-        let only = key.only?.id();
-        let has = json!({ "required": ["sensing"], "properties": { "sensing": { "required": [key.name] } } });
-        Some(json!({ "if": has, "then": observes(&[only]) }))
-    }));
-    let weighed = json!({ "exclusiveMinimum": 0 });
-    rules.push(json!({
-        "if": observes(&["estimated"]),
-        "then": { "properties": { "sensing": { "properties": {
-            "voltage_sigma_pu": weighed, "injection_sigma_pu": weighed, "flow_sigma_pu": weighed,
-        } } } },
-    }));
-    rules.extend(of_design());
-    rules.into()
-}
-
-/// Rules of designs and tasks.
-fn of_design() -> Vec<Value> {
     let simplified = json!({ "required": ["physics"], "properties": { "physics": { "anyOf": [
         { "required": ["reactive_limits"], "properties": { "reactive_limits": { "const": "ignore" } } },
         { "required": ["slack"], "properties": { "slack": { "const": "single" } } },
@@ -150,7 +128,8 @@ fn of_design() -> Vec<Value> {
         .iter()
         .map(|name| json!({ "required": [name], "properties": { *name: { "required": ["minutes"] } } }))
         .collect();
-    vec![
+    let mut rules = measured::rules();
+    rules.extend([
         json!({ "if": simplified, "then": { "required": ["screening"], "properties": { "screening": { "const": true } } } }),
         json!({ "if": { "required": ["stop"], "properties": { "stop": { "const": "decided" } } }, "then": sequential }),
         json!({ "if": { "required": ["tier"], "properties": { "tier": { "anyOf": timed } } }, "then": sequential }),
@@ -158,7 +137,8 @@ fn of_design() -> Vec<Value> {
             "if": { "properties": { "loop": { "properties": { "task": { "const": Task::FrequencyResponse.id() } } } } },
             "then": { "required": ["frequency"], "properties": { "frequency": { "properties": { "mode": { "const": "dynamic" } } } } },
         }),
-    ]
+    ]);
+    rules.into()
 }
 
 fn the_loop() -> Value {
@@ -172,16 +152,6 @@ fn the_loop() -> Value {
         )
         .may("latency", see("Latency"))
         .done()
-}
-
-/// How well is measured what a candidate sees.
-fn sensing() -> Value {
-    let table = Table::new("How well is measured what a candidate sees.");
-    let value = |key: &sensing::Key| match key.above_zero {
-        true => up_to(0.0, key.max, key.meaning),
-        false => within(0.0, key.max, key.meaning),
-    };
-    sensing::KEYS.iter().fold(table, |table, key| table.may(key.name, value(key))).done()
 }
 
 fn latency() -> Value {
