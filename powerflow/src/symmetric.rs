@@ -307,8 +307,7 @@ impl Work for Elimination<'_> {
                 }
             }
             let mut pivot = values[k];
-            for at in top..n {
-                let i = path[at];
+            for i in path[top..].iter().copied() {
                 let y = std::mem::take(&mut scratch[i]);
                 let (from, to) = (start[i] as usize, start[i] as usize + filled[i]);
                 for slot in from..to {

@@ -218,7 +218,7 @@ fn rough_knowledge_gives_an_attacker_away() {
     let Some(grid) = Operated::read("cases/case14.m") else { return };
     let set = grid.all_meters();
     let dc = grid.dc(&set);
-    let exact = dc.readings(&vec![0.0; 14]);
+    let exact = dc.readings(&[0.0; 14]);
     let limit = chi_squared::exceeded_with(0.05, dc.meters() - dc.unknowns()).expect("a quantile");
     let draws = 400;
     let detected = |size: f64| {

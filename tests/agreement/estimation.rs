@@ -39,7 +39,7 @@ impl Operated {
     }
 
     /// Iterations from one pu everywhere.
-    fn from_flat(&self, set: &MeterSet) -> Estimator {
+    fn flat_start(&self, set: &MeterSet) -> Estimator {
         Estimator::new(&self.network, &self.plan, &self.network.initial_state(), set, None).expect("sigmas")
     }
 
@@ -132,7 +132,7 @@ fn noise_alone_alarms_as_often_as_the_level_says() {
     let set = grid.all_meters();
     let draws = 10_000;
     let dc = grid.dc(&set);
-    let exact = dc.readings(&vec![0.0; 14]);
+    let exact = dc.readings(&[0.0; 14]);
     let limit = chi_squared::exceeded_with(0.05, dc.meters() - dc.unknowns()).expect("a quantile");
     let alarms = (0..draws)
         .filter(|draw| {
@@ -160,7 +160,7 @@ fn exact_readings_give_the_exact_state() {
         let all = grid.all_meters();
         let certain = all.clone().with_exact_zero_injections(&grid.network);
         for set in [&all, &certain] {
-            let estimator = grid.from_flat(set);
+            let estimator = grid.flat_start(set);
             let exact = estimator.readings(&grid.solution);
             let estimate = estimator.estimate(&exact).unwrap_or_else(|why| panic!("{name}: {why}"));
             assert!(estimate.objective < 1e-6, "{name}: {}", estimate.objective);
@@ -336,7 +336,7 @@ fn the_bytes_of_an_estimate_do_not_depend_on_its_neighbours() {
 fn the_shared_gain_changes_no_answer() {
     let Some(grid) = Operated::read("cases/case118.m") else { return };
     let set = grid.all_meters();
-    let (near, far) = (grid.ac(&set), grid.from_flat(&set));
+    let (near, far) = (grid.ac(&set), grid.flat_start(&set));
     let read = noisy(&near.readings(&grid.solution), &set, &mut noise(11));
     let (near, far) = (near.estimate(&read).expect("an estimate"), far.estimate(&read).expect("an estimate"));
     assert!((near.objective - far.objective).abs() < 1e-6, "{} {}", near.objective, far.objective);

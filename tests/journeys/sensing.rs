@@ -142,10 +142,10 @@ fn what_cannot_be_seen_is_refused() {
         let said = desk(observe, tables).run("suite.toml", "run", &[]).with(2);
         assert!(said.err.contains(code) && said.err.contains("suite.toml:"), "{}", said.err);
     };
-    refused("guess", "", "suite.loop.observe");
+    refused("guess", "", "suite.loop.unknown-choice");
     refused("truth", "[sensing]\nscan_s = 4\n", "suite.contradiction");
     refused("scada", "[sensing]\nphasor_tve = 0.01\n", "suite.sensing.contradiction");
-    refused("scada", "[sensing]\nscan_s = 0\n", "suite.sensing.scan_s");
+    refused("scada", "[sensing]\nscan_s = 0\n", "suite.sensing.range");
     refused("estimated", "[sensing]\nflow_sigma_pu = 0\n", "suite.sensing.contradiction");
     let gate = "[[gate]]\nid = \"alarms\"\npopulation = \"swings\"\nmetric = \"estimation.alarms\"\nkind = \"value\"\nmax = 5\n";
     refused("scada", gate, "suite.gate.estimation");

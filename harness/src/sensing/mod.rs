@@ -291,13 +291,13 @@ impl Sensor {
             let mut noise = self.streams.named(&format!("phasor/{}", self.step));
             // Two parts of equal size: the root mean square of their sum is the total vector error.
             let part = settings.phasor_tve * std::f64::consts::FRAC_1_SQRT_2;
-            for bus in 0..buses {
+            for (bus, live) in live.iter().enumerate() {
                 let (re, im) = (part.mul_add(noise.normal(), 1.0), part * noise.normal());
                 if looks(Observed::BusVm) {
                     seen.tensors[Observed::BusVm as usize].row_mut(row)[bus] *= (re * re + im * im).sqrt();
                 }
                 if looks(Observed::BusVa) {
-                    let turned = if live[bus] { libm::atan2(im, re).to_degrees() } else { 0.0 };
+                    let turned = if *live { libm::atan2(im, re).to_degrees() } else { 0.0 };
                     seen.tensors[Observed::BusVa as usize].row_mut(row)[bus] += turned;
                 }
             }

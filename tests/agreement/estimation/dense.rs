@@ -117,9 +117,8 @@ fn solved(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
         b.swap(k, pivot);
         for i in k + 1..n {
             let share = a[i][k] / a[k][k];
-            for j in k..n {
-                a[i][j] -= share * a[k][j];
-            }
+            let (above, below) = a.split_at_mut(i);
+            below[0].iter_mut().zip(&above[k]).skip(k).for_each(|(x, y)| *x -= share * y);
             b[i] -= share * b[k];
         }
     }
