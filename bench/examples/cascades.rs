@@ -75,6 +75,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         newton: newton.clone(),
         rules: Arc::clone(rules),
         looks: Looks::default(),
+        sensing: None,
     };
     let branches = network.branches.from.len() as u64;
     let outages: Vec<Outage> = (0..count)

@@ -17,6 +17,7 @@ use crate::grid::{Answer, Grid, Life};
 use crate::latency::{Delay, Timing};
 use crate::live::LoopConfig;
 use crate::observation::{Observations, Observed};
+use crate::sensing::Estimators;
 use crate::situation;
 use crate::trajectory::Trajectory;
 use rollout::Rollout;
@@ -35,6 +36,8 @@ pub struct Cohort<'a> {
     envelope: Envelope,
     /// Looks at N-1 security, where a gate asks for it.
     watch: Option<Watch>,
+    /// Of the states of switches that any rollout has been in, where a suite observes through estimates.
+    estimators: Estimators,
 }
 
 /// The states that were lived through, and what it took to solve them.
@@ -87,7 +90,7 @@ impl<'a> Cohort<'a> {
         let network = Arc::clone(solver.network());
         let mut seeds = Vec::with_capacity(rows);
         let mut rollouts = Vec::with_capacity(rows);
-        let rollout = |grid: Grid| Rollout::new(grid, &config.looks, record);
+        let rollout = |grid: Grid| Rollout::new(grid, config, record);
         for (scenario, seed) in scenarios {
             seeds.push(seed);
             rollouts.push(rollout(Grid::new(&network, &config.rules, scenario)));
@@ -107,6 +110,7 @@ impl<'a> Cohort<'a> {
             decided_in: Vec::new(),
             envelope: Envelope::default(),
             watch: config.looks.security.map(|_| Watch::new(&network)),
+            estimators: Estimators::default(),
         }
     }
 
@@ -248,12 +252,17 @@ impl<'a> Cohort<'a> {
                 continue;
             }
             seen.fill(row, &rollout.grid, now, looks_at);
+            let (solver, estimators) = (&mut *self.solver, &mut self.estimators);
+            let reported = rollout
+                .sensor
+                .as_mut()
+                .map(|sensor| sensor.report((seen, row), (&rollout.grid, solver), estimators, now, looks_at));
             if rollout.grid.life() == Life::Alive
                 && let Some(age_s) = rollout.channel.measure(self.step - 1, now)
             {
                 seen.alive[row] = true;
                 self.envelope.include(&rollout.grid, now);
-                seen.tensors[Observed::Age as usize].row_mut(row)[0] = age_s;
+                seen.tensors[Observed::Age as usize].row_mut(row)[0] = age_s + reported.unwrap_or(0.0);
             }
         }
     }

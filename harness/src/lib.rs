@@ -26,6 +26,7 @@ pub mod response;
 pub mod run;
 #[cfg(feature = "schema")]
 pub mod schemas;
+pub mod sensing;
 pub mod service;
 pub mod situation;
 pub mod statistic;

@@ -9,6 +9,7 @@ use crate::candidate::Candidate;
 use crate::cohort::Cohort;
 use crate::grid::GridRules;
 use crate::metric::Looks;
+use crate::sensing::Sensing;
 use crate::trajectory::Trajectory;
 
 /// Number of consecutive scenario indices that live together; never a function of threads or shards.
@@ -29,6 +30,8 @@ pub struct LoopConfig {
     pub rules: Arc<GridRules>,
     /// What is looked at beyond the state of every step, because somebody asks for it.
     pub looks: Looks,
+    /// What stands between the truth and a candidate; `None` where it sees the truth.
+    pub sensing: Option<Arc<Sensing>>,
 }
 
 /// Lets a candidate live through a cohort's scenarios. The order of a step is: events, settle, sense, decide, grant,

@@ -2,6 +2,7 @@
 //! for people.
 
 mod candidate;
+mod measured;
 mod suite;
 mod table;
 

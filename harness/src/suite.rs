@@ -16,6 +16,7 @@ use crate::fields::{Document, Fields};
 use crate::gate::{self, Gate, Severity};
 use crate::grid::{autonomous, frequency, protection};
 use crate::latency;
+use crate::sensing::{self, Observe};
 use crate::supervision::{self, Advisory, Limiter};
 use scenarios::nearest;
 
@@ -57,14 +58,6 @@ pub enum Claim {
     Suite,
     /// Every gate's verdict: each is tested at its share of alpha.
     PerGate,
-}
-
-/// What a candidate is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Observe {
-    /// The solution itself, without noise or delay.
-    #[default]
-    Truth,
 }
 
 /// The closed loop.
@@ -210,6 +203,8 @@ pub struct Suite {
     pub loop_config: LoopSettings,
     /// Delay between observation and action; `None`: actions take effect at once.
     pub latency: Option<latency::Written>,
+    /// How well what it is shown was measured; `None`: it is the truth.
+    pub sensing: Option<sensing::Settings>,
     /// What keeps the candidate's requests within bounds, and decides in its place; `None`: nobody.
     pub limiter: Option<Limiter>,
     /// People who answer the candidate's advice; `None`: it acts itself.
@@ -297,6 +292,25 @@ impl Suite {
         let unknown = self.gates.iter().filter(|gate| !known.contains(&gate.metric.as_str()));
         Diagnostics(unknown.map(complain).collect()).into_result(())
     }
+
+    /// Refuses every gate on a metric that begins so, where nothing measures it: a gate that looks at nothing could not fail.
+    ///
+    /// # Errors
+    /// `code` for each, with the reason and what to try.
+    pub(crate) fn refuse_gates_on(
+        &self,
+        prefix: &str,
+        code: &'static str,
+        why: &str,
+        hint: &str,
+    ) -> Result<(), Diagnostics> {
+        let complain = |gate: &SuiteGate| {
+            let message = format!("gate `{}`: `{}` {why}", gate.id, gate.metric);
+            Diagnostic::error(code, message).at(&self.file, gate.line).hint(hint)
+        };
+        let idle = self.gates.iter().filter(|gate| gate.metric.starts_with(prefix));
+        Diagnostics(idle.map(complain).collect()).into_result(())
+    }
 }
 
 fn schema_fits(fields: &mut Fields<'_>) -> bool {
@@ -345,6 +359,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
     let loop_table = fields.table("loop", "suite.loop");
     let loop_config = fields.need("loop", loop_table).and_then(read_loop);
     let (loop_config, latency) = loop_config.unzip();
+    let sensing = read_sensing(&mut fields, loop_config.map(|settings| settings.observe));
     let physics_table = fields.table("physics", "suite.physics");
     let physics = physics_table.and_then(|table| read_physics(table, screening));
     let physics = fields.or("physics", physics, PhysicsConfig::default());
@@ -403,6 +418,7 @@ fn read_suite(mut fields: Fields<'_>, file: &str, path: &Path) -> Option<Suite> 
         screening: screening?,
         loop_config: loop_config?,
         latency: latency?,
+        sensing: sensing?,
         limiter: limiter?,
         advisory: advisory?,
         physics: physics?,
@@ -454,23 +470,28 @@ fn read_loop(mut fields: Fields<'_>) -> Option<(LoopSettings, Option<latency::Wr
         let message = format!("{steps} steps of {step_s} s are more than a hundred years");
         fields.complain("range", Some("steps"), message);
     }
-    let observe = fields.text("observe").and_then(|observe| match observe {
-        "truth" => Some(Observe::Truth),
-        other => {
-            let message = match other {
-                "scada" | "pmu" | "estimated" => format!("`observe` \"{other}\" is not available yet"),
-                _ => format!("there is no `observe` \"{other}\""),
-            };
-            let hint = Some("there is: observe = \"truth\"".to_owned());
-            fields.complain_with("observe", Some("observe"), message, hint);
-            None
-        }
-    });
+    let observe = fields.choice("observe", Observe::LIST);
     let observe = fields.or("observe", observe, Observe::default());
     let delays = fields.table("latency", "suite.latency").and_then(latency::read);
     let delays = fields.or("latency", delays.map(Some), None);
     fields.finish();
     Some((LoopSettings { task: task?, step_s: step_s?, steps: steps?, observe: observe? }, delays?))
+}
+
+/// How well is measured what a suite shows.
+fn read_sensing(fields: &mut Fields<'_>, observe: Option<Observe>) -> Option<Option<sensing::Settings>> {
+    let table = fields.table("sensing", "suite.sensing");
+    match (observe?, table) {
+        (Observe::Truth, None) => Some(None),
+        (Observe::Truth, Some(_)) => {
+            let message = "[sensing] says how well is measured what a candidate sees, and it sees the truth";
+            let hint = "add observe = \"scada\", \"pmu\" or \"estimated\" to [loop], or leave [sensing] out";
+            fields.complain_with("contradiction", Some("sensing"), message, Some(hint.to_owned()));
+            None
+        }
+        (_, None) => Some(Some(sensing::Settings::default())),
+        (observe, Some(table)) => sensing::read(table, observe).map(Some),
+    }
 }
 
 fn read_physics(mut fields: Fields<'_>, screening: Option<bool>) -> Option<PhysicsConfig> {

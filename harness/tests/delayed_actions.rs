@@ -20,17 +20,9 @@ use powerflow::{BranchIdx, Index, NewtonConfig, Solver};
 use proptest::prelude::*;
 use reports::{EpisodeRecord, StepRecord};
 use scenarios::{Event, Moment, Scenario, TimedEvent};
+use small_grid::Scripted;
 
 const S: u64 = 1_000_000_000;
-
-struct Scripted<F: FnMut(&Observations) -> Decisions>(F);
-
-impl<F: FnMut(&Observations) -> Decisions> Candidate for Scripted<F> {
-    fn reset(&mut self, _seeds: &[u64]) {}
-    fn decide_batch(&mut self, seen: &Observations) -> Decisions {
-        (self.0)(seen)
-    }
-}
 
 /// Asks for each row a value that it makes of the row's number and the time.
 fn asking(quantity: Asked, element: u32, value: impl Fn(&Observations, usize) -> f64) -> impl Candidate {
@@ -52,6 +44,7 @@ fn config(task: Task) -> LoopConfig {
         newton: NewtonConfig { unsolved_islands_die: true, ..NewtonConfig::default() },
         rules: Arc::new(GridRules::default()),
         looks: Looks::default(),
+        sensing: None,
     }
 }
 

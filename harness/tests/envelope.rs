@@ -41,6 +41,7 @@ fn lived() -> (Region, Vec<Observations>, Vec<Vec<f64>>) {
         newton: NewtonConfig { unsolved_islands_die: true, ..NewtonConfig::default() },
         rules: Arc::new(GridRules::default()),
         looks: Looks::default(),
+        sensing: None,
     };
     let scenario = |index: u64| {
         let event = match index {

@@ -35,6 +35,7 @@ fn lives(loss_mvar: f64) -> Trajectory {
         newton: NewtonConfig { unsolved_islands_die: true, ..NewtonConfig::default() },
         rules: Arc::new(GridRules::default()),
         looks: Looks::default(),
+        sensing: None,
     };
     let storm = |at_s: f64, loss_mvar: f64| TimedEvent {
         at: Moment::from_seconds(at_s),

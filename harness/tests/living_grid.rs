@@ -20,16 +20,7 @@ use powerflow::security::Depth;
 use powerflow::{BranchIdx, Index, NewtonConfig, Solver, UnitIdx};
 use reports::EpisodeRecord;
 use scenarios::{Event, Moment, Scenario, TimedEvent};
-
-/// Asks what a closure says, for every row alike.
-struct Scripted<F: FnMut(&Observations) -> Decisions>(F);
-
-impl<F: FnMut(&Observations) -> Decisions> Candidate for Scripted<F> {
-    fn reset(&mut self, _seeds: &[u64]) {}
-    fn decide_batch(&mut self, seen: &Observations) -> Decisions {
-        (self.0)(seen)
-    }
-}
+use small_grid::Scripted;
 
 fn nothing() -> impl Candidate {
     Scripted(|seen: &Observations| Decisions::none(seen.rows))
@@ -55,6 +46,7 @@ fn config(task: Task) -> LoopConfig {
         newton: NewtonConfig { unsolved_islands_die: true, ..NewtonConfig::default() },
         rules: Arc::new(GridRules { ramp_share_per_min: Some(0.1), ..GridRules::default() }),
         looks: Looks::default(),
+        sensing: None,
     }
 }
 

@@ -48,6 +48,7 @@ fn lives(network: &Arc<Network>, task: Task, model: Model, delay_s: f64) -> Traj
         newton: NewtonConfig { unsolved_islands_die: true, ..NewtonConfig::default() },
         rules: Arc::new(GridRules::default()),
         looks: Looks::default(),
+        sensing: None,
     };
     let nothing =
         Arc::new(Scenario { population: "p".into(), index: 0, timeline: Vec::new(), log_likelihood: None });

@@ -255,6 +255,7 @@ fn lives(network: &Arc<Network>, settings: &Settings, scenario: Arc<Scenario>, s
         newton,
         rules: Arc::new(GridRules { protection, ..GridRules::default() }),
         looks: Looks::default(),
+        sensing: None,
     };
     let mut solver = Solver::new(network);
     let mut cohort = Cohort::new(&mut solver, &config, "candidate", vec![(scenario, 1)], 1, true);

@@ -43,6 +43,7 @@ fn lives_on(network: &Arc<Network>, timeline: Vec<TimedEvent>, looks: Looks) -> 
         newton: NewtonConfig { unsolved_islands_die: true, ..NewtonConfig::default() },
         rules: Arc::new(GridRules::default()),
         looks,
+        sensing: None,
     };
     let scenario = Scenario { population: "p".into(), index: 0, timeline, log_likelihood: None };
     let mut solver = Solver::new(network);

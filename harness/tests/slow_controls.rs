@@ -76,6 +76,7 @@ impl World {
             newton,
             rules: Arc::new(GridRules { protection, autonomous, ..GridRules::default() }),
             looks: Looks::default(),
+            sensing: None,
         };
         let timeline = events
             .into_iter()

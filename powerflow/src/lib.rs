@@ -8,6 +8,7 @@ pub mod control;
 mod desk;
 pub mod diagnostic;
 mod distributed_slack;
+pub mod estimation;
 mod evidence;
 pub mod gic;
 mod index;
@@ -31,6 +32,7 @@ mod solver;
 mod state;
 mod stored;
 mod sweep;
+mod symmetric;
 pub mod units;
 
 pub use batch::Job;

@@ -320,7 +320,8 @@ fn reset<T: Clone>(column: &mut Vec<T>, len: usize, value: T) {
     column.resize(len, value);
 }
 
-fn root(parent: &mut [u32], mut node: u32) -> u32 {
+/// The smallest member of a set.
+pub(crate) fn root(parent: &mut [u32], mut node: u32) -> u32 {
     while parent[node as usize] != node {
         parent[node as usize] = parent[parent[node as usize] as usize];
         node = parent[node as usize];
@@ -328,7 +329,8 @@ fn root(parent: &mut [u32], mut node: u32) -> u32 {
     node
 }
 
-fn join(parent: &mut [u32], a: u32, b: u32) {
+/// Makes two sets one.
+pub(crate) fn join(parent: &mut [u32], a: u32, b: u32) {
     let (a, b) = (root(parent, a), root(parent, b));
     // The smaller number wins, so that the root does not depend on the order of branches.
     let (low, high) = (a.min(b), a.max(b));

@@ -1,10 +1,12 @@
 //! Our answers against published ones.
 
 mod acfm;
+mod attack;
 mod cascade;
 mod contingencies;
 mod damage;
 mod dc_lines;
+mod estimation;
 mod formats;
 mod frequency;
 mod gic;

@@ -309,7 +309,20 @@ stop = "decided"
 task = "redispatch"
 step_s = 1
 steps = 1
+observe = "pmu"
 latency = { source = "fixed", decision_ms = 100 }
+[sensing]
+scan_s = 4
+skew_s = 1.5
+age_s = 2
+loss_probability = 0.01
+voltage_sigma_pu = 0.004
+flow_sigma_pu = 0.0
+power_deadband_pu = 0.001
+voltage_quantum_pu = 0.001
+phasor_rate_hz = 50
+phasor_tve = 0.01
+phasor_clock_s = 1e-6
 [advisory]
 accept = 0.7
 ignore = 0.1

@@ -265,6 +265,20 @@ impl Desk {
         Said::of(&self.command(arguments).output().expect("gridgate starts"))
     }
 
+    /// `suite.toml` was run into `run`, with this exit code and a population `swings`: it comes to the same bytes on two threads, and from
+    /// the record alone.
+    pub(crate) fn repeats(&self, code: i32) {
+        self.run("suite.toml", "again", &["--threads", "2"]).with(code);
+        for name in ["evidence.json", "episodes.jsonl"] {
+            assert!(self.read(&format!("run/{name}")) == self.read(&format!("again/{name}")), "{name}");
+        }
+        self.say(&["verify", "run"]).with(0);
+        let kept = self.files("run/trajectories");
+        let index = kept[0].trim_start_matches("swings-").trim_end_matches(".json");
+        let said = self.say(&["replay", "run", &format!("swings/{index}")]).with(0);
+        assert!(said.err.contains("bit for bit"), "{}", said.err);
+    }
+
     /// Runs `suite` into `out`.
     pub(crate) fn run(&self, suite: &str, out: &str, more: &[&str]) -> Said {
         self.say(&[&["run", suite, "--out", out, "--quiet"], more].concat())

@@ -27,6 +27,7 @@ mod rating;
 mod redacted;
 mod refused;
 mod same_bytes;
+mod sensing;
 mod storm;
 mod study;
 mod supervision;

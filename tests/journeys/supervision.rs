@@ -69,19 +69,6 @@ fn supervision(desk: &Desk, run: &str) -> Value {
     desk.json(&format!("{run}/evidence.json"))["supervision"][0].clone()
 }
 
-/// Same bytes on any number of threads, and from the record alone.
-fn repeats(desk: &Desk) {
-    desk.run("suite.toml", "again", &["--threads", "2"]).with(1);
-    for name in ["evidence.json", "episodes.jsonl"] {
-        assert!(desk.read(&format!("run/{name}")) == desk.read(&format!("again/{name}")), "{name}");
-    }
-    desk.say(&["verify", "run"]).with(0);
-    let kept = desk.files("run/trajectories");
-    let index = kept[0].trim_start_matches("swings-").trim_end_matches(".json");
-    let said = desk.say(&["replay", "run", &format!("swings/{index}")]).with(0);
-    assert!(said.err.contains("bit for bit"), "{}", said.err);
-}
-
 #[test]
 fn what_the_fallback_caught_is_counted_and_a_gate_can_bound_it() {
     if !python() {
@@ -121,7 +108,7 @@ fallback = "do_nothing"
         };
         assert_eq!((verdict("fallback"), verdict("limited")), ("fail".into(), "pass".into()), "{how}");
         assert!(desk.text("run/summary.txt").contains("24 by the fallback"), "{how}");
-        repeats(&desk);
+        desk.repeats(1);
         // Without the fallback the same failure ends every episode.
         let without = desk.text("suite.toml").replace("fallback = \"do_nothing\"", "");
         desk.put("suite.toml", without);
@@ -175,7 +162,7 @@ fn people_answer_advice_alike_whoever_advises() {
     assert_eq!(supervision(&desk, "other")["tally"]["advice"], advice);
     assert_ne!(desk.read("run/episodes.jsonl"), desk.read("other/episodes.jsonl"));
     desk.put("candidate/controller.py", CONTROLLER);
-    repeats(&desk);
+    desk.repeats(1);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod acfm;
 mod busbars;
 mod cascade;
 mod contingencies;
+mod estimation;
 mod explanation;
 mod frequency;
 mod gic;

@@ -42,6 +42,7 @@ impl Engine {
             newton,
             rules: Arc::new(GridRules { protection, seed: Seed(seed), ..GridRules::default() }),
             looks: Looks::default(),
+            sensing: None,
         };
         Engine { solver: Solver::new(network), config }
     }

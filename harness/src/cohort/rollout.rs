@@ -19,7 +19,8 @@ use crate::grid::grant::Grants;
 use crate::grid::{Grid, Life, Logged};
 use crate::latency::{Channel, Order, Timing};
 use crate::live::LoopConfig;
-use crate::metric::{self, Looks, Meter, Served, Step};
+use crate::metric::{self, Meter, Served, Step};
+use crate::sensing::Sensor;
 use crate::service::{Doubtful, Service};
 use crate::trajectory::{BothWays, Episode, Outcome, Trajectory, by_id};
 
@@ -52,6 +53,8 @@ pub(super) struct Rollout {
     in_step: bool,
     /// When something happens next in the grid by itself, before the step ends.
     acts_at: Option<Moment>,
+    /// What reports to the candidate; `None` where it sees the truth.
+    pub(super) sensor: Option<Sensor>,
     /// The way from observations to actuators.
     pub(super) channel: Channel,
     /// When a command last took effect.
@@ -73,7 +76,8 @@ pub(super) struct Rollout {
 
 impl Rollout {
     /// A rollout that has not begun. `record` keeps every state of it.
-    pub(super) fn new(mut grid: Grid, looks: &Looks, record: bool) -> Self {
+    pub(super) fn new(mut grid: Grid, config: &LoopConfig, record: bool) -> Self {
+        let looks = &config.looks;
         if record {
             grid.keep_frequency_curves();
         }
@@ -85,6 +89,7 @@ impl Rollout {
         Rollout {
             service: looks.customers.is_some().then(|| Box::new(both())),
             initial_demand_mw,
+            sensor: config.sensing.as_ref().map(|sensing| Sensor::new(sensing, grid.rules.seed, &scenario)),
             acts_at: None,
             channel: Channel::new(&at_once, grid.rules.seed, &scenario.population, scenario.index, record),
             landed_at: None,
@@ -257,6 +262,7 @@ impl Rollout {
             grants,
             security: self.security.as_ref(),
             supervision: self.supervision.as_ref(),
+            estimation: self.sensor.as_ref().and_then(Sensor::tally),
         };
         if self.grid.life() != Life::Unsolved {
             for meter in &mut self.meters {

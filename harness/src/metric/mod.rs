@@ -3,6 +3,7 @@
 mod blackout;
 mod curtailment;
 mod energy_not_served;
+mod estimation;
 mod frequency;
 mod interruption;
 mod latency;
@@ -31,6 +32,7 @@ use crate::cascade::Shed;
 use crate::grid::Grid;
 use crate::grid::grant::Grants;
 use crate::response;
+use crate::sensing::EstimationTally;
 use crate::service::{Customers, Service};
 
 /// A state as a metric sees it: it holds over `[t, t + duration)`, a step or a part of one. What was granted in a step is shown with its
@@ -55,6 +57,8 @@ pub struct Step<'a> {
     pub security: Option<&'a Security>,
     /// What supervision made of the candidate's decisions so far; `None` where nothing stands between.
     pub supervision: Option<&'a SupervisionTally>,
+    /// What estimation came to so far; `None` where nothing is estimated.
+    pub estimation: Option<EstimationTally>,
 }
 
 /// The service of a rollout that has ended.
@@ -183,6 +187,9 @@ pub const LIST: &[Metric] = &[
     frequency::STAGES,
     supervision::LIMITED,
     supervision::FALLBACK,
+    estimation::ALARMS,
+    estimation::MISSING,
+    estimation::ERROR,
     latency::MARGIN,
     latency::COMPUTE,
 ];

@@ -28,7 +28,7 @@ pub(super) fn assumptions(prepared: &Prepared, simulated: &Simulated, kept: &Kep
                         scenario whoever advises"
                 .into(),
         },
-        "a candidate sees the true state".into(),
+        prepared.config.sensing.as_ref().map_or("a candidate sees the true state", |sensing| sensing.in_words()).into(),
     ];
     if let Some(elements) = &prepared.config.rules.frequency {
         let settings = &elements.settings;

@@ -472,7 +472,7 @@ fn settings(prepared: &Prepared) -> BTreeMap<String, String> {
         ("task".to_owned(), config.task.id().to_owned()),
         ("step_s".into(), config.step_s.to_string()),
         ("steps".into(), config.steps.to_string()),
-        ("observe".into(), "truth".into()),
+        ("observe".into(), suite.loop_config.observe.id().into()),
         ("alpha".into(), suite.alpha.to_string()),
         ("tolerance_pu".into(), config.newton.tolerance_pu.to_string()),
         (
@@ -517,6 +517,7 @@ fn settings(prepared: &Prepared) -> BTreeMap<String, String> {
     if let Some(autonomous) = &config.rules.autonomous {
         settings.extend(autonomous.settings.in_words());
     }
+    settings.extend(config.sensing.iter().flat_map(|sensing| sensing.settings.in_words(sensing.observe)));
     settings.extend(suite.limiter.iter().flat_map(|limiter| limiter.in_words()));
     settings.extend(suite.advisory.iter().flat_map(|advisory| advisory.in_words()));
     if suite.champion == Some(crate::suite::Champion::Operator) {

@@ -45,6 +45,7 @@ use crate::latency::{self, Delay, Latency};
 use crate::live::LoopConfig;
 use crate::metric::{self, Looks, Needs};
 use crate::response;
+use crate::sensing::{self, Sensing};
 use crate::service::Customers;
 use crate::suite::{Champion, Suite, TIERS, Tier};
 use crate::supervision::{self, Advisory};
@@ -241,6 +242,7 @@ fn prepare_from(
         },
     };
     let candidate = if repeats { candidate } else { supervision::around(candidate, &suite, &network)? };
+    sensing::check_gates(&suite)?;
     let champions = champions(&suite, suite_path, copies, &network)?;
     let latency = if copies.undelayed {
         None
@@ -343,6 +345,7 @@ fn loop_config(
     for unit in frequency.iter_mut().flat_map(|elements| &mut elements.units) {
         unit.model.inertia_s *= assumptions.inertia_share;
     }
+    let sensing = suite.sensing.map(|told| Arc::new(Sensing::new(network, settings.observe, told, &newton)));
     Ok(LoopConfig {
         task: settings.task,
         step_s: settings.step_s,
@@ -359,6 +362,7 @@ fn loop_config(
             seed: Seed(suite.seed),
         }),
         looks: Looks::default(),
+        sensing,
     })
 }
 

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::measured;
 use super::table::{
     Table, above_zero, any_text, at_least, between, choice, constant, counted, flag, id, list, number,
     one_of, pair, row, see, text, up_to, whole, within, zero_or_more,
@@ -19,6 +20,7 @@ use crate::grid::protection::{ride_through, undervoltage};
 use crate::grid::units::Kind;
 use crate::latency::{Late, Queue};
 use crate::metric;
+use crate::sensing::Observe;
 use crate::suite::{Champion, SUITE_SCHEMA, TIERS};
 use crate::supervision::{BOUNDS, DELAY_S_MAX, RANGED, STEPPED, StandIn};
 use powerflow::case::PrimeMover;
@@ -41,6 +43,7 @@ pub(super) fn schema() -> Value {
     autonomous(&mut defs);
     defs.insert("Loop".into(), the_loop());
     defs.insert("Latency".into(), latency());
+    defs.insert("Sensing".into(), measured::table());
     defs.insert("Physics".into(), physics());
     defs.insert("Limiter".into(), limiter());
     defs.insert("Advisory".into(), advisory());
@@ -100,6 +103,7 @@ pub(super) fn schema() -> Value {
     .may("claim", choice(["suite", "per_gate"], "What the error rate is about (`suite`)."))
     .may("screening", flag("Whether the suite only sorts candidates (false)."))
     .need("loop", see("Loop"))
+    .may("sensing", see("Sensing"))
     .may("limiter", see("Limiter"))
     .may("advisory", see("Advisory"))
     .may("physics", see("Physics"))
@@ -129,15 +133,17 @@ fn rules() -> Value {
         .iter()
         .map(|name| json!({ "required": [name], "properties": { *name: { "required": ["minutes"] } } }))
         .collect();
-    json!([
-        { "if": simplified, "then": { "required": ["screening"], "properties": { "screening": { "const": true } } } },
-        { "if": { "required": ["stop"], "properties": { "stop": { "const": "decided" } } }, "then": sequential },
-        { "if": { "required": ["tier"], "properties": { "tier": { "anyOf": timed } } }, "then": sequential },
-        {
+    let mut rules = measured::rules();
+    rules.extend([
+        json!({ "if": simplified, "then": { "required": ["screening"], "properties": { "screening": { "const": true } } } }),
+        json!({ "if": { "required": ["stop"], "properties": { "stop": { "const": "decided" } } }, "then": sequential }),
+        json!({ "if": { "required": ["tier"], "properties": { "tier": { "anyOf": timed } } }, "then": sequential }),
+        json!({
             "if": { "properties": { "loop": { "properties": { "task": { "const": Task::FrequencyResponse.id() } } } } },
             "then": { "required": ["frequency"], "properties": { "frequency": { "properties": { "mode": { "const": "dynamic" } } } } },
-        },
-    ])
+        }),
+    ]);
+    rules.into()
 }
 
 fn the_loop() -> Value {
@@ -145,7 +151,10 @@ fn the_loop() -> Value {
         .need("task", choice(Task::LIST.iter().map(|task| task.id()), "What the candidate controls."))
         .need("step_s", within(1e-3, 1e6, "Length of a step, s."))
         .need("steps", whole(1, u32::MAX.into(), "Steps in an episode."))
-        .may("observe", constant("truth", "What the candidate is shown."))
+        .may(
+            "observe",
+            choice(Observe::LIST.iter().map(|(name, _)| *name), "What the candidate is shown (`truth`)."),
+        )
         .may("latency", see("Latency"))
         .done()
 }

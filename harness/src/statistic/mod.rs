@@ -7,6 +7,7 @@
 pub mod betting;
 pub mod binomial;
 pub mod branching;
+pub mod chi_squared;
 pub mod conformal;
 pub mod cvar;
 pub mod importance;

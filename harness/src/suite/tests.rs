@@ -153,7 +153,7 @@ fn every_mistake_is_refused_at_its_line() {
     );
     assert_eq!(wrong("steps = 30", "steps = 30.5"), one("suite.loop.type", 11));
     assert_eq!(wrong("step_s = 60", "step_s = 0"), one("suite.loop.range", 10));
-    assert_eq!(wrong("\"truth\"", "\"scada\""), one("suite.loop.observe", 12));
+    assert_eq!(wrong("\"truth\"", "\"guess\""), one("suite.loop.unknown-choice", 12));
     assert_eq!(wrong("\"volt_var\"", "\"topology\""), one("suite.loop.unknown-choice", 9));
     assert_eq!(wrong("\"do_nothing\"", "\"operater\""), one("suite.unknown-choice", 6));
     let twice = "champion = \"operator\"\noperator = [\"lp\", \"lp\"]";

@@ -20,7 +20,7 @@ use crate::candidate::request::{self, Request};
 use crate::candidate::{Candidate, Decisions, Source};
 use crate::fields::Fields;
 use crate::observation::{Observations, Observed};
-use crate::suite::{Suite, SuiteGate};
+use crate::suite::Suite;
 use advisory::Desk;
 use limiter::Guard;
 
@@ -39,7 +39,10 @@ pub(crate) fn around(
     suite: &Suite,
     network: &Arc<Network>,
 ) -> Result<Arc<dyn Source>, Diagnostics> {
-    check_gates(suite)?;
+    if suite.limiter.is_none() {
+        let why = "counts what a limiter does, and the suite has none";
+        suite.refuse_gates_on("limiter.", "suite.gate.limiter", why, "add a table [limiter] to the suite")?;
+    }
     check_mode(candidate.as_ref(), suite)?;
     if suite.limiter.is_none() && suite.advisory.is_none() {
         return Ok(candidate);
@@ -57,22 +60,6 @@ pub(crate) fn around(
         operator,
         network: Arc::clone(network),
     }))
-}
-
-/// A limiter that is not there limits nothing: a gate on it would pass without having looked.
-fn check_gates(suite: &Suite) -> Result<(), Diagnostics> {
-    let complain = |gate: &SuiteGate| {
-        let message = format!(
-            "gate `{}`: `{}` counts what a limiter does, and the suite has none",
-            gate.id, gate.metric
-        );
-        Diagnostic::error("suite.gate.limiter", message)
-            .at(&suite.file, gate.line)
-            .hint("add a table [limiter] to the suite")
-    };
-    let idle =
-        suite.gates.iter().filter(|gate| suite.limiter.is_none() && gate.metric.starts_with("limiter."));
-    Diagnostics(idle.map(complain).collect()).into_result(())
 }
 
 fn check_mode(candidate: &dyn Source, suite: &Suite) -> Result<(), Diagnostics> {

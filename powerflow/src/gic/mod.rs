@@ -6,7 +6,6 @@
 //! the current that saturates its core and the reactive power that this takes. Equations and sources: `docs/physics/gic.md`.
 
 mod coupling;
-mod factor;
 mod field;
 mod geometry;
 mod magnetotelluric;

@@ -7,9 +7,9 @@
 //! Source: Boteler and Pirjola, "Comparison of methods for modelling geomagnetically induced currents", Ann. Geophys. 32, 2014.
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::gic::factor::Factor;
 use crate::gic::{GeoelectricField, GicNetwork, GicTransformer, Winding, Windings};
 use crate::index::{BusIdx, Column, Index, StationIdx};
+use crate::symmetric::Factor;
 
 /// Current of one winding.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -131,10 +131,15 @@ impl<'a> GicSolver<'a> {
             .collect();
         let live_earth: Vec<f64> =
             live.iter().zip(&earth).filter(|(at, _)| at.is_some()).map(|(_, siemens)| *siemens).collect();
-        let factor = Factor::of(&edges, &live_earth).map_err(|_| {
-            Diagnostic::error("gic.singular", "the conductances of the network are too far apart to solve")
-                .hint("look for resistances that are no ohms, or far too small")
-        })?;
+        let factor = Factor::of_graph(&edges, &live_earth);
+        if !factor.is_regular() {
+            return Err(Diagnostic::error(
+                "gic.singular",
+                "the conductances of the network are too far apart to solve",
+            )
+            .hint("look for resistances that are no ohms, or far too small")
+            .into());
+        }
         let mut solver = GicSolver {
             network,
             conductors,

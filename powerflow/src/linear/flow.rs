@@ -91,7 +91,7 @@ fn solved(
 pub(super) const SMALLEST_PU: f64 = 1e-100;
 
 /// A complaint for each branch in service whose flow a linear model cannot tell.
-pub(super) fn without_reactance(network: &Network, state: &State) -> Diagnostics {
+pub(crate) fn without_reactance(network: &Network, state: &State) -> Diagnostics {
     let mut complaints = Diagnostics::default();
     for (branch, x) in network.branches.reactance_pu.iter() {
         if x.abs() < SMALLEST_PU && Problem::branch_live(network, state, branch) {

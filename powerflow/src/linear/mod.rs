@@ -26,8 +26,8 @@ mod switching;
 mod transfer;
 
 pub(crate) use cuts::Cuts;
-pub(crate) use flow::angles;
 pub use flow::{LinearFlow, solve_linear};
+pub(crate) use flow::{angles, without_reactance};
 pub use model::LinearModel;
 pub use outage::{Loading, OutageFlows, OutageStatus};
 pub use pair::{PairFlows, PairSummary};
