@@ -63,7 +63,8 @@ fn behind(c: f64) -> Option<f64> {
 
 #[test]
 fn the_loss_is_proportional_to_the_voltage_and_ends_with_the_storm() {
-    for loss_mvar in [0.0, 5.0, 20.0, 50.0] {
+    // The nose is at 136.6 Mvar.
+    for loss_mvar in [0.0, 5.0, 20.0, 50.0, 100.0, 130.0] {
         let lived = lives(loss_mvar);
         assert_eq!(lived.episode.outcome, Outcome::Survived);
         let steps = lived.record.expect("it was recorded").steps;
@@ -71,7 +72,7 @@ fn the_loss_is_proportional_to_the_voltage_and_ends_with_the_storm() {
         let (calm, storm) = (behind(0.0).expect("a voltage"), behind(0.01 * loss_mvar).expect("a voltage"));
         assert_eq!(voltage.len(), 3);
         for (ours, wanted) in voltage.iter().zip([calm, storm, calm]) {
-            assert!((ours - wanted).abs() < 1e-7, "{loss_mvar} Mvar: {voltage:?}, {wanted} wanted");
+            assert!((ours - wanted).abs() < 1e-6, "{loss_mvar} Mvar: {voltage:?}, {wanted} wanted");
         }
     }
 }

@@ -178,6 +178,9 @@ impl Scene<'_> {
         for (shunt, node) in plan.nodes.shunt.iter() {
             add(&mut own[node.row()], shunt_admittance(network, shunt, self.state.shunt_step[shunt]));
         }
+        for (bus, b) in self.state.susceptance_pu.iter().flat_map(|column| column.iter()) {
+            add(&mut own[plan.nodes.demand[bus].row()], Complex { re: 0.0, im: *b });
+        }
         let mut has_unit = vec![false; n];
         for (unit, node) in plan.nodes.unit.iter() {
             has_unit[node.row()] |= self.problem.running[unit.row()];

@@ -1,6 +1,6 @@
 //! Demand that some buses move together: whose it is, and how it moves.
 
-use powerflow::{BusIdx, Index, Network};
+use powerflow::{BusIdx, Diagnostic, Index, Network};
 
 use crate::draw::Stream;
 use crate::event::{Event, Moment, TimedEvent};
@@ -27,6 +27,16 @@ pub(crate) fn parts(
         missing_pu -= taken_pu;
     }
     parts
+}
+
+/// A complaint where there is no demand to move.
+pub(crate) fn no_demand(kind: &str, world: &World<'_>) -> Option<Diagnostic> {
+    let network = world.network;
+    let none = !network.buses.demand_p_pu.as_slice().iter().any(|demand| *demand > 0.0);
+    none.then(|| {
+        let message = format!("the hazard {kind} moves demand, and {} has none", network.name);
+        Diagnostic::error("hazard.nothing", message).hint("give it a grid with demand")
+    })
 }
 
 /// Moves demand in a straight line to these factors, where the world is still there then.

@@ -213,7 +213,7 @@ impl Effects {
     fn rated(&self, network: &Network, celsius: f64, wind_m_s: f64, hour: f64) -> Vec<f64> {
         let (_, usual, _) = rating::reference();
         let wind_m_s = if self.ratings == Ratings::Dynamic { wind_m_s } else { usual.wind_m_s };
-        // Ambient ratings have one value for days and one for nights: of days it is that of noon.
+        // Ambient ratings have one value for days and one for nights: of days it is that of the standard's example, at eleven.
         let day = (6.0..20.0).contains(&hour);
         let sun = if day { usual.sun } else { Sun::At(Place { hour: 0.0, ..Place::EXAMPLE }) };
         let weather = Weather { ambient_c: celsius, wind_m_s, sun, ..usual };

@@ -117,8 +117,12 @@ pub struct Grid {
     capability: Vec<f64>,
     /// What transformers take in a geomagnetic storm.
     saturation: Option<saturation::Saturation>,
+    /// Whether what they take did not settle in some power flow.
+    losses_lost: bool,
     /// What of each unit's schedule is withheld because it cannot deliver it, pu.
     withheld_pu: Vec<f64>,
+    /// Buses that an event took, in the order of their loss.
+    lost_buses: Vec<BusIdx>,
     /// Taken out by an event: a candidate cannot close it.
     forced_out: Column<BranchIdx, bool>,
     /// When a candidate last switched a branch.
@@ -206,7 +210,9 @@ impl Grid {
             demand: Demand::of(network),
             ramp: None,
             capability: Vec::new(),
+            lost_buses: Vec::new(),
             saturation: None,
+            losses_lost: false,
             withheld_pu: Vec::new(),
             forced_out: Column::filled(false, branches),
             switched: Column::filled(None, branches),
@@ -391,14 +397,20 @@ impl Grid {
                 }
             }
             Event::BranchBack { branch } => {
-                self.forced_out[*branch] = false;
-                self.state.branch_on[*branch] = true;
+                let ends = [self.network.branches.from[*branch], self.network.branches.to[*branch]];
+                // Nothing returns to a bus that is lost.
+                if !ends.iter().any(|bus| self.lost_buses.contains(bus)) {
+                    self.forced_out[*branch] = false;
+                    self.state.branch_on[*branch] = true;
+                }
             }
             Event::UnitOut { unit } => {
                 self.state.unit_on[*unit] = false;
                 self.paused.retain(|paused| paused != unit);
             }
-            Event::UnitBack { unit } => self.state.unit_on[*unit] = true,
+            Event::UnitBack { unit } => {
+                self.state.unit_on[*unit] |= !self.lost_buses.contains(&self.network.units.bus[*unit]);
+            }
             Event::BusOut { bus } => self.lose_bus(*bus),
             Event::DemandRamp { until, factor } => {
                 self.move_demand(at);
@@ -421,10 +433,9 @@ impl Grid {
 
     /// Puts what transformers take into the state.
     fn place_losses(&mut self) {
-        let Some(losses) = &self.saturation else { return };
-        losses.enter(&mut self.state);
-        for bus in self.network.buses.id.indices() {
-            self.place_demand(bus);
+        if let Some(losses) = &self.saturation {
+            losses.enter(&mut self.state);
+            self.dirty = true;
         }
     }
 
@@ -434,7 +445,7 @@ impl Grid {
         match losses.fit(solution) {
             saturation::Fit::Settled => {}
             saturation::Fit::Again => self.place_losses(),
-            saturation::Fit::Lost => self.doubtful = true,
+            saturation::Fit::Lost => self.losses_lost = true,
         }
     }
 
@@ -476,6 +487,7 @@ impl Grid {
 
     /// A bus is gone with all that is connected to it.
     fn lose_bus(&mut self, bus: BusIdx) {
+        self.lost_buses.push(bus);
         let network = Arc::clone(&self.network);
         for (branch, from) in network.branches.from.iter() {
             if *from == bus || network.branches.to[branch] == bus {
@@ -518,8 +530,7 @@ impl Grid {
         let (p, q) = (self.wanted_p_pu(bus), self.wanted_q_pu(bus));
         let [p_factor, q_factor] = self.demand.of_voltage(bus);
         self.state.demand_p_pu[bus] = p * kept * p_factor;
-        let lost = self.saturation.as_ref().map_or(0.0, |losses| losses.constant_pu(bus));
-        self.state.demand_q_pu[bus] = (q * kept).mul_add(q_factor, lost);
+        self.state.demand_q_pu[bus] = q * kept * q_factor;
         self.dirty = true;
     }
 
@@ -575,6 +586,11 @@ impl Grid {
     /// Whether nothing has happened to it yet: all such grids of one network are in one state.
     pub(crate) fn is_pristine(&self) -> bool {
         self.pristine
+    }
+
+    /// Whether losses that follow the voltage did not settle: then nobody knows the voltages.
+    pub(crate) fn has_lost_losses(&self) -> bool {
+        self.losses_lost
     }
 
     /// Whether a power flow is pending.

@@ -42,6 +42,8 @@ pub(super) struct Circuit {
     pub(super) live: Vec<bool>,
     /// Angle stored for the reference of each node's island, rad; zero where it is dead.
     pub(super) reference_rad: Vec<f64>,
+    /// The reference of each node's island; none where it is dead.
+    pub(super) reference: Vec<Option<usize>>,
     /// Unknown of each node's angle, and of its magnitude.
     pub(super) unknown: Vec<[Option<u32>; 2]>,
     pub(super) unknowns: usize,
@@ -64,6 +66,10 @@ impl Circuit {
         }
         let mut held = vec![false; nodes];
         let mut island_rad = vec![0.0; problem.islands.len()];
+        let reference_of = |island: &u32| -> Option<usize> {
+            Some(problem.islands.get(*island as usize)?.references.first()?.row())
+        };
+        let reference = problem.island.iter().map(reference_of).collect();
         for (row, island) in problem.islands.iter().enumerate() {
             for node in &island.references {
                 held[node.row()] = !has_angle[row];
@@ -109,6 +115,7 @@ impl Circuit {
             bus_of: plan.nodes.bus.as_slice().iter().map(|bus| bus.row() as u32).collect(),
             live,
             reference_rad,
+            reference,
             unknown,
             unknowns: unknowns as usize,
         }

@@ -99,14 +99,24 @@ impl Estimator {
             re: libm::cos(circuit.reference_rad[node]),
             im: libm::sin(circuit.reference_rad[node]),
         };
+        let solved = |node: usize| {
+            base.and_then(|base| base.voltage.get(NodeIdx::from_row(node)).copied()).filter(|v| !v.is_zero())
+        };
+        // Turned as a whole until its reference is where the file has it: an island that has come off had another reference before.
+        let turned = |node: usize, voltage: Complex| {
+            let Some(of_reference) = circuit.reference[node].and_then(solved) else { return voltage };
+            let (to, size) = (flat(node), of_reference.abs());
+            let (re, im) = (
+                (to.re * of_reference.re + to.im * of_reference.im) / size,
+                (to.im * of_reference.re - to.re * of_reference.im) / size,
+            );
+            Complex { re: voltage.re * re - voltage.im * im, im: voltage.re * im + voltage.im * re }
+        };
         let base: Vec<Complex> = (0..circuit.nodes)
-            .map(|node| {
-                let solved = base.and_then(|base| base.voltage.get(NodeIdx::from_row(node)).copied());
-                match solved.filter(|v| !v.is_zero()) {
-                    _ if !circuit.live[node] => Complex::default(),
-                    Some(voltage) => voltage,
-                    None => flat(node),
-                }
+            .map(|node| match solved(node) {
+                _ if !circuit.live[node] => Complex::default(),
+                Some(voltage) => turned(node, voltage),
+                None => flat(node),
             })
             .collect();
         let rows = Rows::of(circuit.derivatives(&quantity, &base));

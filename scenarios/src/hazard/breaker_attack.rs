@@ -109,11 +109,11 @@ fn open_to_attack(network: &Network) -> Vec<BranchIdx> {
     network.branches.from.indices().filter(|branch| in_use(network, *branch)).collect()
 }
 
-/// The same, the most loaded by the linear flow of the file's state first; those without a rating last, in file order.
+/// The same, the most loaded by the linear flow of the file's state first; those without a rating last, in file order; none where there is no such flow.
 fn by_loading(network: &Network) -> Vec<BranchIdx> {
     let mut branches = open_to_attack(network);
     let (state, config) = (network.initial_state(), NewtonConfig::default());
-    let Ok(flow) = powerflow::solve_linear(network, &state, &config) else { return branches };
+    let Ok(flow) = powerflow::solve_linear(network, &state, &config) else { return Vec::new() };
     let loading = |branch: &BranchIdx| -> f64 {
         let rating_pu = network.branches.rating_pu[*branch].filter(|rating| *rating > 0.0);
         rating_pu.map_or(0.0, |rating| flow.branch_p_pu[branch.row()].abs() / rating)
@@ -135,7 +135,12 @@ impl Hazard for BreakerAttack {
             Choose::Drawn => open_to_attack(world.network),
         };
         if self.choose == Choose::Drawn {
-            ln_likelihood -= ln_choose(order.len(), k.min(order.len()));
+            let taken = k.min(order.len());
+            ln_likelihood -= ln_choose(order.len(), taken);
+            // In a sweep it is the order that is drawn, and not only the set.
+            if self.pattern == Pattern::Sweep {
+                ln_likelihood -= (2..=taken).map(|n| libm::log(n as f64)).sum::<f64>();
+            }
             streams.named("which").shuffle(&mut order);
         }
         order.truncate(k);
@@ -185,6 +190,14 @@ impl Hazard for BreakerAttack {
     fn check(&self, world: &World<'_>) -> Diagnostics {
         let late = storm::never_happens(KIND.name, world, self.begins_s, "begins", BEGINS.name);
         let mut complaints = Diagnostics(late.into_iter().collect());
+        if self.choose == Choose::Loaded && by_loading(world.network).is_empty() {
+            let message = format!(
+                "the hazard {} needs the linear flow of {}, and it has none",
+                KIND.name, world.network.name
+            );
+            let hint = "`gridgate solve CASE --linear` says why; or say `choose = \"drawn\"`";
+            complaints.push(Diagnostic::error("hazard.no-flow", message).hint(hint));
+        }
         let (most, there) = (self.k.iter().max().copied().unwrap_or(0), open_to_attack(world.network).len());
         if most as usize > there {
             let message =

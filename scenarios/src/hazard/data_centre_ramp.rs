@@ -4,11 +4,11 @@
 //! That demand falls by `depth`, stays away, and returns, as often as asked. On 10 July 2024 some 1,500 MW left the eastern
 //! United States within 82 seconds in this way (NERC, incident review, January 2025, by its public summary).
 
-use powerflow::{Diagnostic, Diagnostics};
+use powerflow::Diagnostics;
 use toml::Table;
 
 use super::{Command, Hazard, HazardKind, World};
-use crate::demand::{parts, ramp};
+use crate::demand::{no_demand, parts, ramp};
 use crate::event::TimedEvent;
 use crate::seed::Streams;
 use crate::settings::{Parameter, Settings, Span};
@@ -114,12 +114,7 @@ impl Hazard for DataCentreRamp {
 
     fn check(&self, world: &World<'_>) -> Diagnostics {
         let late = storm::never_happens(KIND.name, world, self.begins_s, "begins", BEGINS.name);
-        let mut complaints = Diagnostics(late.into_iter().collect());
-        if !world.network.buses.demand_p_pu.as_slice().iter().any(|demand| *demand > 0.0) {
-            let message = format!("the hazard {} moves demand, and the grid has none", KIND.name);
-            complaints.push(Diagnostic::error("hazard.nothing", message));
-        }
-        complaints
+        Diagnostics(late.into_iter().chain(no_demand(KIND.name, world)).collect())
     }
 }
 

@@ -95,8 +95,8 @@ impl Hazard for Flood {
                 timeline.push(TimedEvent { at: Moment::from_seconds(at_s), event: Event::BusOut { bus } });
             }
         }
-        // Where it is and how deep are no discrete draws.
-        Some(0.0)
+        // Near which branch it rises is a discrete draw, and many lead to the same losses.
+        None
     }
 
     fn kind(&self) -> &'static str {

@@ -18,7 +18,7 @@ use powerflow::gic::{
 use powerflow::{Diagnostic, Diagnostics, Index, Network};
 use toml::Table;
 
-use super::{Hazard, HazardKind, World};
+use super::{Command, Hazard, HazardKind, World};
 use crate::draw::Stream;
 use crate::event::{Event, Moment, TimedEvent};
 use crate::seed::Streams;
@@ -64,7 +64,7 @@ pub(super) const KIND: HazardKind = HazardKind {
     name: "geomagnetic_storm",
     summary: "direct currents through transformers, which take reactive power; needs `geomagnetic` in the suite",
     parameters: &[FIELD, GROUND, MULTIPLE, AZIMUTH, TURNS, LASTS, BEGINS],
-    commands: &[],
+    commands: &[Command::Saturation],
     techniques: &[],
     parse,
 };

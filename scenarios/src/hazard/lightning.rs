@@ -110,14 +110,16 @@ impl Hazard for Lightning {
                 let half_km = (radius_km * radius_km - right_km * right_km).max(0.0).sqrt();
                 let half_s = 1000.0 * half_km / way.speed_m_s;
                 let struck_s = wait / (per_km_s * piece_km * falls);
-                if struck_s < 2.0 * half_s {
-                    let enters_s = way.passes_at_s + 1000.0 * ahead_km / way.speed_m_s - half_s;
-                    first_s = first_s.min(enters_s + struck_s);
+                let crest_s = way.passes_at_s + 1000.0 * ahead_km / way.speed_m_s;
+                // What struck before the episode began is over.
+                let from_s = (crest_s - half_s).max(0.0);
+                if from_s + struck_s < crest_s + half_s {
+                    first_s = first_s.min(from_s + struck_s);
                 }
             }
             let (luck, repair_h) = (after.uniform(), self.repair_h.draw(&mut after));
             let is_line = network.branches.in_service[branch] && !network.branches.transformer[branch];
-            if is_line && first_s.is_finite() && first_s >= 0.0 {
+            if is_line && first_s.is_finite() {
                 let out_s = if luck < self.recloses { self.dead_time_s } else { 3600.0 * repair_h };
                 let mut push = |seconds: f64, event: Event| {
                     if seconds <= world.last_step_s() {

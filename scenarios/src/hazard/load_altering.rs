@@ -10,7 +10,7 @@ use powerflow::{BusIdx, Diagnostics, Index};
 use toml::Table;
 
 use super::{Command, Hazard, HazardKind, World};
-use crate::demand::{parts, ramp};
+use crate::demand::{no_demand, parts, ramp};
 use crate::event::TimedEvent;
 use crate::seed::Streams;
 use crate::settings::{Parameter, Settings, Span};
@@ -145,7 +145,10 @@ impl LoadAltering {
                 .collect();
         }
         let chosen = match self.spread {
-            Spread::Everywhere => vec![share; network.buses.id.len()],
+            Spread::Everywhere => {
+                let of = |demand: &f64| if *demand > 0.0 { share } else { 0.0 };
+                network.buses.demand_p_pu.as_slice().iter().map(of).collect()
+            }
             Spread::Area | Spread::Few => parts(network, share, may, &mut which),
         };
         let sign = if self.form == Form::Drop { -1.0 } else { 1.0 };
@@ -203,7 +206,7 @@ impl Hazard for LoadAltering {
 
     fn check(&self, world: &World<'_>) -> Diagnostics {
         let late = storm::never_happens(KIND.name, world, self.begins_s, "begins", BEGINS.name);
-        Diagnostics(late.into_iter().collect())
+        Diagnostics(late.into_iter().chain(no_demand(KIND.name, world)).collect())
     }
 }
 

@@ -124,6 +124,8 @@ pub enum Command {
     Ratings,
     /// What units can deliver.
     Capability,
+    /// What transformers take in a geomagnetic storm.
+    Saturation,
 }
 
 /// One entry of [`LIST`].

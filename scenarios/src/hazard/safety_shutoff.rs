@@ -91,8 +91,8 @@ impl Hazard for SafetyShutoff {
                 push(back_s, Event::BranchBack { branch });
             }
         }
-        // Where the zone lies is no discrete draw.
-        Some(0.0)
+        // Near which branch the zone lies is a discrete draw, and many lead to the same losses.
+        None
     }
 
     fn kind(&self) -> &'static str {

@@ -95,7 +95,8 @@ impl Fire {
     fn at(&self, point: Point) -> Strain {
         let looks = (self.burns_s / LOOK_S).ceil().max(1.0) as u32;
         let probability = |look: u32| {
-            let beyond = self.distance_km(point, f64::from(look) * LOOK_S) - CERTAIN_KM;
+            let burning_s = (f64::from(look) * LOOK_S).min(self.burns_s);
+            let beyond = self.distance_km(point, burning_s) - CERTAIN_KM;
             libm::exp(-(beyond.max(0.0)) / SCALE_KM)
         };
         let values = (0..=looks).map(probability).collect();

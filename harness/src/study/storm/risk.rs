@@ -71,7 +71,8 @@ fn mean(values: &[f64], range: f64) -> Estimate {
 }
 
 fn tail(values: &[f64], q: f64, range: f64) -> Tail {
-    let mut sorted = values.to_vec();
+    let something = |mwh: &f64| if *mwh > NOTHING_MWH { *mwh } else { 0.0 };
+    let mut sorted: Vec<f64> = values.iter().map(something).collect();
     sorted.sort_unstable_by(f64::total_cmp);
     let n = sorted.len() as u64;
     let at = |rank: u64| sorted.get(rank.checked_sub(1)? as usize).copied();
