@@ -227,7 +227,7 @@ impl<'a> Cohort<'a> {
             self.envelope.unsettled += u64::from(!solution.unsettled.is_empty());
             rollout.unsolved |= !solution.unsolved.is_empty();
         }
-        rollout.unsolved |= rollout.grid.life() == Life::Unsolved || rollout.grid.has_lost_losses();
+        rollout.unsolved |= rollout.grid.life() == Life::Unsolved || rollout.grid.is_implausible();
     }
 
     /// Asks a candidate about what is seen, where there is anyone to decide for.

@@ -198,7 +198,7 @@ fn show(quantity: Observed, grid: &Grid, now: Moment, put: impl FnOnce(&dyn Fn(u
     let live = |i: usize| solution.is_some_and(|s| s.status[bus(i)] == BusStatus::Live);
     let living = grid.frequency();
     // Without a power flow nothing flows.
-    let flow = |pu: f64| if solution.is_some() { base.from_pu(pu) } else { 0.0 };
+    let flow = |pu: &dyn Fn() -> f64| if solution.is_some() { base.from_pu(pu()) } else { 0.0 };
     match quantity {
         Observed::TimeS => put(&|_| now.seconds()),
         Observed::BusVm => put(&|i| solution.and_then(|s| s.vm_pu(bus(i))).unwrap_or(0.0)),
@@ -213,8 +213,8 @@ fn show(quantity: Observed, grid: &Grid, now: Moment, put: impl FnOnce(&dyn Fn(u
         Observed::UnitStatus => put(&|i| flag(state.unit_on[unit(i)])),
         Observed::UnitPMin => put(&|i| finite(base.from_pu(network.units.p_min_pu[unit(i)]))),
         Observed::UnitPMax => put(&|i| finite(base.from_pu(grid.p_max_pu(unit(i))))),
-        Observed::BranchPFrom => put(&|i| flow(flows.p_from_pu[branch(i)])),
-        Observed::BranchQFrom => put(&|i| flow(flows.q_from_pu[branch(i)])),
+        Observed::BranchPFrom => put(&|i| flow(&|| flows.p_from_pu[branch(i)])),
+        Observed::BranchQFrom => put(&|i| flow(&|| flows.q_from_pu[branch(i)])),
         Observed::BranchLoading => put(&|i| match grid.rating_pu(branch(i)) {
             Some(rating) if solution.is_some() => flows.apparent_pu(branch(i)) / rating,
             _ => 0.0,

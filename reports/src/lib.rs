@@ -31,7 +31,7 @@ pub mod variant;
 pub mod waiver;
 mod words;
 
-pub use attest::verify::{Verified, population_digest, seal, unlisted, verify};
+pub use attest::verify::{Verified, population_digest, seal, unlisted, verify, verify_other};
 pub use cascade::{CASCADE_SCHEMA, CascadeStudy};
 pub use challenge::{ChallengeRecord, PairRecord};
 pub use contingencies::{CONTINGENCIES_SCHEMA, ContingencyStudy};

@@ -144,10 +144,10 @@ fn check_time(kind: &str, world: &World<'_>, asked: Option<Span>, does: &str, se
     complaints
 }
 
-/// Which units this drives, as far as the case says.
+/// Which units in service this drives, as far as the case says.
 pub(crate) fn driven_by(network: &Network, mover: PrimeMover) -> Vec<bool> {
     let of = |row: usize| network.case.prime_movers.get(row).copied().flatten() == Some(mover);
-    (0..network.units.bus.len()).map(of).collect()
+    network.units.in_service.as_slice().iter().enumerate().map(|(row, runs)| *runs && of(row)).collect()
 }
 
 /// A complaint where it drives no unit, or nobody says so.
@@ -156,7 +156,7 @@ pub(crate) fn needs(kind: &str, network: &Network, mover: PrimeMover) -> Option<
         return None;
     }
     let message =
-        format!("the hazard {kind} acts on units driven by {}, and {} has none", mover.id(), network.name);
+        format!("the hazard {kind} acts on units driven by {}, and {} runs none", mover.id(), network.name);
     let hint = "where the case does not say what drives its units, give the suite a table of them: `prime_movers = \"units.csv\"` with the columns bus, prime_mover";
     Some(Diagnostic::error("hazard.no-units", message).hint(hint))
 }

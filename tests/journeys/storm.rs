@@ -227,3 +227,21 @@ fn attacks_are_told_by_their_techniques() {
     let said = desk.say(&["replay", "run", "storms/0", "--candidate", "do_nothing"]).with(0);
     assert!(said.out.matches(" trips").count() >= 2, "{}", said.out);
 }
+
+/// Ten times the demand has no power flow: an episode that ends before anything was seen, and no panic of whoever looks.
+#[test]
+fn a_grid_without_any_power_flow_is_seen_as_dark() {
+    let desk = Desk::new();
+    let suite = STORMS
+        .replace("coordinates = \"buses.csv\"\n", "champion = \"operator\"\n")
+        .replace(
+            "    { kind = \"wind_front\", peak_m_s = [55, 75], width_km = [100, 200], crews = 2 },\n",
+            "    { kind = \"light_load_high_voltage\", level = 10 },\n",
+        )
+        .replace("    { kind = \"heat_dome\", peak_c = [38, 42], technology = \"steam\" },\n", "")
+        .replace("[protection]\n", "[protection]\nengine = \"none\"\n");
+    desk.put("suite.toml", suite);
+    let said = desk.run("suite.toml", "run", &["--candidate", "greedy"]);
+    assert!([1, 3].contains(&said.code), "{} {}", said.code, said.err);
+    desk.say(&["replay", "run", "storms/0", "--candidate", "do_nothing"]).with(0);
+}

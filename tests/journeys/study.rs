@@ -86,6 +86,16 @@ fn the_document_says_what_the_table_of_storms_says() {
 fn the_page_shows_the_worst_storm_on_the_map_and_fetches_nothing() {
     let desk = desk();
     desk.say(&["study", "storm.toml", "--storms", "8", "--harden", "0", "--out", "study", "--quiet"]).with(0);
+    // A study is sealed as a run is, and is none.
+    assert!(desk.say(&["verify", "study"]).with(0).out.contains("study.json"));
+    desk.say(&["report", "study"]).with(2);
+    let said =
+        desk.say(&["run", "storm.toml", "--candidate", "do_nothing", "--out", "study", "--quiet"]).with(2);
+    assert!(said.err.contains("results of another kind"), "{}", said.err);
+    let table = desk.text("study/storms.csv");
+    desk.put("study/storms.csv", table.replace("survived", "survivor"));
+    desk.say(&["verify", "study"]).with(5);
+    desk.put("study/storms.csv", table);
     let population = &desk.json("study/study.json")["populations"][0];
     let shown = &population["shown"][0];
     assert_eq!((shown["why"].as_str(), &shown["index"]), (Some("worst"), &population["worst"][0]["index"]));

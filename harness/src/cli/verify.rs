@@ -16,6 +16,17 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn run(self) -> u8 {
+        match reports::verify_other(&self.run) {
+            Some(Ok((document, files))) => {
+                print(&format!("{}: every digest holds ({files} files); {document}", self.run.display()));
+                return exit::PASS;
+            }
+            Some(Err(problems)) => {
+                complain(&format!("{}", folder::problems(problems)));
+                return exit::INTEGRITY;
+            }
+            None => {}
+        }
         if let Err(complaints) = folder::check_run(&self.run) {
             return refuse(&complaints);
         }

@@ -90,6 +90,10 @@ pub enum Life {
     Absent,
 }
 
+/// No grid has such a voltage, pu: it is another root of the equations, in which line charging or a unit held at a reactive limit feeds
+/// itself.
+const VOLTAGE_MAX_PU: f64 = 2.0;
+
 /// What moved the demand last.
 #[derive(Clone, Debug)]
 struct Ramp {
@@ -117,8 +121,8 @@ pub struct Grid {
     capability: Vec<f64>,
     /// What transformers take in a geomagnetic storm.
     saturation: Option<saturation::Saturation>,
-    /// Whether what they take did not settle in some power flow.
-    losses_lost: bool,
+    /// Whether some power flow was answered with what no grid has: losses that did not settle, a voltage beyond [`VOLTAGE_MAX_PU`].
+    implausible: bool,
     /// What of each unit's schedule is withheld because it cannot deliver it, pu.
     withheld_pu: Vec<f64>,
     /// Buses that an event took, in the order of their loss.
@@ -212,7 +216,7 @@ impl Grid {
             capability: Vec::new(),
             lost_buses: Vec::new(),
             saturation: None,
-            losses_lost: false,
+            implausible: false,
             withheld_pu: Vec::new(),
             forced_out: Column::filled(false, branches),
             switched: Column::filled(None, branches),
@@ -445,7 +449,7 @@ impl Grid {
         match losses.fit(solution) {
             saturation::Fit::Settled => {}
             saturation::Fit::Again => self.place_losses(),
-            saturation::Fit::Lost => self.losses_lost = true,
+            saturation::Fit::Lost => self.implausible = true,
         }
     }
 
@@ -588,9 +592,9 @@ impl Grid {
         self.pristine
     }
 
-    /// Whether losses that follow the voltage did not settle: then nobody knows the voltages.
-    pub(crate) fn has_lost_losses(&self) -> bool {
-        self.losses_lost
+    /// Whether some power flow was answered with what no grid has: then nobody knows the voltages.
+    pub(crate) fn is_implausible(&self) -> bool {
+        self.implausible
     }
 
     /// Whether a power flow is pending.
@@ -608,6 +612,8 @@ impl Grid {
             Ok((solution, flows)) => {
                 self.rungs[solution.rung as usize] += 1;
                 self.doubtful |= is_doubtful(&solution);
+                let beyond = |bus| solution.vm_pu(bus).is_some_and(|v| v > VOLTAGE_MAX_PU);
+                self.implausible |= self.network.buses.id.indices().any(beyond);
                 self.solution = Some(solution);
                 self.flows = flows;
                 self.unseen = true;

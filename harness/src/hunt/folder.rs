@@ -17,7 +17,7 @@ use crate::run::journal::partial_folder;
 /// The population of the suite that replays what was found.
 pub(super) const POPULATION: &str = "regressions";
 
-const DOCUMENT: &str = "hunt.json";
+pub(super) const DOCUMENT: &str = "hunt.json";
 const SCENARIOS: &str = "regressions.json";
 const SUITE: &str = "suite.toml";
 const LATENCY: &str = "latency.json";

@@ -163,7 +163,7 @@ pub fn prepare_hunt<'a>(
     });
     // What cannot be written at the end is refused at the beginning.
     folder::seed(prepared)?;
-    run::folder::check_out(&out)?;
+    run::folder::check_out(&out, folder::DOCUMENT)?;
     run::folder::check_apart(&out, prepared.candidate.as_ref())?;
     let threads = run::worker_threads(options.threads)?;
     Ok(PreparedHunt { prepared, population, failure, options: options.clone(), out, threads })

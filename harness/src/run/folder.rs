@@ -38,12 +38,13 @@ const ENVELOPE: &str = "envelope.json";
 /// The comparator's episodes.
 const CHAMPION_EPISODES: &str = "champion_episodes.jsonl";
 
-/// Refuses a place for results where something would be lost that is not of an earlier run.
+/// Refuses a place for results where something would be lost that is not of an earlier run of the same kind: `document` is what such a
+/// run leaves there.
 ///
 /// # Errors
 /// `run.out` where the folder exists and holds anything that no earlier run wrote, or where an unfinished run would keep
 /// its record in a folder that is not one's own.
-pub fn check_out(out: &Path) -> Result<(), Diagnostics> {
+pub fn check_out(out: &Path, document: &str) -> Result<(), Diagnostics> {
     let refuse = |at: &Path, message: String| {
         Err(Diagnostic::error("run.out", message)
             .at(at.display().to_string(), None)
@@ -68,7 +69,10 @@ pub fn check_out(out: &Path) -> Result<(), Diagnostics> {
         Ok(_) if empty(out) => Ok(()),
         Ok(_) => match reports::unlisted(out) {
             Err(_) => refuse(out, "the folder for the results holds something that is not a run".into()),
-            Ok(strange) if strange.is_empty() => Ok(()),
+            Ok(strange) if strange.is_empty() && out.join(document).exists() => Ok(()),
+            Ok(strange) if strange.is_empty() => {
+                refuse(out, format!("the folder holds results of another kind: there is no {document} in it"))
+            }
             Ok(strange) => refuse(
                 out,
                 format!(
@@ -178,6 +182,8 @@ pub fn check_run(run_dir: &Path) -> Result<(), Diagnostics> {
     } else if !run_dir.join("manifest.json").exists() && !run_dir.join("evidence.json").exists() {
         // Where neither is left nothing says that this was ever a run.
         "the folder holds no run"
+    } else if reports::verify_other(run_dir).is_some() {
+        "the folder holds a study, and no run"
     } else {
         return Ok(());
     };

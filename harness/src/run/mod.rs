@@ -569,7 +569,7 @@ impl Prepared {
     pub fn options(&self, out: Option<PathBuf>, threads: Option<usize>) -> Result<RunOptions, Diagnostics> {
         let threads = worker_threads(threads)?;
         let out = self.out(out);
-        folder::check_out(&out)?;
+        folder::check_out(&out, "evidence.json")?;
         for source in std::iter::once(&self.candidate).chain(&self.champions) {
             folder::check_apart(&out, source.as_ref())?;
         }
@@ -629,7 +629,7 @@ pub fn run(prepared: &Prepared, options: &RunOptions, watch: &dyn Watch) -> Resu
 /// # Errors
 /// `run.write` where it cannot be removed.
 pub fn discard_unfinished(out: &Path) -> Result<(), Diagnostics> {
-    folder::check_out(out)?;
+    folder::check_out(out, "evidence.json")?;
     folder::remove(&journal::partial_folder(out))
 }
 

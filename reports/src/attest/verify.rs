@@ -89,6 +89,28 @@ pub fn unlisted(run_dir: &Path) -> Result<Vec<String>, Vec<Problem>> {
     }
 }
 
+/// Documents of sealed folders that are no runs.
+const OTHERS: [&str; 3] = ["contingencies.json", "hunt.json", "study.json"];
+
+/// Checks every digest of a sealed folder that holds another document than a run's: its name, and how many files hold. `None` where the
+/// folder says of itself that it is a run, or nothing.
+///
+/// # Errors
+/// All problems that were found.
+pub fn verify_other(folder: &Path) -> Option<Result<(&'static str, usize), Vec<Problem>>> {
+    let mut check =
+        Check { run_dir: folder, problems: Vec::new(), covered: BTreeSet::new(), notes: Vec::new() };
+    let (bytes, manifest) = check.document::<Manifest>(MANIFEST_FILE)?;
+    let is_run = manifest.files.contains_key(EVIDENCE_FILE) || folder.join(EVIDENCE_FILE).exists();
+    let document = OTHERS.into_iter().find(|name| !is_run && manifest.files.contains_key(*name))?;
+    if canonical_json(&manifest).ok().as_ref() != Some(&bytes) {
+        let message = "the manifest is not written the way sealing writes it";
+        check.problems.push(Problem::new("run.manifest.not-canonical", message).at(MANIFEST_FILE));
+    }
+    check.listed(&manifest.files, MANIFEST_FILE);
+    Some(if check.problems.is_empty() { Ok((document, check.covered.len())) } else { Err(check.problems) })
+}
+
 /// Checks every digest of a run folder.
 ///
 /// # Errors

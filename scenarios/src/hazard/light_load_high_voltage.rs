@@ -13,6 +13,7 @@ use crate::draw::Stream;
 use crate::event::{Event, Moment, TimedEvent};
 use crate::seed::Streams;
 use crate::settings::{Parameter, Settings, Span};
+use crate::storm;
 
 const LEVEL: Parameter = Parameter {
     name: "level",
@@ -111,6 +112,12 @@ impl Hazard for LightLoad {
             "demand falls to {} of the file's within {} s, and units that are not needed for it and a reserve of {} are switched off",
             self.level, self.falls_s, self.reserve
         )
+    }
+
+    fn check(&self, world: &World<'_>) -> Diagnostics {
+        let falls = Some(Span { low: self.falls_s, high: self.falls_s });
+        let late = storm::never_happens(KIND.name, world, falls, "ends its fall", FALLS.name);
+        Diagnostics(late.into_iter().collect())
     }
 }
 

@@ -126,8 +126,14 @@ impl LoadAltering {
         let centre = area_of(BusIdx::from_row(centre));
         let may = |bus: BusIdx| self.spread != Spread::Area || area_of(bus) == centre;
         if self.form == Form::Shift {
+            let here: f64 =
+                network.buses.demand_p_pu.iter().filter(|(bus, _)| may(*bus)).map(|(_, p)| p.max(0.0)).sum();
+            let all: f64 = network.buses.demand_p_pu.as_slice().iter().map(|p| p.max(0.0)).sum();
+            // No more can go up than is there to go down: half of what may move.
+            let share = if all > 0.0 { share.min(0.5 * here / all) } else { 0.0 };
             let up = parts(network, share, may, &mut which);
-            // As much goes down, at buses that do not go up; what finds no place to go to stays.
+            // As much goes down, at buses that do not go up; the last bus of those that go up keeps its rest.
+
             let down = parts(network, share, |bus| may(bus) && up[bus.row()] == 0.0, &mut which);
             let total = |parts: &[f64]| -> f64 {
                 let demand = network.buses.demand_p_pu.as_slice();

@@ -142,7 +142,7 @@ pub fn prepare_contingencies(
             .into());
     }
     if let Some(out) = &settings.out {
-        run::folder::check_out(out)?;
+        run::folder::check_out(out, "contingencies.json")?;
     }
     let mut inputs =
         vec![InputRecord { role: "case".into(), name: file_name(case), digest: digest_of(case)? }];

@@ -89,7 +89,7 @@ pub fn prepare_storms(suite: &Path, settings: &StormSettings) -> Result<Prepared
         population.size_max = population.size_max.min(settings.storms.unwrap_or(u64::MAX));
     }
     if let Some(out) = &settings.out {
-        run::folder::check_out(out)?;
+        run::folder::check_out(out, "study.json")?;
     }
     Ok(PreparedStorms { prepared, settings: settings.clone(), threads })
 }
