@@ -93,7 +93,7 @@ fn the_page_shows_the_worst_storm_on_the_map_and_fetches_nothing() {
         desk.say(&["run", "storm.toml", "--candidate", "do_nothing", "--out", "study", "--quiet"]).with(2);
     assert!(said.err.contains("results of another kind"), "{}", said.err);
     let table = desk.text("study/storms.csv");
-    desk.put("study/storms.csv", table.replace("survived", "survivor"));
+    desk.put("study/storms.csv", table.replacen("population", "Population", 1));
     desk.say(&["verify", "study"]).with(5);
     desk.put("study/storms.csv", table);
     let population = &desk.json("study/study.json")["populations"][0];
