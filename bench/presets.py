@@ -39,12 +39,16 @@ def mean(values):
 
 
 def study(gridgate, suite, out):
-    subprocess.run(
+    """The table of storms, or what the program complained of."""
+    said = subprocess.run(
         [gridgate, "study", suite, "--out", out, "--harden", "0", "--format", "json"],
-        check=True,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
     )
+    if said.returncode != 0:
+        return said.stderr.strip().splitlines()[0]
     with open(pathlib.Path(out) / "storms.csv", newline="") as table:
         return list(csv.DictReader(table))
 
@@ -72,6 +76,9 @@ def main():
                 f'hazards = [{{ kind = "{kind}", preset = "{preset}" }}]\n'
             )
             storms = study(arguments.gridgate, suite, pathlib.Path(folder) / "out")
+        if isinstance(storms, str):
+            print(f"| `{preset}` | {hours} | {storms} | | |", flush=True)
+            continue
         lines, lines_error = mean([len(storm["lines"].split()) for storm in storms])
         unserved = [float(storm["unserved_mwh"]) for storm in storms]
         mwh, mwh_error = mean(unserved)
