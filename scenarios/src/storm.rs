@@ -4,7 +4,7 @@ use powerflow::case::PrimeMover;
 use powerflow::{Diagnostic, Diagnostics, Network};
 
 use crate::draw::Stream;
-use crate::event::TimedEvent;
+use crate::event::{Event, Moment, TimedEvent};
 use crate::hazard::World;
 use crate::seed::Streams;
 use crate::settings::{Parameter, Settings, Span};
@@ -112,6 +112,11 @@ impl Course {
     }
 }
 
+/// The setting that says when what has no way of its own begins.
+pub(crate) const fn begins_parameter(meaning: &'static str) -> Parameter {
+    Parameter { name: "begins_s", unit: "s", default: "the first quarter of the horizon", meaning }
+}
+
 /// When what has no way of its own begins: as asked, or in the first quarter of the horizon.
 pub(crate) fn begins(asked: Option<Span>, world: &World<'_>) -> Span {
     asked.unwrap_or(Span { low: 0.0, high: 0.25 * world.horizon_s })
@@ -159,6 +164,24 @@ pub(crate) fn needs(kind: &str, network: &Network, mover: PrimeMover) -> Option<
         format!("the hazard {kind} acts on units driven by {}, and {} runs none", mover.id(), network.name);
     let hint = "where the case does not say what drives its units, give the suite a table of them: `prime_movers = \"units.csv\"` with the columns bus, prime_mover";
     Some(Diagnostic::error("hazard.no-units", message).hint(hint))
+}
+
+/// Writes what units can deliver into a timeline, where it changes: their shares at the moments of a series, one for each unit.
+pub(crate) fn enter_capability(
+    world: &World<'_>,
+    apart_s: f64,
+    timeline: &mut Vec<TimedEvent>,
+    mut shares: impl FnMut(f64) -> Vec<f64>,
+) {
+    let mut before = vec![1.0; world.network.units.bus.len()];
+    for seconds in moments(world, apart_s) {
+        let factor = shares(seconds);
+        if factor != before {
+            before.clone_from(&factor);
+            timeline
+                .push(TimedEvent { at: Moment::from_seconds(seconds), event: Event::Capability { factor } });
+        }
+    }
 }
 
 /// The moments of a series in the time of the world, s, from its beginning on.

@@ -47,7 +47,7 @@ fn an_exact_attack_leaves_no_residual() {
     let target = grid.network.bus(BusId(117)).expect("bus 117");
     let mut moves = vec![(0.0, 0.0); grid.network.buses.id.len()];
     moves[target.row()] = (0.05, 0.01);
-    let attack = stealth::exact(&ac, &before, &moves);
+    let attack = stealth::exact(&ac, &before, &moves).expect("one move a bus");
     let touched: Vec<MeterKind> = set
         .meters
         .iter()
@@ -71,7 +71,9 @@ fn an_exact_attack_leaves_no_residual() {
 
     let exact = ac.readings(&grid.solution);
     let at = ac.estimate(&exact).expect("an estimate");
-    let attacked = ac.estimate(&added(&exact, &stealth::exact(&ac, &at, &moves))).expect("an estimate");
+    let attacked = ac
+        .estimate(&added(&exact, &stealth::exact(&ac, &at, &moves).expect("one move a bus")))
+        .expect("an estimate");
     assert!(attacked.objective < 1e-6, "without noise nothing is left: {}", attacked.objective);
 }
 

@@ -311,7 +311,7 @@ fn phasors_turn_the_whole_grid() {
     assert!((angle - turned).sin().abs() < 1e-7, "{angle}");
 }
 
-/// Side by side or alone, at every width: the same bits. One reading less, or one that is no number, concerns its own set alone.
+/// Side by side or alone, at every width: the same bits. One reading less, one that is no number, or a set that is too short concerns its own set alone.
 #[test]
 fn the_bytes_of_an_estimate_do_not_depend_on_its_neighbours() {
     let Some(grid) = Operated::read("cases/case118.m") else { return };
@@ -321,9 +321,12 @@ fn the_bytes_of_an_estimate_do_not_depend_on_its_neighbours() {
     let mut read: Vec<Vec<Option<f64>>> = (0..19).map(|draw| noisy(&exact, &set, &mut noise(draw))).collect();
     read[3][17] = None;
     read[5][40] = Some(f64::NAN);
+    read[7].pop();
     let sets: Vec<&[Option<f64>]> = read.iter().map(Vec::as_slice).collect();
     let alone: Vec<_> = sets.iter().map(|set| estimator.estimate(set)).collect();
     assert_eq!(alone[5], Err(Unestimated::NoNumber(40)));
+    let (readings, meters) = (set.meters.len() - 1, set.meters.len());
+    assert_eq!(alone[7], Err(Unestimated::Misread { readings, meters }));
     assert_eq!(alone[3].as_ref().expect("an estimate").residual[17], None);
     for width in Width::available() {
         let together = estimator.clone().with_width(width).estimates(&sets);

@@ -41,6 +41,13 @@ pub enum Unestimated {
     },
     /// A reading is no finite number: the place of its meter.
     NoNumber(usize),
+    /// There is not one reading for each meter.
+    Misread {
+        /// Readings that came.
+        readings: usize,
+        /// Meters of the set.
+        meters: usize,
+    },
 }
 
 impl std::fmt::Display for Unestimated {
@@ -56,6 +63,9 @@ impl std::fmt::Display for Unestimated {
                 write!(f, "no estimate: the voltages ran away in {iterations} iterations")
             }
             Unestimated::NoNumber(meter) => write!(f, "reading {} is no finite number", meter + 1),
+            Unestimated::Misread { readings, meters } => {
+                write!(f, "{readings} readings of {meters} meters: there has to be one for each")
+            }
         }
     }
 }

@@ -217,11 +217,11 @@ impl Estimator {
     ///
     /// # Errors
     /// [`Unestimated`].
-    ///
-    /// # Panics
-    /// Where there is not one reading for each meter.
     pub fn estimate(&self, readings: &[Option<f64>]) -> Result<Estimate, Unestimated> {
-        assert_eq!(readings.len(), self.sight_of.len(), "one reading for each meter");
+        let (count, meters) = (readings.len(), self.sight_of.len());
+        if count != meters {
+            return Err(Unestimated::Misread { readings: count, meters });
+        }
         let mut read = vec![0.0; self.quantity.len()];
         let mut weight = self.weight.clone();
         for (meter, (sight, reading)) in self.sight_of.iter().zip(readings).enumerate() {
@@ -251,12 +251,11 @@ impl Estimator {
     }
 
     /// Estimates of many sets of readings, side by side in lanes; the bytes of each are those of [`Self::estimate`].
-    ///
-    /// # Panics
-    /// Where a set has not one reading for each meter.
     pub fn estimates(&self, sets: &[&[Option<f64>]]) -> Vec<Result<Estimate, Unestimated>> {
         let whole = |set: &[Option<f64>]| {
-            self.sight_of.iter().zip(set).all(|(sight, z)| sight.is_none() || z.is_some_and(f64::is_finite))
+            let seen =
+                |(sight, z): (&Option<u32>, &Option<f64>)| sight.is_none() || z.is_some_and(f64::is_finite);
+            set.len() == self.sight_of.len() && self.sight_of.iter().zip(set).all(seen)
         };
         let mut answers: Vec<Option<Estimate>> = vec![None; sets.len()];
         if self.shared.is_regular() && self.observability.is_complete() {
@@ -276,12 +275,11 @@ impl Estimator {
     }
 
     /// What the meters would read without error at an estimate whose voltages are moved, bus by bus, by an angle in rad and a magnitude
-    /// in pu; `None` where they see nothing.
-    ///
-    /// # Panics
-    /// Where there is not one move for each bus.
-    pub fn readings_moved(&self, estimate: &Estimate, moves: &[(f64, f64)]) -> Vec<Option<f64>> {
-        assert_eq!(moves.len(), self.circuit.buses, "one move for each bus");
+    /// in pu; each `None` where it sees nothing, and none at all where there is not one move for each bus.
+    pub fn readings_moved(&self, estimate: &Estimate, moves: &[(f64, f64)]) -> Option<Vec<Option<f64>>> {
+        if moves.len() != self.circuit.buses {
+            return None;
+        }
         let turned = |(v, bus): (&Complex, &u32)| {
             let (angle, magnitude) = moves[*bus as usize];
             let abs = v.abs();
@@ -291,7 +289,7 @@ impl Estimator {
         };
         let voltage: Vec<Complex> =
             estimate.voltage.as_slice().iter().zip(&self.circuit.bus_of).map(turned).collect();
-        self.readings_at(&voltage)
+        Some(self.readings_at(&voltage))
     }
 
     fn weights_of(&self, estimate: &Estimate) -> Vec<f64> {

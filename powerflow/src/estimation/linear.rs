@@ -202,11 +202,11 @@ impl LinearEstimator {
     ///
     /// # Errors
     /// [`Unestimated`], but for divergence.
-    ///
-    /// # Panics
-    /// Where there is not one reading for each meter.
     pub fn estimate(&self, readings: &[Option<f64>]) -> Result<LinearEstimate, Unestimated> {
-        assert_eq!(readings.len(), self.sight_of.len(), "one reading for each meter");
+        let (count, meters) = (readings.len(), self.sight_of.len());
+        if count != meters {
+            return Err(Unestimated::Misread { readings: count, meters });
+        }
         let mut weight = self.weight.clone();
         let mut left: Vec<f64> = self.offset.iter().map(|offset| -offset).collect();
         for (meter, (sight, reading)) in self.sight_of.iter().zip(readings).enumerate() {

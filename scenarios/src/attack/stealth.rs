@@ -12,13 +12,11 @@ pub fn linear(estimator: &LinearEstimator, shift_rad: &[f64]) -> Vec<Option<f64>
 }
 
 /// What to add to readings so that the estimate moves from where it is by an angle in rad and a magnitude in pu at each bus:
-/// `a = h(x + c) - h(x)`. Zero wherever a meter is not incident to what moves, `None` where it sees nothing.
-///
-/// # Panics
-/// Where there is not one move for each bus.
-pub fn exact(estimator: &Estimator, at: &Estimate, moves: &[(f64, f64)]) -> Vec<Option<f64>> {
-    let (moved, before) = (estimator.readings_moved(at, moves), estimator.readings_of(at));
-    moved.into_iter().zip(before).map(|(moved, before)| Some(moved? - before?)).collect()
+/// `a = h(x + c) - h(x)`. Zero wherever a meter is not incident to what moves, `None` where it sees nothing;
+/// nothing at all where there is not one move for each bus.
+pub fn exact(estimator: &Estimator, at: &Estimate, moves: &[(f64, f64)]) -> Option<Vec<Option<f64>>> {
+    let (moved, before) = (estimator.readings_moved(at, moves)?, estimator.readings_of(at));
+    Some(moved.into_iter().zip(before).map(|(moved, before)| Some(moved? - before?)).collect())
 }
 
 /// Why an operator would not believe injections that an attack pretends, though no residual speaks against them.

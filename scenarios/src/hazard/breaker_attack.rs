@@ -41,12 +41,7 @@ const APART: Parameter = Parameter {
 };
 const TIMES: Parameter =
     Parameter { name: "times", unit: "1", default: "10", meaning: "how often one that is toggled opens" };
-const BEGINS: Parameter = Parameter {
-    name: "begins_s",
-    unit: "s",
-    default: "the first quarter of the horizon",
-    meaning: "when it begins",
-};
+const BEGINS: Parameter = storm::begins_parameter("when it begins");
 
 pub(super) const KIND: HazardKind = HazardKind {
     name: "breaker_attack",

@@ -30,12 +30,7 @@ const RAMP: Parameter =
     Parameter { name: "ramp_s", unit: "s", default: "[1, 10]", meaning: "how long it takes to move" };
 const AWAY: Parameter =
     Parameter { name: "away_s", unit: "s", default: "[30, 600]", meaning: "how long it stays away" };
-const BEGINS: Parameter = Parameter {
-    name: "begins_s",
-    unit: "s",
-    default: "the first quarter of the horizon",
-    meaning: "when it moves first",
-};
+const BEGINS: Parameter = storm::begins_parameter("when it moves first");
 const SWINGS: Parameter = Parameter {
     name: "swings",
     unit: "1",

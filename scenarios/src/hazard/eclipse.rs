@@ -9,7 +9,7 @@ use powerflow::case::PrimeMover;
 use toml::Table;
 
 use super::{Command, Hazard, HazardKind, World};
-use crate::event::{Event, Moment, TimedEvent};
+use crate::event::TimedEvent;
 use crate::seed::Streams;
 use crate::settings::{Parameter, Settings, Span};
 use crate::storm::{self, Course};
@@ -59,8 +59,7 @@ impl Hazard for Eclipse {
         let radius_km = self.radius_km.draw(&mut stream);
         let way = self.course.draw(world, &map, &mut stream);
         let is_solar = storm::driven_by(network, PrimeMover::Solar);
-        let mut before = vec![1.0; is_solar.len()];
-        for seconds in storm::moments(world, POINT_S) {
+        storm::enter_capability(world, POINT_S, timeline, |seconds| {
             let axis = way.at(seconds);
             let left = |row: usize| {
                 let place = map.bus(network.units.bus.as_slice()[row]);
@@ -68,13 +67,8 @@ impl Hazard for Eclipse {
                 1.0 - covered(2.0 * place.to(axis) / radius_km)
             };
             let share = |(row, solar): (usize, &bool)| if *solar { left(row) } else { 1.0 };
-            let factor: Vec<f64> = is_solar.iter().enumerate().map(share).collect();
-            if factor != before {
-                before.clone_from(&factor);
-                let at = Moment::from_seconds(seconds);
-                timeline.push(TimedEvent { at, event: Event::Capability { factor } });
-            }
-        }
+            is_solar.iter().enumerate().map(share).collect()
+        });
         Some(0.0)
     }
 
@@ -100,6 +94,7 @@ impl Hazard for Eclipse {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Event;
 
     /// The axis passes over a plant: all is covered there and then, and the same share as long before as after.
     #[test]

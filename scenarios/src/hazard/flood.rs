@@ -29,12 +29,7 @@ const RADIUS: Parameter = Parameter {
 };
 const RISES: Parameter =
     Parameter { name: "rises_h", unit: "h", default: "[6, 24]", meaning: "how long the water rises" };
-const BEGINS: Parameter = Parameter {
-    name: "begins_s",
-    unit: "s",
-    default: "the first quarter of the horizon",
-    meaning: "when it begins to rise",
-};
+const BEGINS: Parameter = storm::begins_parameter("when it begins to rise");
 const THRESHOLD: Parameter = Parameter {
     name: "threshold_m",
     unit: "m",

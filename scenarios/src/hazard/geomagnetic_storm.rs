@@ -53,12 +53,7 @@ const TURNS: Parameter =
     Parameter { name: "turns_deg_h", unit: "degree/h", default: "[-60, 60]", meaning: "how fast it turns" };
 const LASTS: Parameter =
     Parameter { name: "lasts_h", unit: "h", default: "[1, 8]", meaning: "how long the storm lasts" };
-const BEGINS: Parameter = Parameter {
-    name: "begins_s",
-    unit: "s",
-    default: "the first quarter of the horizon",
-    meaning: "when it begins",
-};
+const BEGINS: Parameter = storm::begins_parameter("when it begins");
 
 pub(super) const KIND: HazardKind = HazardKind {
     name: "geomagnetic_storm",

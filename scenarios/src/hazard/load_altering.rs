@@ -46,12 +46,7 @@ const PERIOD: Parameter = Parameter {
     default: "60",
     meaning: "period of a swing; a mode between areas has 1 to 5 s",
 };
-const BEGINS: Parameter = Parameter {
-    name: "begins_s",
-    unit: "s",
-    default: "the first quarter of the horizon",
-    meaning: "when it begins",
-};
+const BEGINS: Parameter = storm::begins_parameter("when it begins");
 const LASTS: Parameter =
     Parameter { name: "lasts_s", unit: "s", default: "to the end", meaning: "how long it lasts" };
 

@@ -21,12 +21,7 @@ const RADIUS: Parameter = Parameter {
     default: "[10, 40]",
     meaning: "radius of the zone, drawn once an episode",
 };
-const BEGINS: Parameter = Parameter {
-    name: "begins_s",
-    unit: "s",
-    default: "the first quarter of the horizon",
-    meaning: "when its lines are opened",
-};
+const BEGINS: Parameter = storm::begins_parameter("when its lines are opened");
 const LASTS: Parameter =
     Parameter { name: "lasts_h", unit: "h", default: "[12, 48]", meaning: "how long the wind lasts" };
 const PATROL: Parameter = Parameter {

@@ -36,12 +36,7 @@ const HEADING: Parameter = Parameter {
 };
 const BURNS: Parameter =
     Parameter { name: "burns_h", unit: "h", default: "[6, 24]", meaning: "how long until it is contained" };
-const BEGINS: Parameter = Parameter {
-    name: "begins_s",
-    unit: "s",
-    default: "the first quarter of the horizon",
-    meaning: "when it breaks out",
-};
+const BEGINS: Parameter = storm::begins_parameter("when it breaks out");
 
 pub(super) const KIND: HazardKind = HazardKind {
     name: "wildfire",

@@ -9,7 +9,7 @@ use powerflow::case::PrimeMover;
 use toml::Table;
 
 use super::{Command, Hazard, HazardKind, World};
-use crate::event::{Event, Moment, TimedEvent};
+use crate::event::TimedEvent;
 use crate::seed::Streams;
 use crate::settings::{Parameter, Settings, Span};
 use crate::storm::{self, Course};
@@ -117,19 +117,13 @@ impl Hazard for WindRamp {
         let passing: Vec<Strain> =
             network.units.bus.as_slice().iter().map(|bus| front.at(map.bus(*bus))).collect();
         let mut farms = vec![Farm::default(); is_wind.len()];
-        let mut before = Vec::new();
-        for seconds in storm::moments(world, POINT_S) {
-            let share = |row: usize, farm: &mut Farm| match is_wind[row] {
+        storm::enter_capability(world, POINT_S, timeline, |seconds| {
+            let share = |(row, farm): (usize, &mut Farm)| match is_wind[row] {
                 true => farm.share(base_m_s + passing[row].value_at(seconds)),
                 false => 1.0,
             };
-            let factor: Vec<f64> = farms.iter_mut().enumerate().map(|(row, farm)| share(row, farm)).collect();
-            if factor != before {
-                before.clone_from(&factor);
-                let at = Moment::from_seconds(seconds);
-                timeline.push(TimedEvent { at, event: Event::Capability { factor } });
-            }
-        }
+            farms.iter_mut().enumerate().map(share).collect()
+        });
         Some(0.0)
     }
 
@@ -158,6 +152,7 @@ impl Hazard for WindRamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Event;
 
     #[test]
     fn a_farm_stops_late_and_comes_back_later() {
